@@ -1,0 +1,163 @@
+"""Noise schedules: how much picture and how much noise there is at time t.
+
+One equation runs through the course: ``x_t = signal_rate * x_0 + noise_rate * eps``.
+A schedule is the function ``t -> (signal_rate, noise_rate)``.
+
+Time and table. DDPM counts the rows of a table of T = 1000 small noising steps; the course counts
+time t from 0 (clean) to 1 (noise). They meet in one rule: after row r (0 to 999) the time is
+``t = (r + 1) / T``, see `row_to_t`. So t = 0 is the clean picture, before any row, with
+alpha_bar = 1; t = 1/1000 is the end of row 0; t = 1 is the end of row 999. At those times a
+schedule returns the table's own value. Between two of them log(alpha_bar) is a straight line.
+
+Papers: Ho, Jain & Abbeel 2020 (DDPM), Nichol & Dhariwal 2021 (cosine), Kingma et al. 2021 (SNR).
+"""
+
+import math
+from collections.abc import Callable
+from functools import cache
+
+import torch
+from torch import Tensor
+
+NUM_TRAIN_TIMESTEPS = 1000
+"""T, the number of rows of a table."""
+
+Schedule = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""t (B,) to signal_rate and noise_rate, each (B, 1, 1, 1)."""
+
+
+def linear_beta() -> Tensor:
+    """Noise added per table row, rising on a straight line from 0.0001 to 0.02.
+
+    Returns float64, shape (T,). DDPM section 4.
+    """
+    return torch.linspace(1e-4, 0.02, NUM_TRAIN_TIMESTEPS, dtype=torch.float64)
+
+
+def cosine_beta() -> Tensor:
+    """Noise added per table row, such that alpha_bar follows a squared cosine.
+
+    Returns float64, shape (T,). Nichol & Dhariwal eq. 17 with s = 0.008, and their clipping of beta
+    at 0.999, which changes the last row only: alpha_bar ends at 2.4e-9 instead of 0.
+    """
+    s = 0.008
+    t = torch.arange(NUM_TRAIN_TIMESTEPS + 1, dtype=torch.float64) / NUM_TRAIN_TIMESTEPS
+    f = torch.cos((t + s) / (1 + s) * math.pi / 2) ** 2
+    return (1 - f[1:] / f[:-1]).clamp(max=0.999)
+
+
+def alpha_bar(beta: Tensor) -> Tensor:
+    """Share of the signal's variance left after each row: the running product of 1 - beta.
+
+    beta: shape (T,), each in [0, 1). Returns the same shape and dtype. DDPM, above eq. 4.
+    """
+    return torch.cumprod(1 - beta, dim=0)
+
+
+def row_to_t(row: Tensor) -> Tensor:
+    """Time at the end of table row `row` (whole numbers 0 to 999, any shape): (row + 1) / T.
+
+    Returns float32, shape of `row`. Raises ValueError for a row that the table does not have and
+    TypeError for rows that are not whole numbers.
+    """
+    if row.is_floating_point():
+        raise TypeError(f"row has dtype {row.dtype}; table rows are whole numbers (torch.int64).")
+    outside = row[(row < 0) | (row >= NUM_TRAIN_TIMESTEPS)]
+    if outside.numel():
+        raise ValueError(
+            f"row {outside[0].item()} is outside the table: rows go from 0 to "
+            f"{NUM_TRAIN_TIMESTEPS - 1}. Papers count from 1: subtract 1 from their number."
+        )
+    return ((row.double() + 1) / NUM_TRAIN_TIMESTEPS).float()
+
+
+def linear(t: Tensor) -> tuple[Tensor, Tensor]:
+    """The schedule of DDPM (`linear_beta`) as rates at time t.
+
+    t: floats in [0, 1], shape (B,). Returns signal_rate and noise_rate, each (B, 1, 1, 1), in the
+    dtype of t, with signal_rate^2 + noise_rate^2 = 1. Raises ValueError or TypeError for any other
+    t. DDPM eq. 4. At t = 1 the signal_rate is still 0.0064: not quite pure noise.
+    """
+    return _rates(t, linear_beta)
+
+
+def cosine(t: Tensor) -> tuple[Tensor, Tensor]:
+    """The schedule of Nichol & Dhariwal (`cosine_beta`) as rates at time t.
+
+    t: floats in [0, 1], shape (B,). Returns signal_rate and noise_rate, each (B, 1, 1, 1), in the
+    dtype of t, with signal_rate^2 + noise_rate^2 = 1. Raises ValueError or TypeError for any other
+    t. Eq. 17. At t = 1 the signal_rate is 0.00005.
+    """
+    return _rates(t, cosine_beta)
+
+
+def snr(t: Tensor, schedule: Schedule) -> Tensor:
+    """Signal-to-noise ratio at time t: alpha_bar / (1 - alpha_bar), a ratio of variances.
+
+    t: floats in [0, 1], shape (B,). Returns shape (B,); infinite at t = 0. Kingma et al. 2021
+    eq. 2.
+    """
+    signal_rate, noise_rate = schedule(t)
+    return ((signal_rate / noise_rate) ** 2).flatten()
+
+
+def add_noise(x_0: Tensor, eps: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
+    """Jump from clean data to time t at once: signal_rate * x_0 + noise_rate * eps.
+
+    x_0: data, shape (B, ...), such as pictures (B, C, H, W) or points (B, 2). eps: noise of the
+    same shape. t: floats in [0, 1], shape (B,), one for each item. Returns x_t, shape and dtype of
+    x_0. Raises ValueError where shapes do not agree. DDPM eq. 4.
+    """
+    if eps.shape != x_0.shape:
+        raise ValueError(
+            f"eps has shape {tuple(eps.shape)} and x_0 has {tuple(x_0.shape)}; "
+            "noise needs the shape of the data: torch.randn_like(x_0)."
+        )
+    if t.shape != x_0.shape[:1]:
+        raise ValueError(
+            f"t has shape {tuple(t.shape)} for a batch of {len(x_0)}; give one time for each item: "
+            f"torch.full(({len(x_0)},), 0.5)."
+        )
+    trailing = [1] * (x_0.ndim - 1)
+    signal_rate, noise_rate = (rate.to(x_0.dtype).view(-1, *trailing) for rate in schedule(t))
+    return signal_rate * x_0 + noise_rate * eps
+
+
+def _rates(t: Tensor, beta: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
+    """Both rates (B, 1, 1, 1) at t (B,), from the table of `beta`."""
+    _refuse_bad_time(t)
+    table = _log_alpha_bar(beta)
+    position = t.cpu().double() * NUM_TRAIN_TIMESTEPS  # (B,); on the CPU: MPS has no float64
+    # A float32 t = 0.001 is a hair off 1/1000; what is that near a row is that row.
+    position = torch.where((position - position.round()).abs() < 1e-4, position.round(), position)
+    before = position.floor().long().clamp(max=NUM_TRAIN_TIMESTEPS - 1)
+    log_alpha_bar = torch.lerp(table[before], table[before + 1], position - before)
+    signal_rate = torch.exp(log_alpha_bar / 2)
+    noise_rate = torch.sqrt(-torch.expm1(log_alpha_bar))  # sqrt(1 - alpha_bar), exact near t = 0
+    return tuple(rate.to(t).view(-1, 1, 1, 1) for rate in (signal_rate, noise_rate))
+
+
+@cache
+def _log_alpha_bar(beta: Callable[[], Tensor]) -> Tensor:
+    """log(alpha_bar) at t = 0, 1/T, ... 1: float64, shape (T + 1,)."""
+    steps = torch.log1p(-beta())
+    return torch.cat([steps.new_zeros(1), torch.cumsum(steps, dim=0)])
+
+
+def _refuse_bad_time(t: Tensor) -> None:
+    """Raise for a t that is not a batch of floats in [0, 1]."""
+    if not t.is_floating_point():
+        raise TypeError(
+            f"t has dtype {t.dtype}; time is a float from 0 (clean) to 1 (noise). "
+            "If these are table rows, convert them with row_to_t(row)."
+        )
+    if t.ndim != 1:
+        raise ValueError(
+            f"t has shape {tuple(t.shape)}; give one time for each item of the batch, shape (B,)."
+        )
+    outside = t[~((t >= 0) & (t <= 1))]  # catches nan too
+    if outside.numel():
+        raise ValueError(
+            f"t is {outside[0].item():g}; it must lie between 0 (clean) and 1 (noise). "
+            "If it is a table row, convert it with row_to_t(row)."
+        )

@@ -1,0 +1,171 @@
+"""The schedules against their closed forms, and the errors they raise."""
+
+import math
+
+import pytest
+import torch
+
+from diffusion_lessons import schedule
+from diffusion_lessons.schedule import (
+    NUM_TRAIN_TIMESTEPS,
+    add_noise,
+    alpha_bar,
+    cosine,
+    cosine_beta,
+    linear,
+    linear_beta,
+    row_to_t,
+    snr,
+)
+
+BOTH = [(linear, linear_beta), (cosine, cosine_beta)]
+rows = torch.arange(NUM_TRAIN_TIMESTEPS)
+
+
+def squared_cosine(t: float) -> float:
+    """Nichol & Dhariwal eq. 17, written down a second time and in plain Python."""
+
+    def f(t):
+        return math.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2
+
+    return f(t) / f(0)
+
+
+def test_linear_beta_is_the_table_of_ddpm():
+    beta = linear_beta()
+    assert beta.dtype == torch.float64 and beta.shape == (1000,)
+    assert beta[0].item() == 1e-4 and beta[-1].item() == 0.02
+    torch.testing.assert_close(beta.diff(), torch.full((999,), (0.02 - 1e-4) / 999).double())
+
+
+def test_alpha_bar_is_the_running_product():
+    kept, expected = 1.0, []
+    for value in linear_beta().tolist():
+        kept *= 1 - value
+        expected.append(kept)
+    torch.testing.assert_close(alpha_bar(linear_beta()), torch.tensor(expected, dtype=torch.float64))
+    assert alpha_bar(linear_beta())[-1].item() == pytest.approx(4.0358e-5, rel=1e-4)
+
+
+def test_cosine_alpha_bar_is_equation_17_up_to_the_clipped_last_row():
+    table = alpha_bar(cosine_beta())
+    expected = [squared_cosine((row + 1) / 1000) for row in range(999)]
+    torch.testing.assert_close(table[:-1], torch.tensor(expected, dtype=torch.float64), rtol=1e-9, atol=0)
+    assert (table[-1] / table[-2]).item() == pytest.approx(1 - 0.999)
+    assert (cosine_beta() < 0.999).sum() == 999
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("rates", "beta"), BOTH)
+def test_rates_at_row_times_are_the_table(rates, beta, dtype):
+    signal_rate, noise_rate = rates(row_to_t(rows).to(dtype))
+    assert signal_rate.shape == noise_rate.shape == (1000, 1, 1, 1)
+    assert signal_rate.dtype == noise_rate.dtype == dtype
+    table = alpha_bar(beta())
+    torch.testing.assert_close(signal_rate.flatten(), table.sqrt().to(dtype))
+    torch.testing.assert_close(noise_rate.flatten(), (1 - table).sqrt().to(dtype))
+
+
+@pytest.mark.parametrize(("rates", "beta"), BOTH)
+def test_between_rows_alpha_bar_falls_and_variance_is_kept(rates, beta):
+    t = torch.linspace(0, 1, 7001, dtype=torch.float64)
+    signal_rate, noise_rate = rates(t)
+    assert (signal_rate.flatten().diff() < 0).all()
+    torch.testing.assert_close(signal_rate**2 + noise_rate**2, torch.ones(7001, 1, 1, 1).double())
+
+
+@pytest.mark.parametrize(("rates", "beta"), BOTH)
+def test_log_alpha_bar_is_straight_between_rows(rates, beta):
+    here, halfway, there = rates(torch.tensor([0.300, 0.3005, 0.301]).double())[0].log()
+    torch.testing.assert_close(halfway, (here + there) / 2)
+
+
+@pytest.mark.parametrize(("rates", "beta"), BOTH)
+def test_time_zero_is_the_clean_picture(rates, beta):
+    signal_rate, noise_rate = rates(torch.zeros(1))
+    assert signal_rate.item() == 1 and noise_rate.item() == 0
+    assert snr(torch.zeros(1), rates).item() == math.inf
+
+
+def test_cosine_between_rows_stays_close_to_equation_17():
+    t = torch.linspace(0, 0.99, 3337, dtype=torch.float64)
+    expected = torch.tensor([squared_cosine(value) for value in t.tolist()]).double()
+    torch.testing.assert_close(cosine(t)[0].flatten() ** 2, expected, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize(("rates", "beta"), BOTH)
+def test_snr_is_the_ratio_of_variances(rates, beta):
+    table = alpha_bar(beta())
+    t = row_to_t(rows).double()
+    assert snr(t, rates).shape == (1000,)
+    torch.testing.assert_close(snr(t, rates), table / (1 - table), rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 8, 8), (1, 1, 5, 7), (6, 2), (6,)])
+def test_add_noise_mixes_each_item_with_its_own_rates(shape):
+    generator = torch.Generator().manual_seed(1)
+    x_0, eps = (torch.randn(shape, generator=generator) for _ in range(2))
+    row = torch.randint(0, 1000, shape[:1], generator=generator)
+    kept = [x_0.clone(), eps.clone()]
+    x_t = add_noise(x_0, eps, row_to_t(row), linear)
+    assert x_t.shape == shape and x_t.dtype == torch.float32
+    for item, left in enumerate(alpha_bar(linear_beta())[row].tolist()):
+        expected = math.sqrt(left) * x_0[item] + math.sqrt(1 - left) * eps[item]
+        torch.testing.assert_close(x_t[item], expected)
+    assert torch.equal(x_0, kept[0]) and torch.equal(eps, kept[1])
+
+
+def test_rows_and_times_meet_as_documented():
+    t = row_to_t(torch.tensor([0, 499, 999]))
+    assert t.dtype == torch.float32
+    torch.testing.assert_close(t, torch.tensor([0.001, 0.5, 1.0]))
+
+
+@pytest.mark.parametrize("bad", [-0.001, 1.0001, math.nan, 500.0])
+def test_a_time_outside_0_to_1_is_named(bad):
+    with pytest.raises(ValueError, match="must lie between 0") as error:
+        linear(torch.tensor([0.5, bad]))
+    assert f"{bad:g}" in str(error.value) and "row_to_t" in str(error.value)
+
+
+def test_rows_given_as_time_are_refused():
+    with pytest.raises(TypeError, match="row_to_t"):
+        cosine(torch.tensor([500]))
+
+
+def test_a_single_number_is_not_a_batch_of_times():
+    with pytest.raises(ValueError, match=r"shape \(\)"):
+        cosine(torch.tensor(0.5))
+
+
+@pytest.mark.parametrize("bad", [-1, 1000])
+def test_a_row_outside_the_table_is_named(bad):
+    with pytest.raises(ValueError, match=f"row {bad} is outside"):
+        row_to_t(torch.tensor([3, bad]))
+
+
+def test_rows_are_whole_numbers():
+    with pytest.raises(TypeError, match="whole numbers"):
+        row_to_t(torch.tensor([0.5]))
+
+
+def test_add_noise_refuses_shapes_that_do_not_agree():
+    x_0 = torch.zeros(4, 3, 8, 8)
+    with pytest.raises(ValueError, match="randn_like"):
+        add_noise(x_0, torch.zeros(3, 8, 8), torch.full((4,), 0.5), linear)
+    with pytest.raises(ValueError, match="batch of 4"):
+        add_noise(x_0, x_0, torch.full((1,), 0.5), linear)
+
+
+def test_gradients_reach_the_picture():
+    x_0 = torch.zeros(2, 3, 4, 4, requires_grad=True)
+    add_noise(x_0, torch.zeros_like(x_0), torch.tensor([0.2, 0.5]), cosine).sum().backward()
+    expected = cosine(torch.tensor([0.2, 0.5]))[0].expand(2, 3, 4, 4)
+    torch.testing.assert_close(x_0.grad, expected)
+
+
+def test_the_table_cannot_be_spoilt_by_a_caller():
+    before = linear(torch.tensor([0.5]))[0].clone()
+    schedule.linear_beta().zero_()
+    linear(torch.tensor([0.5]))[0].zero_()
+    assert torch.equal(linear(torch.tensor([0.5]))[0], before)
