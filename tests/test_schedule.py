@@ -43,14 +43,18 @@ def test_alpha_bar_is_the_running_product():
     for value in linear_beta().tolist():
         kept *= 1 - value
         expected.append(kept)
-    torch.testing.assert_close(alpha_bar(linear_beta()), torch.tensor(expected, dtype=torch.float64))
+    torch.testing.assert_close(
+        alpha_bar(linear_beta()), torch.tensor(expected, dtype=torch.float64)
+    )
     assert alpha_bar(linear_beta())[-1].item() == pytest.approx(4.0358e-5, rel=1e-4)
 
 
 def test_cosine_alpha_bar_is_equation_17_up_to_the_clipped_last_row():
     table = alpha_bar(cosine_beta())
     expected = [squared_cosine((row + 1) / 1000) for row in range(999)]
-    torch.testing.assert_close(table[:-1], torch.tensor(expected, dtype=torch.float64), rtol=1e-9, atol=0)
+    torch.testing.assert_close(
+        table[:-1], torch.tensor(expected, dtype=torch.float64), rtol=1e-9, atol=0
+    )
     assert (table[-1] / table[-2]).item() == pytest.approx(1 - 0.999)
     assert (cosine_beta() < 0.999).sum() == 999
 
