@@ -1,0 +1,284 @@
+"""Sky and ground: everything on a postcard that is not one of its things.
+
+All colours here are (red, green, blue) in 0 to 1; x and y are in picture widths, y points down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .layout import horizon
+from .scenes import VALUES, Scenes
+from .shapes import coverage
+
+# Three stops of each sky: zenith, half-way, horizon.
+_SKY = torch.tensor([
+    [[0.16, 0.47, 0.90], [0.42, 0.72, 0.98], [0.80, 0.93, 1.00]],  # day
+    [[0.45, 0.55, 0.86], [0.86, 0.72, 0.88], [1.00, 0.88, 0.74]],  # dawn
+    [[0.24, 0.13, 0.42], [0.80, 0.28, 0.38], [1.00, 0.64, 0.24]],  # sunset
+    [[0.03, 0.05, 0.19], [0.07, 0.11, 0.33], [0.17, 0.23, 0.50]],  # night
+    [[0.02, 0.06, 0.14], [0.03, 0.14, 0.24], [0.07, 0.27, 0.33]],  # aurora
+])  # fmt: skip
+# The light that falls on the ground and on the things.
+_LIGHT = torch.tensor([
+    [1.0, 1.0, 1.0], [1.0, 0.93, 0.94], [0.94, 0.74, 0.74], [0.40, 0.46, 0.74], [0.38, 0.60, 0.66],
+])  # fmt: skip
+_THING_LIGHT = torch.tensor([
+    [1.0, 1.0, 1.0], [1.0, 0.97, 0.97], [1.0, 0.91, 0.88], [0.90, 0.90, 0.98], [0.92, 0.95, 0.95],
+])  # fmt: skip
+# Each ground near and far.
+_GROUND = torch.tensor([
+    [[0.32, 0.66, 0.24], [0.55, 0.80, 0.38]],  # grass
+    [[0.90, 0.69, 0.40], [0.97, 0.84, 0.58]],  # sand
+    [[0.93, 0.96, 1.00], [0.84, 0.91, 0.98]],  # snow
+    [[0.08, 0.36, 0.60], [0.32, 0.64, 0.80]],  # sea
+])  # fmt: skip
+# Sun or moon: colour, how far its glow reaches, how strong it is, height above the horizon (low, high).
+_SUN = torch.tensor(
+    [[1.0, 0.95, 0.62], [1.0, 0.95, 0.80], [1.0, 0.84, 0.42], [0.96, 0.95, 0.84], [0, 0, 0]]
+)
+_GLOW = torch.tensor([[0.16, 0.5], [0.22, 0.55], [0.30, 0.75], [0.13, 0.30], [0.1, 0.0]])
+_SUN_RISE = torch.tensor([[0.28, 0.42], [0.03, 0.16], [0.00, 0.08], [0.28, 0.42], [0.3, 0.3]])
+_CLOUD = torch.tensor([
+    [1.0, 1.0, 1.0], [1.0, 0.90, 0.90], [0.98, 0.62, 0.50], [0.24, 0.29, 0.50], [0.10, 0.25, 0.33],
+])  # fmt: skip
+_CLOUD_OPACITY = torch.tensor([0.92, 0.85, 0.75, 0.55, 0.0])
+_DAY, _DAWN, _SUNSET, _NIGHT, _AURORA = range(len(VALUES["sky"]))
+_GRASS, _SAND, _SNOW, _SEA = range(len(VALUES["ground"]))
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """A batch being painted: `rgb` (N, 3, H, W), x (1, 1, W), y (1, H, 1), `pixel` one pixel's width."""
+
+    scenes: Scenes
+    rgb: Tensor
+    x: Tensor
+    y: Tensor
+    pixel: float
+
+    def sky(self) -> Tensor:
+        return self.scenes.attributes["sky"]
+
+    def ground(self) -> Tensor:
+        return self.scenes.attributes["ground"]
+
+    def dice(self, name: str) -> Tensor:
+        """(N, width, 1, 1), to broadcast over pixels."""
+        return self.scenes.roll(name)[:, :, None, None]
+
+    def strip(self, top: float, bottom: float) -> Canvas:
+        """The same canvas, only the part between two heights (0 to 1): painting there costs less."""
+        size = self.rgb.shape[2]
+        lines = slice(int(top * size), int(bottom * size) + 1)
+        return Canvas(self.scenes, self.rgb[:, :, lines], self.x, self.y[:, lines], self.pixel)
+
+    def cover(self, opacity: Tensor, colour: Tensor) -> None:
+        """Lays colour ((N, 3, 1, 1) or (N, 3, H, W)) over the picture where `opacity` (N, H, W) is."""
+        self.rgb.add_(opacity.unsqueeze(1) * (colour - self.rgb))
+
+
+def blank(scenes: Scenes, size: int) -> Canvas:
+    """An empty canvas for the scenes, `size` pixels wide and high."""
+    centres = (torch.arange(size) + 0.5) / size
+    rgb = torch.zeros(len(scenes), 3, size, size)
+    return Canvas(scenes, rgb, centres.view(1, 1, size), centres.view(1, size, 1), 1 / size)
+
+
+def thing_light(sky: Tensor) -> Tensor:
+    """(M, 3): the light that a thing under each sky (M,) is seen in."""
+    return _THING_LIGHT[sky]
+
+
+def sun_place(scenes: Scenes) -> tuple[Tensor, Tensor, Tensor]:
+    """Middle x, middle y and radius of sun or moon, each (N,)."""
+    dice = scenes.roll("sun")
+    sky = scenes.attributes["sky"]
+    low, high = _SUN_RISE[sky].unbind(1)
+    x = 0.12 + 0.76 * dice[:, 0]
+    y = horizon(scenes) - low - (high - low) * dice[:, 1]
+    radius = torch.where(sky == _SUNSET, 0.085, 0.062) + 0.016 * dice[:, 2]
+    return x, y.clamp_min(0.09), radius
+
+
+def paint_sky(canvas: Canvas) -> None:
+    """Gradient, stars, northern lights, sun or moon, clouds."""
+    h = horizon(canvas.scenes)[:, None, None]
+    stops = _SKY[canvas.sky()] + 0.05 * (canvas.dice("tint")[:, :, :, 0].transpose(1, 2) - 0.5)
+    zenith, middle, low = (stop[:, :, None, None] for stop in stops.unbind(1))
+    u = (canvas.y / h).clamp(0, 1).unsqueeze(1)
+    upper, lower = (2 * u).clamp(0, 1), (2 * u - 1).clamp(0, 1)
+    canvas.rgb.copy_(zenith + upper * (middle - zenith) + lower * (low - middle))
+    _on(canvas, (canvas.sky() == _NIGHT) | (canvas.sky() == _AURORA), _stars)
+    _on(canvas, canvas.sky() == _AURORA, _northern_lights)
+    _on(canvas, canvas.sky() != _AURORA, _sun)
+    _on(canvas, canvas.sky() != _AURORA, _clouds)
+
+
+def paint_ground(canvas: Canvas) -> None:
+    """Far hills (or the sea's far edge), then the near ground with its texture."""
+    h = horizon(canvas.scenes)[:, None, None]
+    near, far = _GROUND[canvas.ground()].unbind(1)
+    tint = 0.05 * (canvas.dice("tint")[:, :, 0, 0] - 0.5)
+    light = _LIGHT[canvas.sky()]
+    near, far = ((colour * light + tint)[:, :, None, None] for colour in (near, far))
+    air = _SKY[canvas.sky()][:, 2][:, :, None, None]
+    hilly = (canvas.ground() != _SEA).float()[:, None, None]
+    back, front = _hills(canvas, h, hilly)
+    canvas.cover(coverage(back - canvas.y, canvas.pixel), far + 0.45 * (air - far))
+    depth = ((canvas.y - h) / (1 - h)).clamp(0, 1).unsqueeze(1)
+    canvas.cover(coverage(front - canvas.y, canvas.pixel), far + depth.sqrt() * (near - far))
+    for kind, texture in ((_GRASS, _blades), (_SAND, _ripples), (_SNOW, _drifts), (_SEA, _waves)):
+        _on(canvas, canvas.ground() == kind, texture)
+
+
+def _on(canvas: Canvas, rows: Tensor, paint) -> None:
+    """Runs `paint` on the chosen scenes only, and puts the result back."""
+    if not bool(rows.any()):
+        return
+    part = Canvas(canvas.scenes[rows], canvas.rgb[rows], canvas.x, canvas.y, canvas.pixel)
+    paint(part)
+    canvas.rgb[rows] = part.rgb
+
+
+def _stars(canvas: Canvas) -> None:
+    """A dozen small bright points; each is a product of two bumps, one in x and one in y."""
+    canvas = canvas.strip(0.0, 0.62)
+    dice = canvas.scenes.roll("stars").view(-1, 12, 3)
+    h = horizon(canvas.scenes)[:, None]
+    sharp = 0.5 / (0.5 * max(canvas.pixel, 1 / 96)) ** 2
+    across = torch.exp(-sharp * (canvas.x - dice[:, :, :1]) ** 2)
+    down = torch.exp(
+        -sharp * (canvas.y.view(1, 1, -1) - (0.02 + 0.88 * h * dice[:, :, 1])[..., None]) ** 2
+    )
+    brightness = (0.45 + 0.55 * dice[:, :, 2])[..., None]
+    light = torch.einsum("nkh,nkw->nhw", down * brightness, across)
+    canvas.cover(light.clamp(0, 1), torch.tensor([1.0, 0.98, 0.90]).view(1, 3, 1, 1))
+
+
+def _northern_lights(canvas: Canvas) -> None:
+    """Two soft curtains of green and violet, bright at the lower edge and fading upwards."""
+    canvas = canvas.strip(0.0, 0.66)
+    dice = canvas.dice("aurora")[..., 0, 0][:, :, None, None]
+    h = horizon(canvas.scenes)[:, None, None]
+    for fold, (colour, place, strength) in enumerate((
+        ([0.62, 0.35, 0.90], 0.40, 0.55), ([0.25, 0.95, 0.60], 0.66, 0.80),
+    )):  # fmt: skip
+        phase = 6.283 * dice[:, fold]
+        edge = h * (place + 0.10 * (dice[:, 2 + fold] - 0.5))
+        edge = (
+            edge
+            + 0.055 * torch.sin(5.0 * canvas.x + phase)
+            + 0.022 * torch.sin(11 * canvas.x + 2 * phase)
+        )
+        above = edge - canvas.y
+        curtain = torch.exp(-above.clamp_min(0) / 0.14) * torch.exp(
+            -((above.clamp_max(0) / 0.025) ** 2)
+        )
+        rays = 0.80 + 0.20 * torch.sin(
+            34 * canvas.x + 3 * phase + 4 * torch.sin(6 * canvas.x + phase)
+        )
+        canvas.cover(strength * curtain * rays, torch.tensor(colour).view(1, 3, 1, 1))
+
+
+def _sun(canvas: Canvas) -> None:
+    x, y, radius = (value[:, None, None] for value in sun_place(canvas.scenes))
+    sky = canvas.sky()
+    colour = _SUN[sky][:, :, None, None]
+    reach, strength = (value[:, None, None] for value in _GLOW[sky].unbind(1))
+    distance = torch.hypot(canvas.x - x, canvas.y - y)
+    canvas.cover(strength * torch.exp(-((distance / reach) ** 2)), colour)
+    disc = coverage(distance - radius, canvas.pixel)
+    bite = coverage(
+        torch.hypot(canvas.x - x - 0.45 * radius, canvas.y - y + 0.18 * radius) - 0.86 * radius,
+        canvas.pixel,
+    )
+    moon = (sky == _NIGHT)[:, None, None]
+    canvas.cover(disc * torch.where(moon, 1 - bite, 1.0), colour)
+
+
+def _clouds(canvas: Canvas) -> None:
+    """Up to three clouds, each four round heaps on a flat base, white above and shaded below."""
+    canvas = canvas.strip(0.0, 0.66)
+    dice = canvas.scenes.roll("clouds").view(-1, 3, 3)[..., None, None]
+    h = horizon(canvas.scenes)[:, None, None]
+    colour = _CLOUD[canvas.sky()][:, :, None, None]
+    opacity = _CLOUD_OPACITY[canvas.sky()][:, None, None]
+    for k in range(3):
+        x, y, s = dice[:, k].unbind(1)
+        size = 0.065 + 0.055 * s
+        dx = (canvas.x - x) / size
+        dy = (canvas.y - h * (0.10 + 0.52 * y)) / size
+        heaps = torch.full_like(dx + dy, 9.0)
+        for cx, cy, r in (
+            (-1.05, 0.05, 0.52),
+            (-0.35, -0.28, 0.72),
+            (0.45, -0.12, 0.62),
+            (1.10, 0.10, 0.45),
+        ):
+            heaps = torch.minimum(heaps, torch.hypot(dx - cx, dy - cy) - r)
+        heaps = torch.maximum(heaps, dy - 0.35)
+        there = (s < (0.85 if k else 1.1)).float()
+        cover = coverage(heaps * size, 1.5 * canvas.pixel) * opacity * there
+        shade = (0.90 + 0.10 * (-dy).clamp(-1, 1)).unsqueeze(1)
+        canvas.cover(cover, (colour * shade).clamp(0, 1))
+
+
+def _hills(canvas: Canvas, h: Tensor, hilly: Tensor) -> tuple[Tensor, Tensor]:
+    """Heights (N, 1, W) of the far ridge and of the near ground's edge; the sea has neither."""
+    a, b, c, d = canvas.dice("hills").unbind(1)
+    far = 0.030 + 0.030 * a
+    ridge = h - hilly * far * (1 + torch.sin(6.283 * (canvas.x * (0.8 + 0.7 * b) + c)))
+    ridge = ridge - hilly * 0.010 * torch.sin(6.283 * (2.3 * canvas.x + d))
+    edge = h + hilly * (0.018 + 0.020 * torch.sin(6.283 * (canvas.x * (0.6 + 0.6 * c) + d)))
+    return ridge, edge
+
+
+def _below(canvas: Canvas, fade: float = 0.05) -> Tensor:
+    """0 at the horizon, rising to 1 a little below it."""
+    return ((canvas.y - horizon(canvas.scenes)[:, None, None] - 0.03) / fade).clamp(0, 1)
+
+
+def _blades(canvas: Canvas) -> None:
+    a, b = (6.283 * value for value in canvas.dice("waves").unbind(1))
+    light = torch.sin(17 * canvas.x + 9 * torch.sin(5 * canvas.y + a) + b) * torch.sin(
+        44 * canvas.y + 3 * canvas.x + a
+    )
+    canvas.rgb.mul_((1 + 0.055 * light * _below(canvas)).unsqueeze(1))
+
+
+def _ripples(canvas: Canvas) -> None:
+    a, b = (6.283 * value for value in canvas.dice("waves").unbind(1))
+    depth = canvas.y * 60 - 14 * canvas.y**2
+    light = torch.sin(depth + 2.2 * torch.sin(4.5 * canvas.x + a) + b)
+    canvas.rgb.mul_((1 + 0.05 * light * _below(canvas)).unsqueeze(1))
+
+
+def _drifts(canvas: Canvas) -> None:
+    a, b = (6.283 * value for value in canvas.dice("waves").unbind(1))
+    light = torch.sin(9 * canvas.y + 3 * torch.sin(3.5 * canvas.x + a) + b)
+    shadow = (0.13 * light.clamp(0, 1) * _below(canvas, 0.2)).unsqueeze(1)
+    canvas.rgb.mul_(1 - shadow * torch.tensor([1.0, 0.72, 0.35]).view(1, 3, 1, 1))
+
+
+def _waves(canvas: Canvas) -> None:
+    """Rows of small crests, and the light of the sky's lamp lying on the water."""
+    a, b = (6.283 * value for value in canvas.dice("waves").unbind(1))
+    h = horizon(canvas.scenes)[:, None, None]
+    depth = ((canvas.y - h) / (1 - h)).clamp(1e-3, 1)
+    crest = torch.sin(
+        30 * depth.sqrt() + 1.3 * torch.sin(10 * canvas.x / (0.3 + depth) * 0.5 + a) + b
+    )
+    below = coverage(h - canvas.y, canvas.pixel)
+    air = _SKY[canvas.sky()][:, 2][:, :, None, None]
+    canvas.cover(0.20 * crest.clamp(0, 1) * below, air)
+    x = sun_place(canvas.scenes)[0][:, None, None]
+    strength = _GLOW[canvas.sky()][:, 1][:, None, None]
+    lane = torch.exp(-(((canvas.x - x) / (0.05 + 0.09 * depth)) ** 2)) * (
+        0.35 + 0.65 * crest.clamp(0, 1)
+    )
+    colour = _SUN[canvas.sky()][:, :, None, None]
+    canvas.cover(0.9 * strength * lane * below * (1 - 0.6 * depth), colour)
