@@ -1,0 +1,230 @@
+"""Tensors become pictures here: grids, filmstrips and figures, each with a text alternative.
+
+Only this file and `data.py` know that a picture outside is uint8 in [0, 255]; inside the package it
+is float32 in [-1, 1]. Every picture shown carries an `alt` text, since JupyterLab drops the
+alternative text of a bare PNG: the text travels in `text/html` beside the `image/png`.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from IPython.display import display
+from PIL import Image, ImageDraw, ImageFont
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PALETTE = {
+    "ink": "#1d1d3b",
+    "plum": "#8f1d4f",
+    "teal": "#0e7c86",
+    "orange": "#e0762d",
+    "gold": "#e3a72f",
+}
+"""The course's colours, dark to light in even steps (L* 12, 32, 47, 61, 72), so they stay apart in
+grey print and for colour-blind readers. All but gold have a contrast above 3:1 on white; use gold
+for areas, not for thin lines."""
+
+DPI = 100
+_PAPER, _INK, _GAP, _WIDEST = (255, 255, 255), (29, 29, 59), 8, 900
+
+
+def to_uint8(images: torch.Tensor) -> np.ndarray:
+    """Pictures (N, C, H, W) in [-1, 1] as uint8 (N, H, W, 3); C is 1 (grey) or 3 (RGB).
+
+    Values outside [-1, 1] are clipped, as a screen does. Raises ValueError on another shape, and on
+    values that are not finite.
+    """
+    images = torch.as_tensor(images).detach().to("cpu", torch.float32)
+    if images.dim() != 4 or images.shape[1] not in (1, 3):
+        raise ValueError(
+            f"pictures have shape {tuple(images.shape)}, expected (N, C, H, W) with C = 1 or 3; "
+            "a single picture (C, H, W) needs picture[None]"
+        )
+    if not torch.isfinite(images).all():
+        raise ValueError("the pictures hold values that are not finite (nan or inf)")
+    levels = ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    return levels.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def grid(
+    images: torch.Tensor,
+    labels: Sequence[str] | None = None,
+    columns: int | None = None,
+    zoom: int | None = None,
+) -> Image.Image:
+    """Pictures (N, C, H, W) in [-1, 1] as one picture on white paper, a label under each.
+
+    `columns` pictures stand in a row (None: up to 8, so up to 8 pictures make a filmstrip). Each
+    pixel becomes a square of `zoom` by `zoom` (None: as large as fits the page, 192 pixels at
+    most), never blurred. Raises ValueError when the labels are not one per picture.
+    """
+    frames = to_uint8(images)
+    count, height, width = frames.shape[:3]
+    if count == 0:
+        raise ValueError("there is no picture to show: images has N = 0")
+    if labels is not None and len(labels) != count:
+        raise ValueError(f"{len(labels)} labels for {count} pictures: give one for each")
+    columns = min(columns or 8, count)
+    zoom = zoom or max(1, min(192, _WIDEST // columns - _GAP) // width)
+    lines = [_wrap(label, zoom * width) for label in labels or [""] * count]
+    cell_w = zoom * width + _GAP
+    cell_h = zoom * height + _GAP + (17 * max(map(len, lines)) + 4 if labels else 0)
+    rows = -(-count // columns)
+    paper = Image.new("RGB", (columns * cell_w + _GAP, rows * cell_h + _GAP), _PAPER)
+    for i, frame in enumerate(frames.repeat(zoom, axis=1).repeat(zoom, axis=2)):
+        left, top = _GAP + i % columns * cell_w, _GAP + i // columns * cell_h
+        paper.paste(Image.fromarray(frame), (left, top))
+        _write(paper, lines[i], left + zoom * width // 2, top + zoom * height + 4)
+    return paper
+
+
+def show(
+    images: torch.Tensor,
+    alt: str,
+    labels: Sequence[str] | None = None,
+    columns: int | None = None,
+    zoom: int | None = None,
+) -> None:
+    """Display pictures (N, C, H, W) in [-1, 1] as a grid; `alt` says in words what is to be seen.
+
+    The other arguments are those of `grid`. Raises ValueError when `alt` is missing or empty.
+    """
+    alt = checked_alt(alt)
+    image = grid(images, labels, columns, zoom)
+    _display(png(image), alt, image.width)
+
+
+def figure(fig: Figure, alt: str) -> None:
+    """Display a matplotlib figure once and close it; `alt` says in words what is to be seen.
+
+    Raises ValueError when `alt` is missing or empty.
+    """
+    import matplotlib.pyplot as plt
+
+    alt = checked_alt(alt)
+    _display(figure_png(fig), alt, int(fig.get_figwidth() * DPI))
+    plt.close(fig)
+
+
+def style() -> None:
+    """Give matplotlib the look of the course, for every figure made after this call."""
+    import matplotlib as mpl
+
+    mpl.rcParams.update(look())
+
+
+def look() -> dict:
+    """matplotlib's settings for the look of the course: what `style` sets, for `rc_context`.
+
+    Lines differ by colour and by dashes, so that a curve is recognised without its colour.
+    """
+    from cycler import cycler
+
+    colours = [PALETTE[name] for name in ("teal", "orange", "plum", "ink")]
+    return {
+        "figure.figsize": (7.0, 3.2),
+        "figure.dpi": DPI,
+        "figure.facecolor": "white",
+        "figure.constrained_layout.use": True,
+        "font.family": "DejaVu Sans",
+        "font.size": 10.5,
+        "axes.titlesize": 11.5,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.edgecolor": "#6d7080",
+        "axes.labelcolor": PALETTE["ink"],
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.prop_cycle": cycler(color=colours) + cycler(linestyle=["-", "--", "-.", ":"]),
+        "grid.color": "#e4e6ec",
+        "grid.linewidth": 0.8,
+        "lines.linewidth": 2.0,
+        "legend.frameon": False,
+        "text.color": PALETTE["ink"],
+        "xtick.color": "#4a4d5c",
+        "ytick.color": "#4a4d5c",
+        "image.interpolation": "nearest",
+        "savefig.facecolor": "white",
+    }
+
+
+def figure_png(fig: Figure) -> bytes:
+    """A matplotlib figure as PNG bytes on opaque white paper, readable in a dark theme too.
+
+    The same figure gives the same bytes: the file names no program, version or date.
+    """
+    file = io.BytesIO()
+    fig.savefig(file, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
+    return file.getvalue()
+
+
+def png(image: Image.Image) -> bytes:
+    """A PIL picture as PNG bytes, the same for the same picture."""
+    file = io.BytesIO()
+    image.save(file, format="PNG", optimize=True)
+    return file.getvalue()
+
+
+def img_tag(data: bytes, alt: str, width: int) -> str:
+    """`<img>` holding the PNG bytes and its text alternative, escaped; `width` in pixels."""
+    source = base64.b64encode(data).decode("ascii")
+    return (
+        f'<img alt="{html.escape(checked_alt(alt))}" width="{width}" style="max-width: 100%" '
+        f'src="data:image/png;base64,{source}">'
+    )
+
+
+def checked_alt(alt: str) -> str:
+    """`alt` without surrounding blanks; ValueError when it is not a text that says something."""
+    if not isinstance(alt, str) or not alt.strip():
+        raise ValueError(
+            f"alt is {alt!r}, expected a sentence that says what is to be seen, for readers who "
+            'cannot see the picture: alt="a red house, then the same house under more and more '
+            'noise"'
+        )
+    return alt.strip()
+
+
+def _display(data: bytes, alt: str, width: int) -> None:
+    bundle = {
+        "text/html": img_tag(data, alt, width),
+        "image/png": base64.b64encode(data).decode("ascii"),
+        "text/plain": alt,
+    }
+    display(bundle, raw=True)
+
+
+def _font() -> ImageFont.FreeTypeFont:
+    from matplotlib import font_manager
+
+    path = font_manager.findfont("DejaVu Sans")
+    return ImageFont.truetype(path, 13, layout_engine=ImageFont.Layout.BASIC)
+
+
+def _wrap(label: str, width: int) -> list[str]:
+    """The label in lines that fit `width` pixels; a single word may be wider."""
+    font, lines = _font(), [""]
+    for word in label.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font.getlength(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def _write(paper: Image.Image, lines: list[str], middle: int, top: int) -> None:
+    pen, font = ImageDraw.Draw(paper), _font()
+    for row, line in enumerate(lines):
+        left = middle - font.getlength(line) / 2
+        pen.text((left, top + 17 * row), line, fill=_INK, font=font)

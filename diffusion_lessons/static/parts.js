@@ -1,0 +1,138 @@
+// Shared parts of the course's widgets. Python puts this text in front of each widget's own file,
+// so that what the page gets is one ES module.
+
+const idOf = (() => {
+  const page = Math.random().toString(36).slice(2, 8);
+  let count = 0;
+  return (what) => `dl-${page}-${what}-${(count += 1)}`;
+})();
+
+/** An HTML element with properties, attributes (under `attrs`) and children. */
+function make(tag, { attrs = {}, ...props } = {}, children = []) {
+  const node = Object.assign(document.createElement(tag), props);
+  for (const [name, value] of Object.entries(attrs)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+/** An SVG element with attributes. */
+function draw(tag, attrs = {}, text = "") {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attrs)) node.setAttribute(name, value);
+  node.textContent = text;
+  return node;
+}
+
+/** Keys pressed on `control` stay its own: JupyterLab would move the cell with arrows, cut it with x. */
+function ownKeys(control) {
+  control.setAttribute("data-lm-suppress-shortcuts", "true");
+  control.addEventListener("keydown", (event) => event.stopPropagation());
+  return control;
+}
+
+/** A view of the bytes that a host hands over as DataView, ArrayBuffer or typed array. */
+function bytesOf(buffer) {
+  if (buffer instanceof ArrayBuffer) return new Uint8Array(buffer);
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+}
+
+/** float32 numbers from bytes; copied, since the bytes may not be aligned. */
+function floatsOf(buffer) {
+  return new Float32Array(bytesOf(buffer).slice().buffer);
+}
+
+/** Put one RGB frame (bytes) on a canvas of the same size. */
+function paint(canvas, rgb, offset) {
+  const pen = canvas.getContext("2d");
+  const image = pen.createImageData(canvas.width, canvas.height);
+  const pixels = image.data;
+  for (let i = 0, j = offset; i < pixels.length; i += 4, j += 3) {
+    pixels[i] = rgb[j];
+    pixels[i + 1] = rgb[j + 1];
+    pixels[i + 2] = rgb[j + 2];
+    pixels[i + 3] = 255;
+  }
+  pen.putImageData(image, 0, 0);
+}
+
+/** A number as one would say it: three digits, powers of ten where it is very large or small. */
+function said(value) {
+  if (!Number.isFinite(value)) return value > 0 ? "infinite" : "not defined";
+  const size = Math.abs(value);
+  if (size !== 0 && (size >= 1e5 || size < 1e-3)) {
+    const [digits, power] = value.toExponential(1).split("e");
+    return `${digits} × 10${raised(Number(power))}`;
+  }
+  return String(Number(value.toPrecision(size >= 1000 ? 4 : 3)));
+}
+
+function raised(power) {
+  const digits = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+  return [...String(power)].map((sign) => (sign === "-" ? "⁻" : digits[sign])).join("");
+}
+
+/** A slider: native range, label, the value in words. `words` has one text per stop. */
+function slider(name, words, start, moved, rested = () => {}) {
+  const id = idOf("slider");
+  const input = ownKeys(
+    make("input", { type: "range", id, attrs: { min: 0, max: words.length - 1, step: 1 } }),
+  );
+  const value = make("span", { className: "dl-value", attrs: { "aria-hidden": "true" } });
+  const control = {
+    input,
+    node: make("div", { className: "dl-slider" }, [
+      make("label", { htmlFor: id, textContent: name }),
+      input,
+      value,
+    ]),
+    place: () => Number(input.value),
+    say(text) {
+      value.textContent = text;
+      input.setAttribute("aria-valuetext", text);
+    },
+    put(place) {
+      input.value = String(place);
+      control.say(words[place]);
+    },
+  };
+  input.addEventListener("input", () => {
+    control.say(words[control.place()]);
+    moved();
+  });
+  input.addEventListener("change", rested);
+  control.put(start);
+  return control;
+}
+
+/** One of a few options as native radio buttons in a fieldset; `start` -1 chooses none. */
+function radios(name, words, start, moved) {
+  const group = idOf("radios");
+  const inputs = words.map((word, place) => {
+    const attrs = { type: "radio", name: group, id: `${group}-${place}`, value: String(place) };
+    const input = ownKeys(make("input", attrs));
+    input.addEventListener("change", moved);
+    return input;
+  });
+  const control = {
+    inputs,
+    node: make("fieldset", { className: "dl-radios" }, [
+      make("legend", { textContent: name }),
+      ...inputs.map((input, place) =>
+        make("label", { htmlFor: input.id }, [input, make("span", { textContent: words[place] })]),
+      ),
+    ]),
+    place: () => inputs.findIndex((input) => input.checked),
+    put(place) {
+      inputs.forEach((input, i) => (input.checked = i === place));
+    },
+  };
+  control.put(start);
+  return control;
+}
+
+/** A push button that keeps its keys. */
+function button(text, pressed) {
+  const node = ownKeys(make("button", { type: "button", textContent: text }));
+  node.addEventListener("click", pressed);
+  return node;
+}

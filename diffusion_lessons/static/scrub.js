@@ -1,0 +1,299 @@
+// The scrubber: all states are here already, so a key press is answered without the kernel.
+// Pictures, bars and numbers are redrawn in one go, so that one frame of the screen shows them all.
+
+const PLAY_MS = 280; // between two stops while playing: under four changes a second, no flashing
+const REST_MS = 250; // Python hears of the place when it has not changed for so long
+
+/** Pictures: one canvas; its name for screen readers follows the stop. */
+function picturesPanel(data) {
+  const frames = bytesOf(data.data);
+  const size = data.height * data.width * 3;
+  const canvas = make("canvas", { width: data.width, height: data.height, attrs: { role: "img" } });
+  canvas.style.setProperty("--dl-ratio", `${data.width} / ${data.height}`);
+  return {
+    node: panelOf(data, "dl-picture", canvas),
+    put(choice, stop, stops, place) {
+      paint(canvas, frames, (choice * stops + stop) * size);
+      canvas.setAttribute("aria-label", `${data.alt}. At ${place}.`);
+    },
+  };
+}
+
+const BOX = { width: 360, height: 190, left: 40, right: 10, top: 10, bottom: 28 };
+const INNER_W = BOX.width - BOX.left - BOX.right;
+const INNER_H = BOX.height - BOX.top - BOX.bottom;
+
+function plot() {
+  return draw("svg", { viewBox: `0 0 ${BOX.width} ${BOX.height}`, role: "img", class: "dl-plot" });
+}
+
+/** Maps [low, high] to the plot's width or, upside down, its height. */
+function across(low, high) {
+  return (value) => BOX.left + ((value - low) / (high - low || 1)) * INNER_W;
+}
+function upwards(low, high) {
+  return (value) => BOX.top + INNER_H - ((value - low) / (high - low || 1)) * INNER_H;
+}
+
+/** Round numbers between low and high, about `wish` of them. */
+function ticks(low, high, wish = 4) {
+  const rough = (high - low || 1) / wish;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough);
+  const marks = [];
+  for (let n = Math.ceil(low / step - 1e-9); n * step <= high + 1e-9 * step; n += 1) {
+    marks.push(Number((n * step).toPrecision(6)));
+  }
+  return marks;
+}
+
+function axes(svg, x, xs, y, ys, yText = said, xName = "") {
+  for (const mark of ys) {
+    svg.append(
+      draw("line", { class: "dl-grid", x1: BOX.left, x2: BOX.left + INNER_W, y1: y(mark), y2: y(mark) }),
+      draw("text", { class: "dl-tick", x: BOX.left - 6, y: y(mark) + 4, "text-anchor": "end" }, yText(mark)),
+    );
+  }
+  const base = BOX.top + INNER_H;
+  svg.append(draw("line", { class: "dl-axis", x1: BOX.left, x2: BOX.left + INNER_W, y1: base, y2: base }));
+  for (const mark of xs) {
+    svg.append(draw("text", { class: "dl-tick", x: x(mark), y: base + 16, "text-anchor": "middle" }, said(mark)));
+  }
+  if (xName) svg.setAttribute("data-x", xName);
+}
+
+/** Bars: a histogram per stop, with a curve over it where there is one. */
+function barsPanel(data, choices, stops) {
+  const heights = floatsOf(data.data);
+  const overlay = data.overlay && floatsOf(data.overlay.data);
+  const edges = data.edges;
+  const bins = edges.length - 1;
+  const x = across(edges[0], edges[bins]);
+  const y = upwards(0, data.top);
+  const svg = plot();
+  axes(svg, x, ticks(edges[0], edges[bins]), y, ticks(0, data.top, 3));
+  const bars = draw("path", { class: "dl-bars" });
+  const curve = draw("path", { class: "dl-over" });
+  const cut = draw("text", { class: "dl-tick", x: BOX.left + INNER_W, y: BOX.top + 6, "text-anchor": "end" });
+  svg.append(bars, curve, cut);
+  const key = data.overlay
+    ? [make("p", { className: "dl-key" }, [swatch("dl-bars"), "measured", swatch("dl-over"), data.overlay.name])]
+    : [];
+  return {
+    node: panelOf(data, "dl-graph", svg, key),
+    put(choice, stop, count, place) {
+      const from = (choice * count + stop) * bins;
+      let steps = `M${x(edges[0])} ${y(0)}`;
+      let highest = 0;
+      for (let i = 0; i < bins; i += 1) {
+        const height = heights[from + i];
+        highest = Math.max(highest, height);
+        const top = y(Math.min(height, data.top)).toFixed(1);
+        steps += `L${x(edges[i]).toFixed(1)} ${top}L${x(edges[i + 1]).toFixed(1)} ${top}`;
+      }
+      bars.setAttribute("d", `${steps}L${x(edges[bins])} ${y(0)}Z`);
+      if (overlay) {
+        const points = Array.from({ length: bins }, (_, i) => [
+          (edges[i] + edges[i + 1]) / 2,
+          Math.min(overlay[from + i], data.top),
+        ]);
+        curve.setAttribute("d", pathOf(points, x, y));
+      }
+      cut.textContent = highest > data.top ? `tallest bar ${said(highest)}, cut` : "";
+      svg.setAttribute("aria-label", `${data.alt}. At ${place}.`);
+    },
+  };
+}
+
+function swatch(kind) {
+  const svg = draw("svg", { class: "dl-swatch", viewBox: "0 0 22 12", "aria-hidden": "true" });
+  svg.append(
+    kind === "dl-bars"
+      ? draw("rect", { class: kind, x: 3, y: 1, width: 16, height: 10 })
+      : draw("line", { class: kind, x1: 1, x2: 21, y1: 6, y2: 6 }),
+  );
+  return svg;
+}
+
+/** A path through points; a value that cannot be drawn leaves a gap. */
+function pathOf(points, x, y) {
+  let pen = "M";
+  let path = "";
+  for (const [px, py] of points) {
+    if (Number.isFinite(py)) path += `${pen}${x(px).toFixed(1)} ${y(py).toFixed(1)}`;
+    pen = Number.isFinite(py) ? "L" : "M";
+  }
+  return path;
+}
+
+/** A curve: lines stand still; markers and numbers move. With choices, the others stay faint. */
+function curvePanel(data, choices, stops, xName) {
+  const xs = floatsOf(data.x);
+  const height = (value) => (data.log_y ? (value > 0 ? Math.log10(value) : NaN) : value);
+  const lines = data.lines.map(({ name, data: values }) => ({ name, values: floatsOf(values) }));
+  const drawn = lines.flatMap(({ values }) => Array.from(values, height)).filter(Number.isFinite);
+  const [low, high] = [Math.min(...drawn), Math.max(...drawn)];
+  const x = across(Math.min(...xs), Math.max(...xs));
+  const y = upwards(low, high);
+  const svg = plot();
+  const marks = data.log_y ? ticks(low, high, 4).filter(Number.isInteger) : ticks(low, high, 4);
+  axes(svg, x, ticks(Math.min(...xs), Math.max(...xs)), y, marks, data.log_y ? powerOfTen : said);
+  svg.append(draw("text", { class: "dl-tick dl-name", x: BOX.left + INNER_W / 2, y: BOX.height - 1, "text-anchor": "middle" }, xName));
+  const guide = draw("line", { class: "dl-guide", y1: BOX.top, y2: BOX.top + INNER_H });
+  svg.append(guide);
+  const parts = lines.map(({ name, values }, i) => {
+    const paths = Array.from({ length: choices }, (_, c) => {
+      const points = Array.from({ length: stops }, (_, s) => [xs[c * stops + s], height(values[c * stops + s])]);
+      return draw("path", { class: `dl-line dl-line${i % 4}`, d: pathOf(points, x, y) });
+    });
+    const marker = markerOf(i);
+    const number = make("b");
+    svg.append(...paths, marker);
+    return { name, values, paths, marker, number, key: [keyOf(i), `${name} `, number] };
+  });
+  return {
+    node: panelOf(data, "dl-graph", svg, [make("p", { className: "dl-key" }, parts.flatMap((part) => part.key))]),
+    put(choice, stop, count, place) {
+      const at = choice * count + stop;
+      const px = x(xs[at]);
+      guide.setAttribute("x1", px);
+      guide.setAttribute("x2", px);
+      for (const { values, paths, marker, number } of parts) {
+        const value = height(values[at]);
+        paths.forEach((path, c) => path.classList.toggle("dl-faint", c !== choice));
+        marker.style.display = Number.isFinite(value) ? "" : "none";
+        if (Number.isFinite(value)) marker.setAttribute("transform", `translate(${px} ${y(value)})`);
+        number.textContent = said(values[at]);
+      }
+      const numbers = parts.map(({ name, number }) => `${name} ${number.textContent}`).join(", ");
+      svg.setAttribute("aria-label", `${data.alt}. At ${place}: ${numbers}.`);
+    },
+  };
+}
+
+function powerOfTen(power) {
+  return `10${raised(power)}`;
+}
+
+/** Each line has its own marker shape beside its own colour and dashes. */
+function markerOf(i) {
+  const shapes = ["M0-5.5A5.5 5.5 0 1 1 0 5.5A5.5 5.5 0 1 1 0-5.5Z", "M-5-5H5V5H-5Z", "M0-7L6.5 5H-6.5Z", "M0-7L7 0L0 7L-7 0Z"];
+  return draw("path", { class: `dl-marker dl-marker${i % 4}`, d: shapes[i % 4] });
+}
+
+function keyOf(i) {
+  const svg = draw("svg", { class: "dl-swatch dl-wide", viewBox: "-17 -8 34 16", "aria-hidden": "true" });
+  svg.append(draw("line", { class: `dl-line dl-line${i % 4}`, x1: -17, x2: 17, y1: 0, y2: 0 }), markerOf(i));
+  return svg;
+}
+
+function panelOf(data, kind, picture, more = []) {
+  const title = make("figcaption", { textContent: data.title });
+  return make("figure", { className: `dl-panel ${kind}` }, [title, picture, ...more]);
+}
+
+const PANELS = { pictures: picturesPanel, bars: barsPanel, curve: curvePanel };
+
+/** Play, or with reduced motion one step per press; stops by itself at the last stop. */
+function player(step, atEnd, restart) {
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  let timer = 0;
+  const node = button("", () => {
+    if (timer) return pause();
+    if (atEnd()) restart();
+    else step();
+    if (!calm.matches) timer = setInterval(() => (atEnd() ? pause() : step()), PLAY_MS);
+    name();
+  });
+  const name = () => (node.textContent = calm.matches ? "Next stop" : timer ? "Pause" : "Play");
+  const pause = () => {
+    clearInterval(timer);
+    timer = 0;
+    name();
+  };
+  calm.addEventListener("change", pause);
+  name();
+  const leave = () => {
+    pause();
+    calm.removeEventListener("change", pause);
+  };
+  return { node, pause, leave };
+}
+
+function render({ model, el }) {
+  const [stops, words, choose] = [model.get("stops"), model.get("words"), model.get("choose")];
+  const count = stops[0].length;
+  const choices = stops.length;
+  const panels = model.get("panels").map((data) => PANELS[data.kind](data, choices, count, model.get("name")));
+  const sentence = make("p", { className: "dl-words", id: idOf("words") });
+  let resting = 0;
+
+  const bar = slider(model.get("name"), stops[model.get("choice")], model.get("index"), moved, tell);
+  bar.input.setAttribute("aria-describedby", sentence.id);
+  const options = choose && radios(choose.name, choose.options, model.get("choice"), moved);
+  const choice = () => (options ? options.place() : 0);
+
+  function show() {
+    const [c, s] = [choice(), bar.place()];
+    bar.say(stops[c][s]);
+    const place = choose ? `${choose.options[c]}, ${stops[c][s]}` : stops[c][s];
+    for (const panel of panels) panel.put(c, s, count, place);
+    sentence.textContent = words[c][s];
+  }
+  function moved() {
+    show();
+    tell();
+  }
+  function tell() {
+    clearTimeout(resting);
+    resting = setTimeout(() => {
+      model.set("index", bar.place());
+      model.set("choice", choice());
+      model.save_changes();
+    }, REST_MS);
+  }
+  function go(stop) {
+    bar.put(stop);
+    moved();
+  }
+  function heard() {
+    bar.put(model.get("index"));
+    if (options) options.put(model.get("choice"));
+    show();
+  }
+
+  const play = player(() => go(bar.place() + 1), () => bar.place() === count - 1, () => go(0));
+  bar.input.addEventListener("pointerdown", play.pause);
+  bar.input.addEventListener("keydown", play.pause);
+  const reset = button("Start again", () => {
+    play.pause();
+    if (options) options.put(0);
+    go(0);
+  });
+  const is = (kind) => panels.filter((_, i) => (model.get("panels")[i].kind === "pictures") === kind).map((p) => p.node);
+  const root = make("div", { className: "dl-widget" }, [
+    make("div", { className: "dl-controls" }, [
+      ...(options ? [options.node] : []),
+      bar.node,
+      make("div", { className: "dl-buttons" }, [play.node, reset]),
+    ]),
+    make("div", { className: "dl-panels" }, [
+      make("div", { className: "dl-pictures" }, is(true)),
+      make("div", { className: "dl-graphs" }, is(false)),
+    ]),
+    sentence,
+  ]);
+  el.append(root);
+  show();
+  model.on("change:index", heard);
+  model.on("change:choice", heard);
+  return () => {
+    clearTimeout(resting);
+    play.leave();
+    model.off?.("change:index", heard);
+    model.off?.("change:choice", heard);
+    root.remove();
+  };
+}
+
+export default { render };

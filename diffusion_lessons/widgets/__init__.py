@@ -1,0 +1,27 @@
+"""What a learner moves: pictures to scrub, pictures drawn on request, a guess to commit.
+
+    scrub(...)   frames computed ahead, moved in the page without the kernel: the first choice
+    live(...)    the kernel draws each new picture: for a new seed, a new prompt, a model call
+    guess(...)   a prediction before the reveal, compared with the truth after it
+
+Each is an anywidget whose page side is a plain ES module `render({model, el})`, so that JupyterLab
+and any other host with get, set, on and save_changes can show it. Each leaves a still version
+behind (`text/html` and `image/png`) for readers of the stored notebook, where no kernel runs.
+"""
+
+from .calls import Choice, Slider, Text, live
+from .panels import Bars, Curve, Pictures
+from .predictions import guess
+from .scrubber import scrub
+
+__all__ = [
+    "Bars",
+    "Choice",
+    "Curve",
+    "Pictures",
+    "Slider",
+    "Text",
+    "guess",
+    "live",
+    "scrub",
+]

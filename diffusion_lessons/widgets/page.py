@@ -1,0 +1,44 @@
+"""What all widgets share: where their page side lives, and the still version they leave behind."""
+
+from __future__ import annotations
+
+import base64
+from importlib import resources
+
+import anywidget
+
+
+def module(name: str) -> str:
+    """The ES module of one widget: the shared parts, then `static/NAME.js`, as one text."""
+    return static("parts.js") + "\n" + static(f"{name}.js")
+
+
+def static(name: str) -> str:
+    """The text of one file in `diffusion_lessons/static`."""
+    return resources.files("diffusion_lessons").joinpath("static", name).read_text("utf-8")
+
+
+class PageWidget(anywidget.AnyWidget):
+    """A widget that also leaves a still version in the stored notebook.
+
+    JupyterLab shows the live widget alone. A cleaned notebook on the web has lost it (its model
+    lives in the kernel) and shows the still version instead.
+    """
+
+    _css = static("widgets.css")
+
+    def still(self) -> tuple[str, bytes | None]:
+        """The still version: HTML with text alternatives, and a PNG where there is a picture."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict] | None:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:  # the widget was closed
+            return None
+        data, metadata = bundle
+        page, picture = self.still()
+        data["text/html"] = page
+        if picture is not None:
+            data["image/png"] = base64.b64encode(picture).decode("ascii")
+        data["text/plain"] = f"{type(self).__name__.lower()} (run the notebook to move it)"
+        return data, metadata

@@ -1,0 +1,158 @@
+"""The panels of a scrubber: pictures, bars and curves, one state for each stop of the slider.
+
+With a second axis (`choose` of `scrub`), every array below has the choices as an extra first axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from diffusion_lessons.pictures import checked_alt, to_uint8
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """One picture per stop: `frames` float (stops, C, H, W) in [-1, 1]."""
+
+    title: str
+    frames: torch.Tensor
+    alt: str
+
+    def states(self, choices: int, stops: int) -> np.ndarray:
+        """The frames as uint8 (choices, stops, H, W, 3)."""
+        frames = _with_choices(self.title, "frames", self.frames, choices, (stops,), 3)
+        return to_uint8(torch.as_tensor(frames).flatten(0, 1)).reshape(
+            choices, stops, *frames.shape[-2:], 3
+        )
+
+    def payload(self, choices: int, stops: int) -> dict:
+        """What the page needs to draw this panel."""
+        states = self.states(choices, stops)
+        return _described(self, "pictures", height=states.shape[2], width=states.shape[3]) | {
+            "data": states.tobytes()
+        }
+
+
+@dataclass(frozen=True)
+class Bars:
+    """A histogram per stop: `heights` (stops, B) over `edges` (B + 1,), which rise.
+
+    `overlay` is a pair (name, curve) drawn over the bars: curve (B,) at the middle of each bar, or
+    one per stop (stops, B). The scale is the same at all stops; bars above it are marked as cut.
+    """
+
+    title: str
+    heights: np.ndarray
+    edges: np.ndarray
+    overlay: tuple[str, np.ndarray] | None = None
+    alt: str = ""
+
+    def states(self, choices: int, stops: int) -> np.ndarray:
+        """The heights as float32 (choices, stops, B)."""
+        bins = len(np.asarray(self.edges)) - 1
+        return _with_choices(self.title, "heights", self.heights, choices, (stops, bins), 0)
+
+    def overlay_states(self, choices: int, stops: int) -> np.ndarray | None:
+        """The overlay as float32 (choices, stops, B), or None."""
+        if self.overlay is None:
+            return None
+        bins, curve = len(np.asarray(self.edges)) - 1, _array(self.overlay[1])
+        if curve.shape == (bins,):
+            curve = np.broadcast_to(curve, (choices, stops, bins)).squeeze(
+                axis=0 if choices == 1 else ()
+            )
+        return _with_choices(self.title, "overlay", curve, choices, (stops, bins), 0)
+
+    def top(self, choices: int, stops: int) -> float:
+        """The upper end of the scale: what half of the stops need, or the overlay if taller."""
+        tallest = np.median(self.states(choices, stops).max(axis=-1))
+        overlay = self.overlay_states(choices, stops)
+        drawn = 0.0 if overlay is None else np.median(overlay.max(axis=-1))
+        return float(1.15 * max(tallest, drawn)) or 1.0
+
+    def payload(self, choices: int, stops: int) -> dict:
+        """What the page needs to draw this panel."""
+        overlay = self.overlay_states(choices, stops)
+        return _described(self, "bars", edges=_array(self.edges).tolist()) | {
+            "data": self.states(choices, stops).tobytes(),
+            "top": self.top(choices, stops),
+            "overlay": None
+            if overlay is None
+            else {"name": self.overlay[0], "data": overlay.tobytes()},
+        }
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Lines that stand still, with a marker and a number that move with the slider.
+
+    `x` (stops,) is where each stop stands on the axis; `y_lines` maps a name to (stops,). A value
+    that is not finite (or not above zero, when `log_y`) leaves a gap in the line.
+    """
+
+    title: str
+    x: np.ndarray
+    y_lines: Mapping[str, np.ndarray]
+    alt: str
+    log_y: bool = False
+
+    def x_states(self, choices: int, stops: int) -> np.ndarray:
+        """The places on the axis as float32 (choices, stops)."""
+        x = _array(self.x)
+        if x.shape == (stops,) and choices > 1:  # the same axis for every choice
+            x = np.broadcast_to(x, (choices, stops))
+        return _with_choices(self.title, "x", x, choices, (stops,), 0)
+
+    def states(self, choices: int, stops: int) -> dict[str, np.ndarray]:
+        """Name to float32 (choices, stops)."""
+        return {
+            name: _with_choices(self.title, f"y_lines[{name!r}]", y, choices, (stops,), 0)
+            for name, y in self.y_lines.items()
+        }
+
+    def payload(self, choices: int, stops: int) -> dict:
+        """What the page needs to draw this panel."""
+        lines = [
+            {"name": name, "data": y.tobytes()} for name, y in self.states(choices, stops).items()
+        ]
+        x = self.x_states(choices, stops).tobytes()
+        return _described(self, "curve", x=x, lines=lines, log_y=self.log_y)
+
+
+Panel = Pictures | Bars | Curve
+
+
+def _described(panel: Panel, kind: str, **more: object) -> dict:
+    try:
+        alt = checked_alt(panel.alt)
+    except ValueError as error:
+        raise ValueError(f"panel {panel.title!r}: {error}") from None
+    return {"kind": kind, "title": panel.title, "alt": alt, **more}
+
+
+def _array(values: object) -> np.ndarray:
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu().numpy()
+    return np.asarray(values, dtype=np.float32)
+
+
+def _with_choices(
+    title: str, name: str, values: object, choices: int, wanted: tuple[int, ...], rest: int
+) -> np.ndarray:
+    """`values` as float32 with an axis of choices in front; `rest` axes of any size may follow."""
+    values = _array(values)
+    if choices > 1:
+        wanted = (choices, *wanted)
+    if values.ndim != len(wanted) + rest or values.shape[: len(wanted)] != wanted:
+        tail = ("C", "H", "W")[:rest]
+        expected = ", ".join(map(str, (*wanted, *tail)))
+        axes = "choices, stops" if choices > 1 else "stops"
+        raise ValueError(
+            f"panel {title!r}: {name} has shape {values.shape}, expected ({expected}); "
+            f"the first axes are {axes}, as many as the slider has words"
+        )
+    return np.ascontiguousarray(values if choices > 1 else values[None])

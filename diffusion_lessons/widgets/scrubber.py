@@ -1,0 +1,113 @@
+"""The scrubber: pictures, histograms and numbers computed ahead and moved without the kernel."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import traitlets
+
+from diffusion_lessons.pictures import img_tag
+
+from .page import PageWidget, module
+from .panels import Panel
+from .strip import draw_strip, strip_stops, strip_width
+
+LARGEST = 4_000_000
+"""Most bytes of frames a page gets in one widget, so that it opens at once."""
+
+
+class Scrubber(PageWidget):
+    """What `scrub` returns. `index` (stop) and `choice` follow the page a moment after it rests."""
+
+    _esm = module("scrub")
+
+    name = traitlets.Unicode().tag(sync=True)
+    stops = traitlets.List().tag(sync=True)  # words per stop, per choice
+    words = traitlets.List().tag(sync=True)  # a sentence per stop, per choice
+    choose = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
+    panels = traitlets.List().tag(sync=True)
+    index = traitlets.Int(0).tag(sync=True)
+    choice = traitlets.Int(0).tag(sync=True)
+
+    def __init__(self, sources: Sequence[Panel], **traits: object) -> None:
+        self._sources = list(sources)
+        super().__init__(**traits)
+
+    def still(self) -> tuple[str, bytes]:
+        """A strip of about six stops with their words, as HTML and as PNG."""
+        options = self.choose["options"] if self.choose else [""]
+        picture = draw_strip(self._sources, self.stops, options, self.name)
+        shown = strip_stops(len(self.stops[0]))
+        items = [
+            f"<li>{_said(option, self.stops[c][i], self.words[c][i])}</li>"
+            for c, option in enumerate(options)
+            for i in shown
+        ]
+        seen = "; ".join(panel.alt.strip().rstrip(".") for panel in self._sources)
+        alt = f"{seen}. A strip of {len(shown)} stops, described below."
+        page = f"{img_tag(picture, alt, strip_width(len(shown)))}<ul>{''.join(items)}</ul>"
+        return page, picture
+
+
+def scrub(
+    slider: tuple[str, Sequence[str]],
+    panels: Sequence[Panel],
+    words: Sequence,
+    choose: tuple[str, Sequence[str]] | None = None,
+) -> Scrubber:
+    """A slider over states computed ahead: the page moves them together, without the kernel.
+
+    `slider` is its name and the value at each stop in words, as a screen reader says it
+    ("noise level 0.42, signal-to-noise 1.6"); `words` has one sentence per stop, shown beside the
+    panels. `choose` adds a second axis, its name and its options; then `words` and the arrays of
+    all panels get the options as a first axis, and the slider's words may.
+
+    Raises ValueError when the parts do not have one state per stop, or when the frames are larger
+    than 4 MB together.
+    """
+    name, stop_words = slider
+    options = list(choose[1]) if choose else [""]
+    if choose and len(options) < 2:
+        raise ValueError(f"choose offers {options}, expected two options or more")
+    stops = _nested("the slider's words", stop_words, len(options), None)
+    count = len(stops[0])
+    if count < 2:
+        raise ValueError(f"the slider has {count} stops, expected two or more")
+    payloads = [panel.payload(len(options), count) for panel in panels]
+    _check_size(payloads)
+    return Scrubber(
+        panels,
+        name=name,
+        stops=stops,
+        words=_nested("words", words, len(options), count),
+        choose={"name": choose[0], "options": options} if choose else None,
+        panels=payloads,
+    )
+
+
+def _nested(what: str, words: Sequence, choices: int, count: int | None) -> list[list[str]]:
+    """`words` as one list per choice; a flat list holds for every choice."""
+    if isinstance(words, str):
+        raise ValueError(f"{what} is one text, {words!r}; expected a list with one per stop")
+    flat = all(isinstance(word, str) for word in words)
+    lists = [list(words)] * choices if flat else [list(some) for some in words]
+    count = len(lists[0]) if count is None else count
+    lengths = [len(some) for some in lists]
+    if lengths != [count] * choices:
+        raise ValueError(f"{what} has lists of {lengths}, expected {choices} of {count} stops")
+    return lists
+
+
+def _check_size(payloads: list[dict]) -> None:
+    size = sum(len(payload.get("data", b"")) for payload in payloads)
+    if size > LARGEST:
+        raise ValueError(
+            f"the frames are {size / 1e6:.1f} MB, at most {LARGEST / 1e6:.0f} MB open at once: "
+            "take fewer stops, smaller pictures or fewer choices"
+        )
+
+
+def _said(option: str, stop: str, sentence: str) -> str:
+    place = f"{option}, {stop}" if option else stop
+    return f"<b>{html.escape(place)}</b>: {html.escape(sentence)}"
