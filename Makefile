@@ -1,0 +1,31 @@
+# What you can type is explained in README.md. On Windows, where there is no make, README has the lines.
+# PYTHON: which Python makes .venv.  TORCH: default, cpu, or a folder of wheels.  PORT: of JupyterLab.
+PYTHON ?= python3
+PORT ?= 8888
+COURSE = "$(PYTHON)" tools/setup_course.py
+VENV_PYTHON = .venv/bin/python
+
+.PHONY: lab setup test bench lint checksums python
+
+lab: python
+	@$(COURSE) lab --torch "$(TORCH)" --port "$(PORT)"
+
+setup: python
+	@$(COURSE) setup --torch "$(TORCH)"
+
+test: setup
+	@$(VENV_PYTHON) tools/run_tests.py
+
+bench: setup
+	@$(VENV_PYTHON) -m bench
+
+lint: setup
+	@$(VENV_PYTHON) -m ruff check .
+	@$(VENV_PYTHON) -m ruff format --check .
+
+checksums: setup
+	@$(VENV_PYTHON) tools/checksums.py
+
+python:
+	@command -v "$(PYTHON)" > /dev/null || { echo "There is no program called $(PYTHON) here."; \
+	echo "What to do: install Python 3.12 (python.org), then:  make lab PYTHON=python3.12"; exit 1; }

@@ -1,0 +1,43 @@
+"""The command line: `python -m diffusion_lessons doctor` and `... train NAME`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, or 1 if a lesson could not run."""
+    parser = argparse.ArgumentParser(prog="python -m diffusion_lessons", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("doctor", help="say whether this machine is ready for the lessons")
+    train = commands.add_parser("train", help="make one of the shipped weights again")
+    train.add_argument("name", help="which weights, for example recogniser")
+    parsed = parser.parse_args(arguments)
+    return examine_machine() if parsed.command == "doctor" else train_weights(parsed.name)
+
+
+def examine_machine() -> int:
+    """Print the doctor's report; return 1 if a lesson could not run."""
+    from diffusion_lessons import doctor
+
+    findings = doctor.report()
+    doctor.show(findings)
+    return int(any(finding.state == "fault" for finding in findings))
+
+
+def train_weights(name: str) -> int:
+    """Make the weights `name` again by their recipe; return 2 for a name without one."""
+    from diffusion_lessons import recipes
+
+    if name not in recipes.NAMES:
+        print(
+            f"{name!r} has no recipe. These have one: {', '.join(recipes.NAMES)}.", file=sys.stderr
+        )
+        return 2
+    recipes.train(name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""Where a lesson stands: its seed and device, the files under `data/`, and weights in and out.
+
+Every file that the course ships under `data/` is listed with its SHA-256 in `data/checksums.json`,
+so that a damaged or exchanged file is refused by name instead of giving strange pictures.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+SHIPPED = ("bench", "pictures", "weights")
+"""The folders under `data/` that the course ships; whatever else is there is the learner's own."""
+
+GET_IT_AGAIN = "Fix: download the course again and copy its folder data over yours."
+
+
+class DamagedFile(RuntimeError):
+    """A file of the course is missing, cut short, altered or not ours; the message says the fix."""
+
+
+def start(seed: int = 0) -> torch.device:
+    """Seed torch's global generator and return the fastest device; each notebook calls it first."""
+    torch.manual_seed(seed)
+    return pick_device()
+
+
+def pick_device() -> torch.device:
+    """Return the fastest device of this machine: cuda, else mps (Apple), else cpu."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def data_path(*parts: str) -> Path:
+    """Return the path of `parts` under `data/`: beside the package in a clone, else inside it."""
+    package = Path(__file__).resolve().parent
+    beside = package.parent / "data"
+    root = beside if (package.parent / "pyproject.toml").is_file() else package / "data"
+    return root.joinpath(*parts)
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checksums() -> dict[str, str]:
+    """Return the SHA-256 of each shipped file by its name under `data/` ("weights/judge.json").
+
+    Raises DamagedFile if the list itself is missing or unreadable.
+    """
+    path = data_path("checksums.json")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DamagedFile(f"{path} is missing or unreadable ({error}). {GET_IT_AGAIN}") from error
+
+
+def write_checksums(root: Path) -> dict[str, str]:
+    """List the files in the shipped folders of `root` (a `data/` folder) anew; return the list."""
+    files = sorted(p for name in SHIPPED for p in (root / name).rglob("*") if p.is_file())
+    sums = {p.relative_to(root).as_posix(): sha256(p) for p in files if not p.name.startswith(".")}
+    write_whole(root / "checksums.json", (json.dumps(sums, indent=2) + "\n").encode())
+    return sums
+
+
+def verify(name: str) -> Path:
+    """Return the path of the shipped file `name` ("weights/judge.safetensors") if it is whole.
+
+    Raises DamagedFile if it is missing, not one of the course's files, or altered.
+    """
+    path, known = data_path(*name.split("/")), checksums()
+    if not path.is_file():
+        raise DamagedFile(f"{path} is missing. {GET_IT_AGAIN}")
+    if name not in known:
+        raise DamagedFile(
+            f"{path} is not one of the course's files, so it is not loaded. {GET_IT_AGAIN}"
+        )
+    if sha256(path) != known[name]:
+        size = path.stat().st_size
+        raise DamagedFile(
+            f"{path} is damaged: its {size} bytes are not the ones that data/checksums.json lists "
+            f"(altered, or cut short while copying). {GET_IT_AGAIN}"
+        )
+    return path
+
+
+def load_weights(name: str) -> tuple[dict[str, Tensor], dict]:
+    """Return the tensors (on the CPU) and the card of `data/weights/NAME.safetensors`.
+
+    The card is a dict: what the weights are for, how they were trained, what they score.
+    Raises DamagedFile if the file or its card is missing, cut short, altered or not the course's.
+    """
+    card = json.loads(verify(f"weights/{name}.json").read_text(encoding="utf-8"))
+    return load_file(verify(f"weights/{name}.safetensors")), card
+
+
+def save_weights(path: Path | str, tensors: dict[str, Tensor], card: dict) -> None:
+    """Write `tensors` to `path` (ending in .safetensors) and `card` beside it as JSON.
+
+    Each file is written under another name first and then renamed, so that an interruption leaves
+    the old file or the new one, never half of one. Under `data/` the checksums are updated.
+    Raises ValueError for another ending, OSError with a sentence if it cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"{path} must end in .safetensors, not {path.suffix or 'nothing'!r}")
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_whole(path, save(plain, metadata={"format": "pt"}))
+    write_whole(path.with_suffix(".json"), (json.dumps(card, indent=2) + "\n").encode())
+    root = data_path()
+    if path.resolve().is_relative_to(root):
+        write_checksums(root)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write `content` to `path` so that a reader sees the old file or all of the new one.
+
+    Raises OSError (PermissionError in a folder that is read-only) with a sentence and the fix.
+    """
+    draft = path.with_name(f".{path.name}.tmp")
+    try:
+        draft.write_bytes(content)
+        os.replace(draft, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise type(error)(
+            error.errno,
+            f"{path} could not be written ({error.strerror}). Fix: make room, or allow writing in "
+            f"{path.parent}, or give another folder",
+        ) from error
