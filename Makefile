@@ -14,7 +14,7 @@ setup: python
 	@$(COURSE) setup --torch "$(TORCH)"
 
 test: setup
-	@$(VENV_PYTHON) tools/run_tests.py
+	@$(VENV_PYTHON) -m tools.run_tests
 
 bench: setup
 	@$(VENV_PYTHON) -m bench

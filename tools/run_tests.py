@@ -1,4 +1,6 @@
-"""Runs every test of the course, as `make test` does, and says at the end what ran and what did not.
+"""Runs every test, as `make test` does, and says at the end what ran and what did not.
+
+    python -m tools.run_tests
 
 Three groups, one after the other, each in its own process: the package, the notebooks as a learner
 runs them, and the browser. Without a Chromium the third cannot run; that is said plainly, and where
@@ -6,10 +8,11 @@ the environment variable CI is set it is a failure.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.browser.lab import find_chromium
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTEST = [sys.executable, "-m", "pytest"]
@@ -17,23 +20,9 @@ PACKAGE = [*PYTEST, "-q", "tests", "--ignore=tests/browser"]
 NOTEBOOKS = [*PYTEST, "-q", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300"]
 BROWSER = [*PYTEST, "-q", "tests/browser"]
 
-BROWSER_PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NO_BROWSER = """THE BROWSER TESTS DID NOT RUN: there is no Chromium on this machine.
-How to get it: on Debian or Ubuntu  sudo apt install chromium ; elsewhere install Chrome or Chromium,
-or run  .venv/bin/python -m playwright install chromium ; then run  make test  again."""
-
-
-def find_browser() -> str | None:
-    """Return the path of a Chromium: CHROMIUM if set, else on the PATH, else playwright's own."""
-    named = [os.environ.get("CHROMIUM", ""), *map(shutil.which, BROWSER_PROGRAMS)]
-    for path in filter(None, named):
-        if Path(path).is_file():
-            return path
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        own = playwright.chromium.executable_path
-    return own if Path(own).is_file() else None
+How to get it: on Debian or Ubuntu  sudo apt install chromium ; elsewhere install Chromium or Chrome
+and put it on the PATH. Then run  make test  again."""
 
 
 def run(name: str, command: list[str], environment: dict[str, str]) -> str:
@@ -50,9 +39,8 @@ def main() -> int:
         "the package": run("the package (minutes)", PACKAGE, environment),
         "the notebooks": run("the notebooks (minutes)", [*NOTEBOOKS, *lessons], environment),
     }
-    browser = find_browser()
+    browser = find_chromium()
     if browser:
-        environment["CHROMIUM"] = browser
         ends["the browser"] = run(f"the browser, {browser} (minutes)", BROWSER, environment)
     else:
         ends["the browser"] = "FAILED, it did not run" if os.environ.get("CI") else "DID NOT RUN"
