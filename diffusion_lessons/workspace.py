@@ -63,10 +63,15 @@ def checksums() -> dict[str, str]:
         raise DamagedFile(f"{path} is missing or unreadable ({error}). {GET_IT_AGAIN}") from error
 
 
-def write_checksums(root: Path) -> dict[str, str]:
-    """List the files in the shipped folders of `root` (a `data/` folder) anew; return the list."""
+def list_shipped(root: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file that is in the shipped folders of `root` now."""
     files = sorted(p for name in SHIPPED for p in (root / name).rglob("*") if p.is_file())
-    sums = {p.relative_to(root).as_posix(): sha256(p) for p in files if not p.name.startswith(".")}
+    return {p.relative_to(root).as_posix(): sha256(p) for p in files if not p.name.startswith(".")}
+
+
+def write_checksums(root: Path) -> dict[str, str]:
+    """Write `root`/checksums.json, which lists the shipped files of `root`, and return the list."""
+    sums = list_shipped(root)
     write_whole(root / "checksums.json", (json.dumps(sums, indent=2) + "\n").encode())
     return sums
 

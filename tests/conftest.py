@@ -1,0 +1,41 @@
+"""What several tests share: the project's folder, and a user without special rights."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+NOBODY = 65534
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The folder of the project."""
+    return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def read_only_folder() -> Iterator[Path]:
+    """A folder that this process may not write to, also where the tests run as root.
+
+    Root may write anywhere, so for the length of the test the process becomes another user.
+    """
+    if not hasattr(os, "geteuid"):
+        pytest.skip("Windows has no read-only folders of this kind")
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o555)
+    was_root = os.geteuid() == 0
+    if was_root:
+        os.seteuid(NOBODY)
+    try:
+        with pytest.raises(PermissionError):
+            (folder / "probe").touch()
+        yield folder
+    finally:
+        if was_root:
+            os.seteuid(0)
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
