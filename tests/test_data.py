@@ -1,0 +1,194 @@
+"""Data sets in the shape a lesson wants: postcards and a learner's own pictures."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from diffusion_lessons import data, postcards
+from diffusion_lessons.data import load
+
+
+class Pairs(list):
+    """A learner's data set: a list of (picture, label), perhaps with `classes`."""
+
+
+def one(picture, label=0):
+    return Pairs([(picture, label)])
+
+
+# ---- postcards -------------------------------------------------------------------------------
+
+
+def test_postcards():
+    cards = load("postcards")
+    batch = cards.sample(20, seed=5)
+    scenes = postcards.sample_scenes(20, seed=5)
+    assert torch.equal(batch.images, postcards.draw(scenes, 64))
+    assert torch.equal(batch.labels, postcards.attributes(scenes)["object"][:, 0])
+    assert cards.classes == postcards.VALUES["object"] and cards.count is None
+    assert len(batch.captions) == 20 and all(batch.captions)
+
+
+def test_postcards_in_grey_are_their_luminance():
+    colour, grey = load("postcards", 32).sample(8, 1), load("postcards", 32, 1).sample(8, 1)
+    red, green, blue = colour.images.unbind(1)
+    assert grey.images.shape == (8, 1, 32, 32)
+    assert torch.allclose(grey.images[:, 0], 0.299 * red + 0.587 * green + 0.114 * blue, atol=1e-6)
+    assert grey.captions == colour.captions
+
+
+def test_postcards_of_the_two_splits_share_no_seed():
+    train, test = load("postcards", 32), load("postcards", 32, split="test")
+    for seed in (0, 1, data.MAX_SEED - 1):
+        assert not torch.equal(train.sample(4, seed).images, test.sample(4, 0).images)
+    assert torch.equal(
+        test.sample(4, 0).images, postcards.draw(postcards.sample_scenes(4, data.MAX_SEED), 32)
+    )
+    with pytest.raises(ValueError, match="seed"):
+        train.sample(4, seed=data.MAX_SEED)  # the first seed of the test split
+
+
+# ---- a learner's own data set ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        Image.new("L", (6, 6), 255),
+        Image.new("1", (6, 6), 1),
+        Image.new("RGB", (9, 6), (255, 255, 255)),
+        Image.new("P", (6, 6), 0),
+        np.full((6, 7), 255, np.uint8),
+        np.full((6, 6, 3), 1.0),
+        torch.full((3, 6, 6), 255, dtype=torch.uint8),
+        torch.ones(1, 9, 6),
+        torch.ones(6, 6, dtype=torch.float64),
+        torch.ones(28, 28),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_of_every_kind_are_read(picture, channels):
+    if isinstance(picture, Image.Image) and picture.mode == "P":
+        picture.putpalette([255, 255, 255])
+    batch = load(one(picture), size=12, channels=channels).sample(1, seed=0)
+    assert batch.images.shape == (1, channels, 12, 12) and batch.images.dtype == torch.float32
+    assert torch.allclose(batch.images, torch.ones(()), atol=1e-6)
+
+
+def test_black_is_minus_one_and_colours_keep_their_places():
+    picture = np.zeros((4, 4, 3), np.uint8)
+    picture[..., 0] = 255
+    for red in (picture, Image.fromarray(picture)):
+        assert load(one(red), 4).sample(1, 0).images[0, :, 0, 0].tolist() == [1, -1, -1]
+    assert load(one(picture), 4, 1).sample(1, 0).images[0, 0, 0, 0] == pytest.approx(2 * 0.299 - 1)
+
+
+def test_the_longer_side_loses_its_ends():
+    picture = torch.zeros(1, 4, 8)
+    picture[:, :, 2:6] = 1
+    assert (load(one(picture), 4).sample(1, 0).images == 1).all()
+
+
+def test_the_picture_given_is_not_changed():
+    picture = torch.rand(3, 5, 5)
+    before = picture.clone()
+    load(one(picture), 5).sample(1, 0).images.mul_(0)
+    assert torch.equal(picture, before)
+
+
+def test_labels_and_captions():
+    grey = torch.zeros(1, 4, 4)
+    numbers = load(Pairs([(grey, 7), (grey, np.int64(2)), (grey, torch.tensor(5))])).sample(3, 0)
+    assert sorted(numbers.labels.tolist()) == [2, 5, 7]
+    assert numbers.captions == [f"class {label}" for label in numbers.labels]
+
+    named = one(grey, 1)
+    named.classes = ["cat", "dog"]
+    assert load(named).sample(1, 0).captions == ["dog"] and load(named).classes == ("cat", "dog")
+
+    told = load(one(grey, "a grey square")).sample(1, 0)
+    assert told.captions == ["a grey square"] and told.labels.tolist() == [-1]
+
+
+def test_samples_are_random_without_repeats_and_reproducible():
+    pairs = Pairs((torch.full((1, 2, 2), i / 100), i) for i in range(100))
+    pictures = load(pairs, 2)
+    batch = pictures.sample(100, seed=4)
+    assert sorted(batch.labels.tolist()) == list(range(100)) != batch.labels.tolist()
+    assert torch.allclose(batch.images[:, 0, 0, 0], batch.labels / 50 - 1, atol=1e-6)
+    assert torch.equal(pictures.sample(10, seed=4).labels, batch.labels[:10])
+    assert not torch.equal(pictures.sample(10, seed=5).labels, batch.labels[:10])
+    assert pictures.sample(0, seed=4).images.shape == (0, 3, 2, 2)
+    state = torch.get_rng_state()
+    pictures.sample(5, seed=1)
+    assert torch.equal(torch.get_rng_state(), state)
+    for count in (-1, 101):
+        with pytest.raises(ValueError, match=f"count is {count}.*0 to 100"):
+            pictures.sample(count, seed=0)
+
+
+# ---- what does not fit -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (dict(data="fashion_mnist"), "did you mean 'fashion-mnist'"),
+        (dict(data="Postcard"), "did you mean 'postcards'"),
+        (dict(data="zzz"), "There are postcards and fashion-mnist"),
+        (dict(data="postcards", size=0), "size is 0"),
+        (dict(data="postcards", size=4), "4"),
+        (dict(data="postcards", size=-3), "size is -3"),
+        (dict(data="postcards", size=32.0), "size is 32.0"),
+        (dict(data="postcards", channels=2), "channels is 2: choose 3 .* or 1"),
+        (dict(data="postcards", split="validation"), "split is 'validation': choose"),
+        (dict(data=Pairs()), "Pairs is empty"),
+        (dict(data=one(torch.zeros(1, 2, 2)), split="test"), "pass the test part"),
+    ],
+)
+def test_arguments_that_do_not_fit(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        load(**arguments)
+
+
+@pytest.mark.parametrize("thing", [None, 3, {1, 2}, torch.zeros(4, 3, 8, 8), iter([])])
+def test_things_that_are_no_data_set(thing):
+    with pytest.raises(TypeError, match="is no data set"):
+        load(thing)
+
+
+@pytest.mark.parametrize(
+    "item, error, message",
+    [
+        (torch.zeros(1, 2, 2), TypeError, r"pair \(picture, label\), and this one is Tensor"),
+        ((torch.zeros(1, 2, 2), 0, 0), TypeError, "3 parts"),
+        (("path/to.png", 0), TypeError, "not str"),
+        ((torch.zeros(2, 4, 4), 0), ValueError, r"shape \(2, 4, 4\)"),
+        ((np.zeros((3, 4, 4), np.uint8), 0), ValueError, r"shape \(4, 3, 4\).*\(H, W, C\)"),
+        ((torch.zeros(1, 0, 4), 0), ValueError, "shape"),
+        ((torch.zeros(1, 4, 4) - 1, 0), ValueError, r"from -1 to -1: give \[0, 1\].*Normalize"),
+        ((torch.full((1, 4, 4), 255.0), 0), ValueError, "from 255 to 255"),
+        ((torch.full((1, 4, 4), torch.nan), 0), ValueError, "nan"),
+        ((torch.zeros(1, 4, 4, dtype=torch.int64), 0), TypeError, "int64"),
+        ((Image.new("I;16", (4, 4)), 0), ValueError, "mode 'I;16'"),
+        ((torch.zeros(1, 4, 4), 1.5), TypeError, "an int or a caption, not float"),
+        ((torch.zeros(1, 4, 4), None), TypeError, "not NoneType"),
+    ],
+)
+def test_items_that_do_not_fit_are_named(item, error, message):
+    with pytest.raises(error, match="item 0 of Pairs: .*" + message):
+        load(Pairs([item]))
+
+
+def test_a_bad_item_further_on_is_named():
+    with pytest.raises(ValueError, match="item 1 of Pairs"):
+        load(Pairs([(torch.zeros(1, 2, 2), 0), (torch.zeros(5, 2, 2), 0)])).sample(2, seed=0)
+
+
+def test_a_label_without_a_name():
+    named = one(torch.zeros(1, 2, 2), 2)
+    named.classes = ["cat", "dog"]
+    with pytest.raises(ValueError, match="label 2 has no name: there are 2 classes"):
+        load(named)
