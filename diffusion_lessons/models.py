@@ -1,0 +1,119 @@
+"""Networks. For now the two recognisers, small CNNs that say what a postcard shows.
+
+They are built differently on purpose, and trained from different seeds: the recogniser may serve
+in losses and lessons, the judge only measures, and a slip of one should not be a slip of the other.
+Both take pictures (B, 3, 64, 64) in [-1, 1] and have the same two methods: `features`, (B, 192),
+and the call itself, one row of logits per picture.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+FEATURES = 192
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions around a shortcut (He et al. 2016, "Identity mappings", figure 1b)."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.norm_1, self.norm_2 = nn.BatchNorm2d(channels), nn.BatchNorm2d(channels)
+        self.conv_1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.conv_2 = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.conv_1(functional.relu(self.norm_1(x)))
+        return x + self.conv_2(functional.relu(self.norm_2(h)))
+
+
+class Recogniser(nn.Module):
+    """A residual network: strided convolutions halve the picture, shortcuts keep it trainable.
+
+    Args:
+        outputs: how many logits it returns for each picture.
+    """
+
+    def __init__(self, outputs: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 32, 5, stride=2, padding=2),  # (B, 32, 32, 32)
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+            nn.Conv2d(32, 64, 3, stride=2, padding=1),  # (B, 64, 16, 16)
+            ResidualBlock(64),
+            ResidualBlock(64),
+            nn.Conv2d(64, 128, 3, stride=2, padding=1),  # (B, 128, 8, 8)
+            ResidualBlock(128),
+            ResidualBlock(128),
+            nn.BatchNorm2d(128),
+            nn.ReLU(),
+            nn.Conv2d(128, 24, 1),  # (B, 24, 8, 8): few channels, every place kept
+            nn.Flatten(),
+        )
+        self.squeeze = nn.Linear(24 * 8 * 8, FEATURES)
+        self.head = nn.Linear(FEATURES, outputs)
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the last layer sees of each picture: (B, 192)."""
+        return functional.relu(self.squeeze(self.body(images)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.features(images))
+
+
+class PatchBlock(nn.Module):
+    """A 5x5 look around in every channel alone, then a small MLP across channels.
+
+    After Liu et al. 2022, "A ConvNet for the 2020s" (figure 4), with one norm over all channels.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.look = nn.Conv2d(channels, channels, 5, padding=2, groups=channels)
+        self.norm = nn.GroupNorm(1, channels)
+        self.widen, self.narrow = (
+            nn.Conv2d(channels, 3 * channels, 1),
+            nn.Conv2d(3 * channels, channels, 1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.narrow(functional.gelu(self.widen(self.norm(self.look(x)))))
+
+
+class Judge(nn.Module):
+    """A patch network: the picture is cut into 4x4 patches first, then looked at as a 16x16 map.
+
+    Args:
+        outputs: how many logits it returns for each picture.
+    """
+
+    def __init__(self, outputs: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 72, 6, stride=4, padding=1),  # (B, 72, 16, 16), patches overlap by a pixel
+            PatchBlock(72),
+            PatchBlock(72),
+            nn.Conv2d(72, 144, 2, stride=2),  # (B, 144, 8, 8)
+            PatchBlock(144),
+            PatchBlock(144),
+            PatchBlock(144),
+            nn.GroupNorm(1, 144),
+            nn.Conv2d(144, 24, 1),  # (B, 24, 8, 8)
+            nn.Flatten(),
+        )
+        self.squeeze = nn.Linear(24 * 8 * 8, FEATURES)
+        self.head = nn.Linear(FEATURES, outputs)
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the last layer sees of each picture: (B, 192)."""
+        return functional.gelu(self.squeeze(self.body(images)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.features(images))
+
+
+def count_parameters(model: nn.Module) -> int:
+    """How many numbers training may change."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
