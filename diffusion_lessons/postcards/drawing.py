@@ -126,13 +126,13 @@ class _Window:
         self.pixel = 1 / (size * height[:, None])
 
     def paste(self, patch: Tensor, sheet: Tensor, rows: Tensor) -> None:
-        """Puts each patch (M, C, side, side) into its place on the sheets `rows` of (K, C, H, W)."""
+        """Puts each patch (M, C, side, side) into its place on sheet `rows` of (K, C, H, W)."""
         where = (rows[:, None, None], slice(None), self.lines[:, :, None], self.columns[:, None, :])
         sheet[where] = patch.permute(0, 2, 3, 1)
 
 
 def _inside(start: Tensor, side: int, size: int) -> Tensor:
-    """(M, side) int64 pixel numbers from about `start` (M, 1) on, moved so that all are in 0..size-1."""
+    """(M, side) int64 pixel numbers from about `start` (M, 1) on, all moved into 0..size-1."""
     return start.long().clamp(0, size - side) + torch.arange(side)
 
 

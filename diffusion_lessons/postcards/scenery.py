@@ -36,7 +36,7 @@ _GROUND = torch.tensor([
     [[0.93, 0.96, 1.00], [0.84, 0.91, 0.98]],  # snow
     [[0.08, 0.36, 0.60], [0.32, 0.64, 0.80]],  # sea
 ])  # fmt: skip
-# Sun or moon: colour, how far its glow reaches, how strong it is, height above the horizon (low, high).
+# Sun or moon: colour; how far its glow reaches and how strong; lowest, highest above the horizon.
 _SUN = torch.tensor(
     [[1.0, 0.95, 0.62], [1.0, 0.95, 0.80], [1.0, 0.84, 0.42], [0.96, 0.95, 0.84], [0, 0, 0]]
 )
@@ -52,7 +52,7 @@ _GRASS, _SAND, _SNOW, _SEA = range(len(VALUES["ground"]))
 
 @dataclass(frozen=True)
 class Canvas:
-    """A batch being painted: `rgb` (N, 3, H, W), x (1, 1, W), y (1, H, 1), `pixel` one pixel's width."""
+    """A batch being painted: `rgb` (N, 3, H, W), x (1, 1, W), y (1, H, 1), `pixel` the width of one."""
 
     scenes: Scenes
     rgb: Tensor
@@ -71,13 +71,13 @@ class Canvas:
         return self.scenes.roll(name)[:, :, None, None]
 
     def strip(self, top: float, bottom: float) -> Canvas:
-        """The same canvas, only the part between two heights (0 to 1): painting there costs less."""
+        """The part of the canvas between two heights (0 to 1): painting there costs less."""
         size = self.rgb.shape[2]
         lines = slice(int(top * size), int(bottom * size) + 1)
         return Canvas(self.scenes, self.rgb[:, :, lines], self.x, self.y[:, lines], self.pixel)
 
     def cover(self, opacity: Tensor, colour: Tensor) -> None:
-        """Lays colour ((N, 3, 1, 1) or (N, 3, H, W)) over the picture where `opacity` (N, H, W) is."""
+        """Lays colour ((N, 3, 1, 1) or (N, 3, H, W)) over the picture, by `opacity` (N, H, W)."""
         self.rgb.add_(opacity.unsqueeze(1) * (colour - self.rgb))
 
 
