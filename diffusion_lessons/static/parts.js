@@ -61,9 +61,9 @@ function said(value) {
   const size = Math.abs(value);
   if (size !== 0 && (size >= 1e5 || size < 1e-3)) {
     const [digits, power] = value.toExponential(1).split("e");
-    return `${digits} × 10${raised(Number(power))}`;
+    return `${digits} × 10${raised(Number(power))}`.replace(/^-/, "−");
   }
-  return String(Number(value.toPrecision(size >= 1000 ? 4 : 3)));
+  return String(Number(value.toPrecision(size >= 1000 ? 4 : 3))).replace("-", "−");
 }
 
 function raised(power) {

@@ -19,7 +19,7 @@ function picturesPanel(data) {
   };
 }
 
-const BOX = { width: 360, height: 190, left: 40, right: 10, top: 10, bottom: 28 };
+const BOX = { width: 320, height: 190, left: 38, right: 12, top: 10, bottom: 36 };
 const INNER_W = BOX.width - BOX.left - BOX.right;
 const INNER_H = BOX.height - BOX.top - BOX.bottom;
 
@@ -47,7 +47,7 @@ function ticks(low, high, wish = 4) {
   return marks;
 }
 
-function axes(svg, x, xs, y, ys, yText = said, xName = "") {
+function axes(svg, x, xs, y, ys, yText = said) {
   for (const mark of ys) {
     svg.append(
       draw("line", { class: "dl-grid", x1: BOX.left, x2: BOX.left + INNER_W, y1: y(mark), y2: y(mark) }),
@@ -59,7 +59,6 @@ function axes(svg, x, xs, y, ys, yText = said, xName = "") {
   for (const mark of xs) {
     svg.append(draw("text", { class: "dl-tick", x: x(mark), y: base + 16, "text-anchor": "middle" }, said(mark)));
   }
-  if (xName) svg.setAttribute("data-x", xName);
 }
 
 /** Bars: a histogram per stop, with a curve over it where there is one. */
@@ -77,7 +76,7 @@ function barsPanel(data, choices, stops) {
   const cut = draw("text", { class: "dl-tick", x: BOX.left + INNER_W, y: BOX.top + 6, "text-anchor": "end" });
   svg.append(bars, curve, cut);
   const key = data.overlay
-    ? [make("p", { className: "dl-key" }, [swatch("dl-bars"), "measured", swatch("dl-over"), data.overlay.name])]
+    ? [keyRow([[swatch("dl-bars"), "measured"], [swatch("dl-over"), data.overlay.name]])]
     : [];
   return {
     node: panelOf(data, "dl-graph", svg, key),
@@ -103,6 +102,11 @@ function barsPanel(data, choices, stops) {
       svg.setAttribute("aria-label", `${data.alt}. At ${place}.`);
     },
   };
+}
+
+/** What the signs in a plot mean; a sign and its words stay on one line. */
+function keyRow(entries) {
+  return make("p", { className: "dl-key" }, entries.map((entry) => make("span", {}, entry)));
 }
 
 function swatch(kind) {
@@ -152,7 +156,7 @@ function curvePanel(data, choices, stops, xName) {
     return { name, values, paths, marker, number, key: [keyOf(i), `${name} `, number] };
   });
   return {
-    node: panelOf(data, "dl-graph", svg, [make("p", { className: "dl-key" }, parts.flatMap((part) => part.key))]),
+    node: panelOf(data, "dl-graph", svg, [keyRow(parts.map((part) => part.key))]),
     put(choice, stop, count, place) {
       const at = choice * count + stop;
       const px = x(xs[at]);
@@ -220,12 +224,17 @@ function player(step, atEnd, restart) {
   return { node, pause, leave };
 }
 
+function longest(texts) {
+  return texts.reduce((most, text) => (text.length > most.length ? text : most), "");
+}
+
 function render({ model, el }) {
   const [stops, words, choose] = [model.get("stops"), model.get("words"), model.get("choose")];
   const count = stops[0].length;
   const choices = stops.length;
   const panels = model.get("panels").map((data) => PANELS[data.kind](data, choices, count, model.get("name")));
   const sentence = make("p", { className: "dl-words", id: idOf("words") });
+  const room = longest(words.flat()); // keeps the panels where they are while sentences change
   let resting = 0;
 
   const bar = slider(model.get("name"), stops[model.get("choice")], model.get("index"), moved, tell);
@@ -277,11 +286,11 @@ function render({ model, el }) {
       bar.node,
       make("div", { className: "dl-buttons" }, [play.node, reset]),
     ]),
+    make("div", { className: "dl-sentence", attrs: { "data-room": room } }, [sentence]),
     make("div", { className: "dl-panels" }, [
       make("div", { className: "dl-pictures" }, is(true)),
       make("div", { className: "dl-graphs" }, is(false)),
     ]),
-    sentence,
   ]);
   el.append(root);
   show();

@@ -7,6 +7,8 @@ from importlib import resources
 
 import anywidget
 
+from diffusion_lessons.pictures import few_colours
+
 
 def module(name: str) -> str:
     """The ES module of one widget: the shared parts, then `static/NAME.js`, as one text."""
@@ -39,6 +41,6 @@ class PageWidget(anywidget.AnyWidget):
         page, picture = self.still()
         data["text/html"] = page
         if picture is not None:
-            data["image/png"] = base64.b64encode(picture).decode("ascii")
+            data["image/png"] = base64.b64encode(few_colours(picture)).decode("ascii")
         data["text/plain"] = f"{type(self).__name__.lower()} (run the notebook to move it)"
         return data, metadata

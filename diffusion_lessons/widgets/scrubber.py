@@ -11,7 +11,7 @@ from diffusion_lessons.pictures import img_tag
 
 from .page import PageWidget, module
 from .panels import Panel
-from .strip import draw_strip, strip_stops, strip_width
+from .strip import draw_strip, strip_stops
 
 LARGEST = 4_000_000
 """Most bytes of frames a page gets in one widget, so that it opens at once."""
@@ -35,9 +35,9 @@ class Scrubber(PageWidget):
         super().__init__(**traits)
 
     def still(self) -> tuple[str, bytes]:
-        """A strip of about six stops with their words, as HTML and as PNG."""
+        """A strip of five stops with their words, as HTML and as PNG."""
         options = self.choose["options"] if self.choose else [""]
-        picture = draw_strip(self._sources, self.stops, options, self.name)
+        picture, width = draw_strip(self._sources, self.stops, options, self.name)
         shown = strip_stops(len(self.stops[0]))
         items = [
             f"<li>{_said(option, self.stops[c][i], self.words[c][i])}</li>"
@@ -46,7 +46,7 @@ class Scrubber(PageWidget):
         ]
         seen = "; ".join(panel.alt.strip().rstrip(".") for panel in self._sources)
         alt = f"{seen}. A strip of {len(shown)} stops, described below."
-        page = f"{img_tag(picture, alt, strip_width(len(shown)))}<ul>{''.join(items)}</ul>"
+        page = f"{img_tag(picture, alt, width)}<ul>{''.join(items)}</ul>"
         return page, picture
 
 

@@ -1,4 +1,4 @@
-"""The still version of a scrubber: about six of its stops side by side, on white paper."""
+"""The still version of a scrubber: five of its stops side by side, on white paper."""
 
 from __future__ import annotations
 
@@ -14,62 +14,90 @@ from diffusion_lessons.pictures import DPI, PALETTE, figure_png, look
 
 from .panels import Bars, Curve, Panel, Pictures
 
-_COLUMN, _PICTURE_ROW, _BARS_ROW, _CURVE_ROW = 1.3, 1.3, 0.95, 2.3  # inches
+# All lengths in pixels, so that every pixel of a picture becomes a whole number of pixels.
+_SIDE, _GAP, _LEFT, _LINE = 128, 10, 44, 13
+_BARS, _CURVE = 84, 170
+_LOOK = {
+    "figure.constrained_layout.use": False,
+    "font.size": 8.5,
+    "axes.titlesize": 8.5,
+    "axes.titleweight": "normal",
+    "axes.titlepad": 3,
+    "axes.grid": False,
+}
 
 
 def strip_stops(count: int) -> list[int]:
-    """About six stops, first and last among them, spread evenly over `count`."""
-    return sorted({round(i) for i in np.linspace(0, count - 1, min(count, 6))})
-
-
-def strip_width(columns: int) -> int:
-    """Width of the strip in pixels."""
-    return round(DPI * max(columns, 4) * _COLUMN)
+    """Five stops, first and last among them, spread evenly over `count`."""
+    return sorted({round(i) for i in np.linspace(0, count - 1, min(count, 5))})
 
 
 def draw_strip(
     panels: Sequence[Panel], stops: list[list[str]], options: list[str], name: str
-) -> bytes:
-    """PNG bytes: a column per stop, a row per panel and choice, the curves below."""
+) -> tuple[bytes, int]:
+    """PNG bytes and their width: a column per stop, a row per panel, block by block for each
+    of the options, and the curves below."""
     shown, shape = strip_stops(len(stops[0])), (len(options), len(stops[0]))
-    moving = [(c, p) for c in range(len(options)) for p in panels if not isinstance(p, Curve)]
-    curves = [p for p in panels if isinstance(p, Curve)]
-    heights = [_PICTURE_ROW if isinstance(p, Pictures) else _BARS_ROW for _, p in moving]
-    words_row = 0.4
-    total = sum(heights) + words_row * len(options) + _CURVE_ROW * bool(curves)
-    with mpl.rc_context(look() | {"font.size": 8.5, "axes.titlesize": 8.5, "axes.grid": False}):
-        fig = Figure(figsize=(strip_width(len(shown)) / DPI, total))
-        parts = fig.subfigures(
-            1 + bool(curves), 1, squeeze=False,
-            height_ratios=[total - _CURVE_ROW * bool(curves)] + [_CURVE_ROW] * bool(curves),
-        )[:, 0]
-        if moving:
-            axes = parts[0].subplots(len(moving), len(shown), squeeze=False, height_ratios=heights)
-            for row, (choice, panel) in zip(axes, moving, strict=True):
-                first = panel is moving[0][1]
-                _row(row, panel, choice, shape, shown)
-                label = f"{options[choice]}\n{panel.title}" if options[choice] else panel.title
-                row[0].set_ylabel(textwrap.fill(label, 18))
-                for ax, stop in zip(row, shown, strict=True):
-                    ax.set_title(textwrap.fill(stops[choice][stop], 18) if first else "")
-        if curves:
-            for ax, curve in zip(np.ravel(parts[-1].subplots(1, len(curves))), curves, strict=True):
-                _curve(ax, curve, shape, options, shown, name)
-        return figure_png(fig)
+    moving = [panel for panel in panels if not isinstance(panel, Curve)]
+    curves = [panel for panel in panels if isinstance(panel, Curve)]
+    captions = [[textwrap.fill(some[i], 20) for i in shown] for some in stops]
+    head = 8 + _LINE * max(c.count("\n") + 1 for some in captions for c in some)
+    heights = [_SIDE if isinstance(panel, Pictures) else _BARS for panel in moving]
+    block = head + sum(heights) + _GAP * len(heights)
+    width = _LEFT + max(len(shown), 4) * (_SIDE + _GAP)
+    curves_top = block * len(options) if moving else 0
+    height = curves_top + (_CURVE + 130 if curves else _GAP)
+    with mpl.rc_context(look() | _LOOK):
+        fig = Figure(figsize=(width / DPI, height / DPI), layout="none")
+        for c, option in enumerate(options):
+            top = c * block + head
+            for row, panel in enumerate(moving):
+                axes = _row_axes(fig, top, heights[row], len(shown))
+                _draw_row(axes, panel, c, shape, shown)
+                axes[0].set_ylabel(_label(option, panel, row, heights[row]))
+                for ax, caption in zip(axes, captions[c], strict=True):
+                    ax.set_title(caption if row == 0 else "")
+                top += heights[row] + _GAP
+        for i, curve in enumerate(curves):
+            cell = (width - _GAP) // len(curves)
+            box = (_LEFT + i * cell, curves_top + 26, cell - _LEFT - _GAP, _CURVE)
+            _draw_curve(_axes(fig, *box), curve, shape, options, shown, name)
+        return figure_png(fig), width
 
 
-def _row(row: np.ndarray, panel: Panel, choice: int, shape: tuple[int, int], shown: list) -> None:
+def _axes(fig: Figure, left: int, top: int, width: int, height: int) -> Axes:
+    """Axes at a place counted in pixels from the upper left corner."""
+    across, down = fig.get_size_inches() * DPI
+    return fig.add_axes(
+        (left / across, 1 - (top + height) / down, width / across, height / down)
+    )
+
+
+def _row_axes(fig: Figure, top: int, height: int, count: int) -> list[Axes]:
+    lefts = [_LEFT + i * (_SIDE + _GAP) for i in range(count)]
+    return [_axes(fig, left, top, _SIDE, height) for left in lefts]
+
+
+def _label(option: str, panel: Panel, row: int, height: int) -> str:
+    title = textwrap.fill(panel.title, height // 6)
+    return f"{option}\n{title}" if option and row == 0 else title
+
+
+def _draw_row(
+    axes: list[Axes], panel: Panel, choice: int, shape: tuple[int, int], shown: list[int]
+) -> None:
     states = panel.states(*shape)[choice]
-    for ax, stop in zip(row, shown, strict=True):
+    for ax, stop in zip(axes, shown, strict=True):
         ax.set(xticks=[], yticks=[])
         if isinstance(panel, Pictures):
-            ax.imshow(states[stop])
+            zoom = max(1, _SIDE // states.shape[2])
+            ax.imshow(states[stop].repeat(zoom, axis=0).repeat(zoom, axis=1), aspect="auto")
             ax.spines[:].set_visible(False)
         else:
-            _bars(ax, panel, choice, shape, stop)
+            _draw_bars(ax, panel, choice, shape, stop)
 
 
-def _bars(ax: Axes, panel: Bars, choice: int, shape: tuple[int, int], stop: int) -> None:
+def _draw_bars(ax: Axes, panel: Bars, choice: int, shape: tuple[int, int], stop: int) -> None:
     edges, overlay = np.asarray(panel.edges), panel.overlay_states(*shape)
     ax.stairs(panel.states(*shape)[choice, stop], edges, fill=True, color=PALETTE["teal"])
     if overlay is not None:
@@ -78,19 +106,19 @@ def _bars(ax: Axes, panel: Bars, choice: int, shape: tuple[int, int], stop: int)
     ax.set_ylim(0, panel.top(*shape))
 
 
-def _curve(
+def _draw_curve(
     ax: Axes, panel: Curve, shape: tuple[int, int], options: list, shown: list, name: str
 ) -> None:
-    x = panel.x_states(*shape)
-    marks = "osD^"
+    x, colours = panel.x_states(*shape), [PALETTE[c] for c in ("teal", "orange", "plum", "ink")]
     for line, (label, y) in enumerate(panel.states(*shape).items()):
         for choice, option in enumerate(options):
-            said = f"{label}, {option}" if option else label
-            ax.plot(x[choice], y[choice], marks[line % 4], ls=("-", "--", "-.", ":")[choice % 4],
-                    color=list(PALETTE.values())[(2, 3, 1, 0)[line % 4]], markevery=shown,
-                    ms=4, lw=1.4, label=said)
-    ax.set_title(panel.title)
+            ax.plot(
+                x[choice], y[choice], "osD^"[line % 4], markevery=shown, markersize=4,
+                color=colours[line % 4], linestyle=("-", "--", "-.", ":")[choice % 4],
+                linewidth=1.4, label=f"{label}, {option}" if option else label,
+            )
+    ax.set_title(panel.title, weight="bold")
     ax.set_xlabel(name)
     if panel.log_y:
         ax.set_yscale("log")
-    ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2)
+    ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)

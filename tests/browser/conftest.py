@@ -1,0 +1,42 @@
+"""One JupyterLab and one Chromium for all browser tests; a plain sentence where there is none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.browser.lab import ROOT, Server, find_chromium, launch
+
+NO_CHROMIUM = (
+    "the browser tests did not run: no Chromium found. Install one (Debian, Ubuntu: "
+    "apt install chromium; elsewhere: Chrome or Chromium on the PATH) and run them again"
+)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """A headless Chromium; skips without one, but fails in CI, where it must be there."""
+    if find_chromium() is None:
+        if os.environ.get("CI"):
+            pytest.fail(NO_CHROMIUM)
+        pytest.skip(NO_CHROMIUM)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = launch(playwright)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def lab(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """JupyterLab on a copy of the notebooks, so that no test touches those in the project."""
+    folder = tmp_path_factory.mktemp("course")
+    if (ROOT / "notebooks").is_dir():
+        shutil.copytree(ROOT / "notebooks", folder, dirs_exist_ok=True)
+    server = Server(folder, tmp_path_factory.mktemp("jupyter"))
+    yield server
+    server.stop()

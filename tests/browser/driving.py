@@ -1,0 +1,227 @@
+"""Move every control of a notebook by keyboard, and say in words what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+import time
+from importlib import resources
+
+from playwright.sync_api import ElementHandle, Page
+
+from tests.browser.lab import PANEL, Notebook
+
+CONTENT = (f"{PANEL} .jp-OutputArea-output", f"{PANEL} .jp-RenderedMarkdown")
+CONTROLS = "input:not([type=hidden]), select, textarea, button, [role=slider]"
+ANSWER_LIMIT_S = 60
+
+
+def faults_of(notebook: Notebook) -> list[str]:
+    """Everything wrong with the content of a notebook that has been run, in words."""
+    faults = notebook.cell_errors()
+    faults += pictures_without_words(notebook.page)
+    faults += axe_violations(notebook.page)
+    for output in notebook.page.query_selector_all(CONTENT[0]):
+        faults += _drive_output(notebook, output)
+    faults += [error for error in notebook.cell_errors() if error not in faults]
+    faults += pictures_without_words(notebook.page)
+    return list(dict.fromkeys(faults + notebook.faults))
+
+
+def pictures_without_words(page: Page) -> list[str]:
+    """Pictures in outputs and texts that a screen reader cannot name."""
+    return page.evaluate(_NAMELESS, list(CONTENT))
+
+
+def axe_violations(page: Page, shell: bool = False) -> list[str]:
+    """What axe-core finds in the notebook's own content, or (`shell`) in JupyterLab around it."""
+    if not page.evaluate("() => 'axe' in window"):
+        script = resources.files("axe_playwright_python").joinpath("axe.min.js")
+        page.evaluate(script.read_text("utf-8") + "\n;undefined")
+    context = {"exclude": list(CONTENT)} if shell else {"include": list(CONTENT)}
+    if not shell and not page.query_selector(", ".join(CONTENT)):
+        return []
+    if not shell:
+        context["include"] = [one for one in CONTENT if page.query_selector(one)]
+    found = page.evaluate("context => axe.run(context, { resultTypes: ['violations'] })", context)
+    return [
+        f"axe {one['impact']} {one['id']}: {node['html'][:140]}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
+
+
+def _drive_output(notebook: Notebook, output: ElementHandle) -> list[str]:
+    faults = []
+    for control in output.query_selector_all(CONTROLS):
+        if not (control.is_visible() and control.is_enabled()):
+            continue
+        cells, name = notebook.cell_count(), _name(control)
+        control.focus()
+        notebook.page.keyboard.press("x")  # cuts the cell where JupyterLab gets to see the key
+        if notebook.cell_count() != cells:
+            notebook.page.evaluate(
+                "() => window.jupyterapp.commands.execute('notebook:undo-cell-action')"
+            )
+            faults.append(f"pressing x on {name} cut the cell")
+            break  # the controls of this output are gone
+        problem = _drive(notebook.page, output, control)
+        faults += [f"{name} {problem}"] if problem else []
+    faults += [
+        f"a drawing failed: {text}"
+        for text in output.eval_on_selector_all("[role=alert]", "all => all.map(n => n.textContent)")
+        if text.strip()
+    ]
+    return faults
+
+
+def _drive(page: Page, output: ElementHandle, control: ElementHandle) -> str:
+    """Move one control through its range; what is wrong with it, or nothing."""
+    kind = control.evaluate("n => n.getAttribute('role') ?? (n.type || n.localName)")
+    if kind in ("range", "slider"):
+        return _drive_slider(page, output, control)
+    before = _seen(output)
+    if kind == "radio":
+        return _drive_radio(page, output, control)
+    if kind == "select-one":
+        changed = _changes_after(page, output, "ArrowDown", before)
+    elif kind in ("text", "number"):
+        return _drive_text(page, output, control, kind)
+    elif kind in ("submit", "button", "checkbox"):
+        _to_the_end(page, output)
+        before = _seen(output)
+        control.focus()
+        changed = _changes_after(page, output, "Space", before)
+    else:
+        return f"is a control of a kind that this test cannot move: {kind}"
+    return "" if changed else "is dead: nothing changes"
+
+
+def _drive_slider(page: Page, output: ElementHandle, control: ElementHandle) -> str:
+    """Home, then by arrow to the end, then back in pages: the pictures follow, the place too."""
+    control.focus()
+    page.keyboard.press("Home")
+    _settle(page, output)
+    first, start, stops = _seen(output), _place(control), 0
+    while stops < 1000:
+        here = _place(control)
+        page.keyboard.press("ArrowRight")
+        if _place(control) == here:
+            break
+        stops += 1
+    if stops == 0:
+        return "does not move: the arrow keys do not reach it"
+    if not _wait_change(page, output, first):
+        return "is dead: the pictures stay the same over its whole range"
+    for key in ("ArrowLeft", "ArrowDown", "PageDown", "Home"):
+        here = _place(control)
+        page.keyboard.press(key)
+        if _place(control) == here and here != start:
+            return f"does not answer the key {key}"
+    for key in ("ArrowUp", "PageUp", "End"):
+        page.keyboard.press(key)
+    _settle(page, output)
+    return "" if _seen(output) != first else "shows the same at both ends"
+
+
+def _drive_radio(page: Page, output: ElementHandle, control: ElementHandle) -> str:
+    """The arrow keys choose another option, and what is shown depends on it."""
+    before = _seen(output)
+    control.focus()
+    page.keyboard.press("Space")
+    here = control.evaluate("n => n.checked")
+    page.keyboard.press("ArrowDown")
+    if here and control.evaluate("n => n.checked"):
+        return "does not move: the arrow keys do not reach it"
+    if not output.query_selector("canvas, svg, img"):
+        return ""  # a question: its Commit button shows what was chosen
+    return "" if _wait_change(page, output, before) or here else "is dead: nothing changes"
+
+
+def _drive_text(page: Page, output: ElementHandle, control: ElementHandle, kind: str) -> str:
+    """Leave out the last word of a text, or write a number; keys must arrive."""
+    text = control.input_value()
+    new = "0.25" if kind == "number" else " ".join(text.split()[:-1])
+    before = _seen(output)
+    control.focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.type(new) if new else page.keyboard.press("Delete")
+    page.keyboard.press("Enter")
+    if control.input_value() != new:
+        return f"shows {control.input_value()!r} after {new!r} was typed"
+    if kind == "number" or _wait_change(page, output, before):
+        return ""
+    return "is dead: nothing changes"
+
+
+def _to_the_end(page: Page, output: ElementHandle) -> None:
+    """So that a button which goes back to the start, or one step on, has something to do."""
+    for control in output.query_selector_all("input[type=range]"):
+        control.focus()
+        page.keyboard.press("End")
+    _settle(page, output)
+
+
+def _changes_after(page: Page, output: ElementHandle, key: str, before: str) -> bool:
+    page.keyboard.press(key)
+    return _wait_change(page, output, before)
+
+
+def _wait_change(page: Page, output: ElementHandle, before: str) -> bool:
+    """Whether what is shown becomes another, allowing a busy kernel its time."""
+    end = time.monotonic() + (ANSWER_LIMIT_S if _asks_kernel(output) else 2)
+    while _seen(output) == before and time.monotonic() < end:
+        page.wait_for_timeout(50)
+    _settle(page, output)
+    return _seen(output) != before
+
+
+def _settle(page: Page, output: ElementHandle) -> None:
+    """Wait until a drawing on its way has arrived."""
+    before, same = None, 0
+    end = time.monotonic() + ANSWER_LIMIT_S
+    while same < 3 and time.monotonic() < end:
+        now = _seen(output) + str(output.query_selector("[aria-busy=true]") is not None)
+        same = same + 1 if now == before and "[aria-busy" not in now else 0
+        before = now
+        page.wait_for_timeout(120 if _asks_kernel(output) else 20)
+
+
+def _asks_kernel(output: ElementHandle) -> bool:
+    return output.query_selector(".dl-gallery, .widget-interact, .jupyter-widgets") is not None
+
+
+def _name(control: ElementHandle) -> str:
+    return control.evaluate(
+        "n => `${n.type || n.localName} '${n.labels?.[0]?.textContent?.trim() || n.textContent.trim()"
+        " || n.getAttribute('aria-label') || 'without a name'}'`"
+    )
+
+
+def _place(control: ElementHandle) -> str:
+    return control.evaluate("n => n.getAttribute('aria-valuenow') ?? n.value")
+
+
+def _seen(output: ElementHandle) -> str:
+    """What the output shows beside the controls themselves: pictures, drawings and words."""
+    return json.dumps(output.evaluate(_SEEN))
+
+
+_SEEN = """node => {
+  const hash = (text) => { let h = 0; for (let i = 0; i < text.length; i += 1) h = (h * 31 + text.charCodeAt(i)) | 0; return h; };
+  const pictures = [...node.querySelectorAll('canvas, img, svg')].map((n) =>
+    n.localName === 'canvas' ? hash(n.toDataURL()) : n.localName === 'img' ? hash(n.src) : hash(n.innerHTML));
+  const words = [...node.querySelectorAll('p, pre')].map((n) => n.textContent);
+  return node.querySelector('canvas, img, svg') ? pictures : words;
+}"""
+
+_NAMELESS = """([output, text]) => {
+  const named = (n) => {
+    if (n.closest('[aria-hidden=true], .jp-OutputPrompt, button, .jp-Toolbar, mjx-container')) return true;
+    if (n.localName === 'img') return n.getAttribute('alt')?.trim();
+    const owner = n.closest('[role=img]');
+    return owner?.getAttribute('aria-label')?.trim();
+  };
+  return [...document.querySelectorAll(`${output} :is(img, canvas, svg), ${text} :is(img, canvas, svg)`)]
+    .filter((n) => !n.parentElement?.closest('svg') && !named(n))
+    .map((n) => `a picture without a text alternative: ${n.outerHTML.slice(0, 100)}`);
+}"""

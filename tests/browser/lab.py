@@ -1,0 +1,255 @@
+"""JupyterLab and Chromium, as a learner meets them: a server on a copy, a page, a notebook run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote, urlparse
+
+from playwright.sync_api import Browser, Page, Playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
+RUN_LIMIT_S = 900
+
+_SETTINGS = {
+    # All cells stay in the page, so that every control can be reached.
+    "notebook-extension/tracker": {"windowingMode": "none"},
+    "docmanager-extension/plugin": {"autosave": False},
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+}
+_FLAGS = (
+    "--no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --disable-quic "
+    "--disable-background-networking --disable-component-update --disable-sync "
+    "--force-color-profile=srgb"
+).split()
+
+
+def find_chromium() -> str | None:
+    """Path of a Chromium or Chrome on this machine, or None."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next((path for path in map(shutil.which, names) if path), None)
+
+
+def launch(playwright: Playwright) -> Browser:
+    """A headless Chromium."""
+    return playwright.chromium.launch(
+        executable_path=find_chromium(), headless=True, args=list(_FLAGS)
+    )
+
+
+class Server:
+    """A JupyterLab server on `folder`; its own settings live in `home`. Close it with `stop`."""
+
+    def __init__(self, folder: Path, home: Path) -> None:
+        self.folder, self.log = folder, home / "server.log"
+        self.address = f"http://127.0.0.1:{_free_port()}"
+        for name, settings in _SETTINGS.items():
+            file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(settings))
+        with self.log.open("w") as log:
+            self._process = subprocess.Popen(
+                _command(folder, home, urlparse(self.address).port),
+                env=_environment(home), cwd=folder, stdout=log, stderr=subprocess.STDOUT,
+            )
+        self._wait()
+
+    def _wait(self) -> None:
+        for _ in range(600):
+            try:
+                with urllib.request.urlopen(f"{self.address}/api/status", timeout=5):
+                    return
+            except OSError:
+                if self._process.poll() is not None:
+                    break
+                time.sleep(0.2)
+        self.stop()
+        raise RuntimeError(f"JupyterLab did not start:\n{self.log.read_text()[-3000:]}")
+
+    def stop(self) -> None:
+        """End the server, and with it its kernels."""
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def _command(folder: Path, home: Path, port: int) -> list[str]:
+    options = {
+        "ServerApp.ip": "127.0.0.1",
+        "ServerApp.port": port,
+        "ServerApp.port_retries": 0,
+        "ServerApp.root_dir": folder,
+        "ServerApp.terminals_enabled": False,
+        "IdentityProvider.token": "",
+        "PasswordIdentityProvider.hashed_password": "",
+        "LabApp.expose_app_in_browser": True,
+        "LabApp.user_settings_dir": home / "settings",
+        "LabApp.workspaces_dir": home / "workspaces",
+        "LabApp.news_url": None,
+        "FileCheckpoints.checkpoint_dir": home / "checkpoints",
+    }
+    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    given = [f"--{name}={value}" for name, value in options.items()]
+    return [sys.executable, "-m", "jupyterlab", "--no-browser", *root, *given]
+
+
+def _environment(home: Path) -> dict[str, str]:
+    env = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH", "")]))
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+        env[name] = str(home / name.lower())
+    return env
+
+
+class Notebook:
+    """A notebook open in JupyterLab. What goes wrong while it is open is collected in `faults`."""
+
+    def __init__(self, page: Page, server: Server, name: str) -> None:
+        self.page, self.faults = page, []
+        page.on("request", self._on_request)
+        page.on("pageerror", lambda error: self.faults.append(f"error in the page: {error}"))
+        page.goto(f"{server.address}/lab/tree/{quote(name)}?reset")
+        page.wait_for_function(_SESSION, timeout=120_000)
+        if page.locator(".jp-Dialog").count():
+            raise RuntimeError(f"{name}: {page.locator('.jp-Dialog').first.inner_text()}")
+        page.evaluate(_LISTEN)
+
+    def _on_request(self, request) -> None:
+        host = urlparse(request.url).hostname
+        if host not in (None, "127.0.0.1", "localhost"):
+            self.faults.append(f"a request left the machine: {request.url[:120]}")
+
+    def run_all(self) -> None:
+        """Run every cell, and wait until the outputs rest."""
+        self.page.set_default_timeout(RUN_LIMIT_S * 1000)
+        self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        self.wait_idle()
+        self.page.set_default_timeout(60_000)
+
+    def start_cell(self, index: int) -> None:
+        """Start one cell and do not wait for it."""
+        self.page.evaluate(_START_CELL, index)
+
+    def wait_idle(self) -> None:
+        """Wait until no cell runs and nothing in the outputs has changed for a moment."""
+        self.page.wait_for_function(_IDLE, timeout=RUN_LIMIT_S * 1000, polling=100)
+        before, since = None, time.monotonic()
+        while time.monotonic() - since < 0.7:
+            now = self.page.evaluate(_OUTPUT_SIZE)
+            if now != before:
+                before, since = now, time.monotonic()
+            time.sleep(0.1)
+
+    def cell_count(self) -> int:
+        """Number of cells in the notebook, which a stray key must not change."""
+        return self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.content.model.cells.length"
+        )
+
+    def cell_errors(self) -> list[str]:
+        """Errors in outputs, and errors of callbacks that no cell shows."""
+        return self.page.evaluate(_ERRORS)
+
+    def use_theme(self, name: str) -> None:
+        """Switch JupyterLab's theme and wait until it is there."""
+        self.page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", name
+        )
+        light = "false" if "Dark" in name else "true"
+        self.page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached")
+
+    def photograph(self, file: Path, width: int = 1280) -> None:
+        """A screenshot of the whole notebook, `width` pixels wide."""
+        before = self.page.viewport_size
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+        self.page.wait_for_timeout(500)
+        height = self.page.evaluate(_CELLS_HEIGHT)
+        self.page.set_viewport_size({"width": width, "height": min(round(height) + 160, 15000)})
+        self.page.locator(f"{PANEL} .jp-Cell").first.scroll_into_view_if_needed()
+        self.page.wait_for_timeout(500)
+        self.page.screenshot(path=file)
+        self.page.set_viewport_size(before)
+
+
+@contextmanager
+def opened(browser: Browser, server: Server, name: str, **context: object) -> Iterator[Notebook]:
+    """A notebook in a fresh browser context; its kernel is shut down at the end."""
+    options = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"} | context
+    browsing = browser.new_context(**options)
+    try:
+        notebook = Notebook(browsing.new_page(), server, name)
+        yield notebook
+        notebook.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"
+        )
+    finally:
+        browsing.close()
+
+
+_SESSION = """() => {
+  const panel = window.jupyterapp?.shell?.currentWidget;
+  if (document.querySelector('.jp-Dialog')) return true;
+  return panel?.sessionContext?.session?.kernel?.status === 'idle' && panel.content.model !== null;
+}"""
+
+# Errors of callbacks arrive as messages that belong to no cell: keep all that the kernel says.
+_LISTEN = """() => {
+  window.kernelSaid = [];
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  kernel.anyMessage.connect((_, { msg, direction }) => {
+    if (direction !== 'recv') return;
+    const type = msg.header.msg_type;
+    if (type === 'error') window.kernelSaid.push([msg.parent_header.msg_type, msg.content.ename + ': ' + msg.content.evalue]);
+    if (type === 'stream' && msg.content.name === 'stderr' && msg.parent_header.msg_type !== 'execute_request')
+      window.kernelSaid.push([msg.parent_header.msg_type, msg.content.text]);
+  });
+}"""
+
+_START_CELL = """index => {
+  const { content, context, sessionContext } = window.jupyterapp.shell.currentWidget;
+  content.activeCellIndex = index;
+  content.deselectAll();
+  void window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
+
+_IDLE = """() => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  const prompts = [...panel.node.querySelectorAll('.jp-InputPrompt')].map((n) => n.textContent);
+  return panel.sessionContext.session.kernel.status === 'idle' && !prompts.some((text) => text.includes('*'));
+}"""
+
+_CELLS_HEIGHT = """() => [...document.querySelectorAll('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell')]
+  .reduce((sum, n) => sum + n.getBoundingClientRect().height + 4, 0)"""
+
+_OUTPUT_SIZE = """() => [...document.querySelectorAll('.jp-OutputArea-output')]
+  .map((n) => n.innerHTML.length + ':' + n.getBoundingClientRect().height).join()"""
+
+_ERRORS = """() => {
+  const { model } = window.jupyterapp.shell.currentWidget.content;
+  const shown = model.sharedModel.toJSON().cells.flatMap((cell, i) =>
+    (cell.outputs ?? []).filter((o) => o.output_type === 'error')
+      .map((o) => `cell ${i}: ${o.ename}: ${o.evalue}`));
+  const lost = window.kernelSaid.filter(([parent]) => parent !== 'execute_request')
+    .map(([parent, text]) => `a callback failed (${parent}): ${text}`);
+  return [...shown, ...lost];
+}"""
