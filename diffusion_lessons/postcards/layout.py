@@ -31,8 +31,8 @@ _PLACE = {"one": (0.25, 0.50, 0.75), "two": (0.30, 0.50, 0.70), "three": (0.33, 
 _PAIR_PLACE = {(0, 1): (0.21, 0.57), (1, 2): (0.43, 0.79), (0, 2): (0.23, 0.77)}
 # Offsets of a group's members from its middle: sideways in widths, downwards in heights.
 _MEMBERS = {"one": [(0, 0)], "two": [(-0.55, -0.06), (0.55, 0.06)],
-            "three": [(-0.70, -0.14), (0.70, -0.10), (0.0, 0.20)]}  # fmt: skip
-_MARGIN = 0.015
+            "three": [(-0.70, -0.14), (0.70, -0.10), (0.0, 0.17)]}  # fmt: skip
+_MARGIN = 0.035
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _arrangement(scenes: Scenes) -> dict[str, Tensor]:
     x = _middle(a["position"], crowd) + 0.045 * (dice[..., 0] - 0.5)
     reach = width * height * torch.tensor([0.5, 1.05, 1.20, 0.5])[crowd] + _MARGIN
     x = torch.minimum(torch.maximum(x, reach), 1 - reach)
-    near = torch.where(a["size"] > 0, 0.82, 0.76) + 0.11 * dice[..., 1]
+    near = torch.where(a["size"] > 0, 0.81, 0.76) + 0.10 * dice[..., 1]
     offsets = torch.zeros(4, 3, 2)
     for row, members in enumerate(_MEMBERS.values()):
         offsets[row, : len(members)] = torch.tensor(members, dtype=torch.float32)

@@ -52,7 +52,7 @@ _GRASS, _SAND, _SNOW, _SEA = range(len(VALUES["ground"]))
 
 @dataclass(frozen=True)
 class Canvas:
-    """A batch being painted: `rgb` (N, 3, H, W), x (1, 1, W), y (1, H, 1), `pixel` the width of one."""
+    """A batch being painted: `rgb` (N, 3, H, W), x (1, 1, W), y (1, H, 1), `pixel` a width."""
 
     scenes: Scenes
     rgb: Tensor
