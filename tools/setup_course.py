@@ -255,7 +255,7 @@ def announce(choice: str) -> None:
     print("Setting up the course in the folder .venv; this happens once.", flush=True)
     if takes_the_big_torch(choice):
         print(
-            "On Linux torch brings its graphics card libraries: about 3 GB to download, 5.5 GB on\n"
+            "On Linux torch brings its graphics card libraries: about 3 GB to download, 6.5 GB on\n"
             "disk, 2 to 30 minutes depending on your line. The small way, for computers without\n"
             "such a card, is 0.5 GB: stop this with Ctrl-C and run  make lab TORCH=cpu"
         )

@@ -1,0 +1,104 @@
+"""pyproject.toml, constraints.txt, environment.yml and CITATION.cff say the same."""
+
+import ast
+import sys
+import tomllib
+from importlib import metadata
+
+import pytest
+import yaml
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import diffusion_lessons
+from tools import setup_course
+
+ONE_SYSTEM_ONLY = ("nvidia-", "cuda-", "triton", "pywinpty", "appnope", "colorama", "pip")
+IMPORT_NAMES = {"pillow": "PIL", "ipython": "IPython", "pyyaml": "yaml"}
+
+
+@pytest.fixture(scope="module")
+def described(project):
+    return tomllib.loads((project / "pyproject.toml").read_text())["project"]
+
+
+@pytest.fixture(scope="module")
+def pins(project):
+    """Each pin of constraints.txt: canonical name to version."""
+    lines = (project / "constraints.txt").read_text().splitlines()
+    pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
+    assert all(len(pair) == 2 for pair in pairs)
+    return {canonicalize_name(name): version for name, version in pairs}
+
+
+def requirements(described, *groups):
+    """Name to specifier of what the project needs, for the base ("") and the named extras."""
+    extras = described["optional-dependencies"]
+    lines = [line for group in groups for line in extras.get(group, described["dependencies"])]
+    return {canonicalize_name(r.name): r.specifier for r in map(Requirement, lines)}
+
+
+def test_every_requirement_is_pinned_within_its_range(described, pins):
+    for name, specifier in requirements(described, "", "lab", "test").items():
+        assert name in pins, f"constraints.txt has no pin for {name}"
+        assert pins[name] in specifier, f"{name} {pins[name]} is not {specifier}"
+
+
+def test_everything_that_gets_installed_is_pinned(described, pins):
+    waiting, seen = list(requirements(described, "", "lab", "test")), set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for line in metadata.requires(name) or []:
+            needed = Requirement(line)
+            environment = {**default_environment(), "extra": ""}
+            if not needed.marker or needed.marker.evaluate(environment):
+                waiting.append(canonicalize_name(needed.name))
+    free = {name for name in seen if name.startswith(ONE_SYSTEM_ONLY)}
+    assert seen - free <= set(pins), f"add to constraints.txt: {sorted(seen - free - set(pins))}"
+
+
+def test_torch_and_torchvision_are_pinned_as_a_matched_pair(pins):
+    if metadata.version("torchvision").split("+")[0] != pins["torchvision"]:
+        pytest.skip("another torch is installed on purpose (TORCH=...)")
+    wants = [Requirement(line) for line in metadata.requires("torchvision")]
+    torch = next(requirement for requirement in wants if requirement.name == "torch")
+    assert pins["torch"] in torch.specifier
+
+
+def test_conda_users_get_the_same_ranges(project, described):
+    environment = yaml.safe_load((project / "environment.yml").read_text())
+    *packages, last = environment["dependencies"]
+    assert last == {"pip": ["-e ."]}
+    found = {canonicalize_name(r.name): r.specifier for r in map(Requirement, packages)}
+    found["torch"] = found.pop("pytorch")  # conda's name for it
+    assert str(found.pop("python")) == described["requires-python"]
+    del found["pip"]
+    assert found == requirements(described, "", "lab")
+
+
+def test_the_oldest_python_is_the_same_everywhere(described):
+    oldest = ".".join(map(str, setup_course.OLDEST))
+    assert described["requires-python"] == f">={oldest}"
+    assert setup_course.OLDEST <= sys.version_info[:2] <= setup_course.NEWEST
+
+
+def test_the_citation_names_this_version(project):
+    citation = yaml.safe_load((project / "CITATION.cff").read_text())
+    assert citation["version"] == diffusion_lessons.__version__
+
+
+def test_what_the_package_imports_is_declared(project, described):
+    declared = {IMPORT_NAMES.get(n, n).replace("-", "_") for n in requirements(described, "")}
+    imported = set()
+    for path in (project / "diffusion_lessons").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(node.module.partition(".")[0])
+    imported -= set(sys.stdlib_module_names) | {"diffusion_lessons"}
+    assert imported <= declared

@@ -1,0 +1,276 @@
+"""`make setup` and `make lab`: nothing twice, interruptions mended, failures in sentences."""
+
+import ast
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from tools import setup_course as tool
+
+Disk = namedtuple("Disk", "total used free")
+PINS = "# pins\nnumpy==2.4.6\ntorch==2.15.0\ntorchvision==0.29.2\n"
+TOOL = Path(tool.__file__)
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A course whose folder has a space and an umlaut in its name, with nothing installed."""
+    root = tmp_path / "Kurs für alle"
+    (root / "tools").mkdir(parents=True)
+    shutil.copy(TOOL, root / "tools")
+    (root / "constraints.txt").write_text(PINS)
+    (root / "pyproject.toml").write_text("[project]\n")
+    monkeypatch.setattr(tool, "ROOT", root)
+    return root
+
+
+@pytest.fixture
+def installs(course, monkeypatch):
+    """What would be installed, call by call; the venv is made without doing so."""
+    calls = []
+    monkeypatch.setattr(tool, "make_venv", lambda: (tool.ROOT / ".venv").mkdir(exist_ok=True))
+    monkeypatch.setattr(tool.shutil, "disk_usage", lambda _: Disk(0, 0, 99 * tool.GIGABYTE))
+    monkeypatch.setattr(tool, "venv_state", lambda: "good")
+    monkeypatch.setattr(tool, "run_installer", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(tool.subprocess, "call", lambda *_, **__: 0)
+    return calls
+
+
+def wheels(folder, *names):
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        (folder / f"{name}-cp311-cp311-linux_x86_64.whl").touch()
+    return folder
+
+
+# --- nothing twice ---
+
+
+def test_the_second_time_nothing_is_installed(installs):
+    tool.setup("")
+    assert len(installs) == 2
+    tool.setup("")
+    assert len(installs) == 2
+
+
+@pytest.mark.parametrize("name", ["constraints.txt", "pyproject.toml"])
+def test_a_changed_file_installs_again(course, installs, name):
+    tool.setup("")
+    (course / name).write_text((course / name).read_text() + "# changed\n")
+    tool.setup("")
+    assert len(installs) == 4
+
+
+def test_a_moved_folder_installs_again(course, installs, monkeypatch):
+    tool.setup("")
+    moved = course.rename(course.with_name("moved"))
+    monkeypatch.setattr(tool, "ROOT", moved)
+    tool.setup("")
+    assert len(installs) == 4
+
+
+def test_the_choice_of_torch_is_remembered_and_can_be_changed(installs):
+    tool.setup("cpu")
+    assert [call[:2] for call in installs] == [("pip", "install"), ("uv", "pip")]
+    tool.setup("")
+    assert len(installs) == 2
+    tool.setup("default")
+    assert installs[2][:2] == ("pip", "uninstall")
+    assert len(installs) == 5
+
+
+# --- interrupted ---
+
+
+def test_an_interruption_leaves_no_stamp_and_keeps_the_choice(installs, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tool, "run_installer", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            tool.setup("cpu")
+    tool.setup("")
+    assert [call[0] for call in installs] == ["pip", "uv"]
+
+
+def test_an_interruption_is_said_in_a_sentence(installs, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tool, "run_installer", interrupted)
+    monkeypatch.setattr(sys, "argv", ["setup_course.py", "setup"])
+    assert tool.main() == 130
+    assert "run the same command again" in capsys.readouterr().err
+
+
+def test_half_installed_packages_are_removed_and_whole_ones_stay(course):
+    packages = course / ".venv" / "lib" / "python3.11" / "site-packages"
+    for name in ("whole-1.dist-info", "torn-1.dist-info", "~orn"):
+        (packages / name).mkdir(parents=True)
+        (packages / name / "METADATA").touch()
+    (packages / "whole-1.dist-info" / "INSTALLER").touch()
+    tool.clear_half_installed()
+    assert [path.name for path in packages.iterdir()] == ["whole-1.dist-info"]
+
+
+def test_a_half_made_venv_is_mended(course):
+    venv = course / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    (venv / "mine.txt").touch()
+    assert tool.venv_state() == "no pip"
+    tool.make_venv()
+    assert tool.venv_state() == "good"
+    assert (venv / "mine.txt").exists()  # what was already there is kept
+
+
+def test_a_broken_venv_is_made_anew(course):
+    tool.venv_python().parent.mkdir(parents=True)
+    tool.venv_python().write_text("not a program")
+    tool.venv_python().chmod(0o755)
+    assert tool.venv_state() == "unusable"
+
+
+# --- what goes wrong, in sentences ---
+
+
+@pytest.mark.parametrize("version", [(3, 6, 1), (3, 10, 9), (3, 15, 0)])
+def test_a_python_that_does_not_fit(version, monkeypatch):
+    monkeypatch.setattr(tool.shutil, "which", lambda name: None)
+    with pytest.raises(tool.Stop, match=f"Python 3.{version[1]}, and .* from 3.11 to 3.14"):
+        tool.check_python(version)
+
+
+def test_a_python_that_fits_is_named_if_there_is_one(monkeypatch):
+    monkeypatch.setattr(tool.shutil, "which", lambda name: name == "python3.12" or None)
+    with pytest.raises(tool.Stop, match="make lab PYTHON=python3.12"):
+        tool.check_python((3, 8, 0))
+
+
+def test_an_old_python_can_read_the_tool_well_enough_to_say_so():
+    ast.parse(TOOL.read_text(), feature_version=(3, 6))
+
+
+def test_the_disk_is_too_small(course, monkeypatch):
+    monkeypatch.setattr(tool.shutil, "disk_usage", lambda _: Disk(0, 0, 2 * tool.GIGABYTE))
+    with pytest.raises(tool.Stop, match="2.0 GB are free"):
+        tool.check_disk("default")
+
+
+def test_what_is_installed_already_needs_no_room(course, monkeypatch):
+    monkeypatch.setattr(tool.shutil, "disk_usage", lambda _: Disk(0, 0, 2 * tool.GIGABYTE))
+    (course / ".venv").mkdir()
+    with open(course / ".venv" / "big", "wb") as file:
+        file.truncate(8 * tool.GIGABYTE)  # a hole, it takes no room
+    tool.check_disk("default")
+
+
+def test_a_folder_that_may_not_be_written_to(read_only_folder, monkeypatch):
+    monkeypatch.setattr(tool, "ROOT", read_only_folder)
+    with pytest.raises(tool.Stop, match="may not write there.*\nWhat to do: copy the course"):
+        tool.check_writable()
+
+
+def test_a_port_in_use_names_the_next_one():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(tool.Stop, match=f"Port {port} is .*\n.*make lab PORT={port + 1}"):
+            tool.check_port(port)
+    tool.check_port(port)  # free again
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        ("OSError: [Errno 28] No space left on device", "disk is full"),
+        ("NewConnectionError: Failed to establish a new connection", "no way to the package"),
+        ("ReadTimeoutError: HTTPSConnectionPool", "no way to the package"),
+        ("OSError: [Errno 13] Permission denied: '.venv/lib'", "may not write"),
+        ("ERROR: No matching distribution found for torch", "not found"),
+        ("", "lines above say why"),
+    ],
+)
+def test_the_reason_of_a_failure(course, log, words):
+    reason = tool.reason_of_failure(log)
+    assert words in reason and "What to do: " in reason
+
+
+def test_a_full_disk_is_seen_also_where_the_log_is_cut_off(course, monkeypatch):
+    monkeypatch.setattr(tool.shutil, "disk_usage", lambda _: Disk(0, 0, 1000))
+    assert "disk is full" in tool.reason_of_failure("")
+
+
+def test_without_a_network_the_real_command_says_so(course):
+    environment = {name: v for name, v in os.environ.items() if not name.startswith("PIP_")}
+    environment.update(PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES="0")
+    environment.update(PIP_CONFIG_FILE=os.devnull)
+    ended = subprocess.run(
+        [sys.executable, str(course / "tools" / TOOL.name), "setup", "--torch", "cpu"],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 1
+    assert tool.NO_NETWORK in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (course / ".venv" / "course-stamp.txt").exists()
+
+
+def test_make_says_what_to_do_without_python(project):
+    if not shutil.which("make"):
+        pytest.skip("there is no make here")
+    ended = subprocess.run(
+        ["make", "setup", "PYTHON=no-such-python"], cwd=project, capture_output=True, text=True
+    )
+    assert ended.returncode != 0
+    assert "no program called no-such-python" in ended.stdout
+    assert "What to do: install Python" in ended.stdout
+
+
+# --- which torch ---
+
+
+def test_a_folder_of_wheels_brings_its_own_torch(course, installs):
+    folder = wheels(course / "my wheels", "torch-2.13.0+cpu", "torchvision-0.28.0+cpu")
+    tool.setup(str(folder))
+    pins = (course / ".venv" / "course-constraints.txt").read_text().splitlines()
+    assert pins[1:] == ["numpy==2.4.6", "torch==2.13.0+cpu", "torchvision==0.28.0+cpu"]
+    assert all(call[2:4] == ("--find-links", str(folder)) for call in installs)
+    assert all("--no-index" not in call for call in installs)
+
+
+def test_a_folder_with_everything_needs_no_network(course, installs):
+    tool.setup(str(wheels(course / "all", "torch-2.15.0", "hatchling-1.33.0")))
+    assert all("--no-index" in call for call in installs)
+
+
+def test_a_folder_without_torchvision_is_announced(course, installs, capsys):
+    tool.setup(str(wheels(course / "wheels", "torch-2.13.0+cpu")))
+    assert "no torchvision" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("names", [(), ("torch-2.13.0", "torch-2.15.0"), ("torchvision-0.28.0",)])
+def test_a_folder_without_exactly_one_torch_is_refused(course, names):
+    folder = wheels(course / "wheels", *names)
+    with pytest.raises(tool.Stop, match="one version of torch .*\nWhat to do: "):
+        tool.torch_choice(str(folder))
+
+
+def test_a_misspelt_choice_is_refused(course):
+    with pytest.raises(tool.Stop, match="TORCH=cpuu is neither"):
+        tool.torch_choice("cpuu")
+
+
+def test_the_big_download_is_announced_before_it_starts(course, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "platform", "linux")
+    tool.announce("default")
+    printed = capsys.readouterr().out
+    assert "about 3 GB" in printed and "make lab TORCH=cpu" in printed
+    tool.announce("cpu")
+    assert "3 GB" not in capsys.readouterr().out

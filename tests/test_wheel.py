@@ -1,0 +1,71 @@
+"""A wheel built from the project carries what it needs, and works far away from the project."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+LEFT_OUT = shutil.ignore_patterns(".venv", ".git", "__pycache__", "*_cache", "notebooks", "tests")
+TRIAL = """
+import diffusion_lessons
+from diffusion_lessons import doctor, workspace
+print(diffusion_lessons.__file__)
+print(workspace.data_path("README.md").is_file())
+print(len(list(map(workspace.verify, workspace.checksums()))))
+print(doctor.check_files().state, doctor.check_widgets().state)
+from diffusion_lessons import postcards
+print(tuple(postcards.draw(postcards.sample_scenes(2, seed=0)).shape))
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(project, tmp_path_factory):
+    """The wheel of a copy of the project into whose data/ a learner has put files of their own."""
+    copy = tmp_path_factory.mktemp("copy") / "project"
+    shutil.copytree(project, copy, ignore=LEFT_OUT)
+    for own in ("FashionMNIST/raw/train-images", "weights/.half.safetensors.tmp", "my photo.png"):
+        (copy / "data" / own).parent.mkdir(parents=True, exist_ok=True)
+        (copy / "data" / own).write_bytes(b"mine")
+    folder = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=copy, check=True, capture_output=True)
+    return next(folder.glob("*.whl"))
+
+
+def test_the_wheel_holds_the_shipped_data_and_nothing_of_the_learner(wheel, project):
+    names = zipfile.ZipFile(wheel).namelist()
+    inside = {n.removeprefix("diffusion_lessons/data/") for n in names if "/data/" in n}
+    listed = json.loads((project / "data" / "checksums.json").read_text())
+    assert inside == {"README.md", "checksums.json", *listed}
+
+
+def test_the_wheel_holds_the_page_code_and_the_licences(wheel, project):
+    names = zipfile.ZipFile(wheel).namelist()
+    static = project / "diffusion_lessons" / "static"
+    for path in static.iterdir():
+        assert f"diffusion_lessons/static/{path.name}" in names
+    assert {name.rpartition("/")[2] for name in names} >= {"LICENSE", "LICENSE-CONTENT"}
+
+
+def test_the_wheel_is_small_enough_to_install_in_a_hosted_notebook(wheel):
+    assert wheel.stat().st_size < 40_000_000
+
+
+def test_the_installed_package_works_from_an_empty_folder(wheel, tmp_path):
+    target, empty = tmp_path / "target", tmp_path / "empty"
+    empty.mkdir()
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps"]
+    subprocess.run([*pip, "--target", str(target), str(wheel)], check=True, cwd=empty)
+    environment = dict(os.environ, PYTHONPATH=str(target))
+    ended = subprocess.run(
+        [sys.executable, "-c", TRIAL], cwd=empty, env=environment, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    where, readme, count, states, shape = ended.stdout.splitlines()
+    assert where.startswith(str(target))
+    assert (readme, states, shape) == ("True", "ok ok", "(2, 3, 64, 64)")
+    assert int(count) >= 0
