@@ -210,11 +210,13 @@ def test_compose_accepts_every_combination_that_can_be_said():
     ("call", "part"),
     [
         (lambda: postcards.sample_scenes(-1, 0), "-1"),
+        (lambda: postcards.sample_scenes(1, 2**32), "4294967296"),
         (lambda: postcards.sample_scenes(1, 0, split="test"), "held_out"),
         (lambda: postcards.sample_scenes(1, 0, kind="triple"), "single, group, pair"),
         (lambda: postcards.draw(postcards.sample_scenes(1, 0), 4), "size is 4"),
         (lambda: postcards.object_mask(postcards.sample_scenes(1, 0), 5000), "5000"),
         (lambda: postcards.compose({"things": [{"position": "left"}] * 2}, 0), "left"),
+        (lambda: postcards.compose({"things": [{"count": "two"}, {}]}, 0), "one of each"),
     ],
 )
 def test_bad_input_gets_a_sentence_that_names_it(call, part):

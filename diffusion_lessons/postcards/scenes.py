@@ -106,15 +106,17 @@ def sample_scenes(count: int, seed: int, split: str = "train", kind: str | None 
 
     Args:
         count: how many, 0 or more.
-        seed: any int; the same seed gives the same scenes.
+        seed: 0 to 2**32 - 1 (torch's generator looks at 32 bits); the same seed, the same scenes.
         split: "train" (no thing has an (object, colour) pair of `HELD_OUT`) or "held_out" (at
             least one thing of every scene has one).
         kind: "single" (one thing, once), "group" (one thing, two or three times), "pair" (two
             different things), or None for the mix of `TRAINING_MIX`.
 
     Raises:
-        ValueError: an unknown split or kind, a negative count.
+        ValueError: an unknown split or kind, a negative count, a seed out of range.
     """
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed is {seed}: it must lie between 0 and {2**32 - 1}")
     if count < 0:
         raise ValueError(f"count is {count}: it must be 0 or more")
     if split not in SPLITS:
@@ -152,9 +154,11 @@ def compose(said: Mapping, seed: int, split: str = "train") -> Scenes:
         split: from which split the unsaid colour or object comes. What was said always wins.
 
     Raises:
-        ValueError: two things said to be in the same place.
+        ValueError: two things said to be in the same place, or one of two said to be many.
     """
     things = list(said.get("things") or [{}])
+    if len(things) == 2 and any(thing.get("count") not in (None, "one") for thing in things):
+        raise ValueError("two things are said, one of them more than once: say one of each")
     many = len(things) == 1 and things[0].get("count") not in (None, "one")
     kind = "pair" if len(things) == 2 else "group" if many else "single"
     candidates = sample_scenes(4096, seed, split, kind)
