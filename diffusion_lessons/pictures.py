@@ -185,8 +185,8 @@ def img_tag(data: bytes, alt: str, width: int) -> str:
     """`<img>` holding the PNG bytes and its text alternative, escaped; `width` in pixels."""
     source = base64.b64encode(data).decode("ascii")
     return (
-        f'<img alt="{html.escape(checked_alt(alt))}" width="{width}" style="max-width: 100%" '
-        f'src="data:image/png;base64,{source}">'
+        f'<img alt="{html.escape(checked_alt(alt))}" width="{width}" '
+        f'style="max-width: 100%; border-radius: 6px" src="data:image/png;base64,{source}">'
     )
 
 

@@ -52,7 +52,7 @@ class Slider:
     def payload(self) -> dict:
         """What the page needs to draw this control."""
         values = self.values()
-        words = [f"{value:g}" for value in values]
+        words = [str(value) for value in values]
         start = 0 if self.start is None else _index(self.name, values, self.start)
         return {"kind": "slider", "name": self.name, "words": words, "start": start}
 
@@ -67,7 +67,9 @@ class Choice:
     def values(self) -> list[str]:
         """The options. Raises ValueError when there are fewer than two."""
         if len(self.options) < 2:
-            raise ValueError(f"choice {self.name!r} offers {list(self.options)}, expected two or more")
+            raise ValueError(
+                f"choice {self.name!r} offers {list(self.options)}, expected two or more"
+            )
         return list(self.options)
 
     def payload(self) -> dict:
@@ -124,15 +126,14 @@ class Live(PageWidget):
 
     def _on_request(self, change: dict) -> None:
         request = change["new"]
-        with _LOCK:  # one drawing at a time, whichever thread it runs in
-            try:
-                values = self._read(request["places"])
-                shown = self._picture(values)
-                answer = _packed(*shown)
-                self.values, self._shown = values, shown
-            except Exception as error:  # the learner's draw may raise anything: say it in the page
-                answer = {"problem": f"{type(error).__name__}: {error}"}
-            self.answer = {"id": request["id"], **answer}
+        try:
+            values = self._read(request["places"])
+            shown = self._picture(values)
+            answer = _packed(*shown)
+            self.values, self._shown = values, shown
+        except Exception as error:  # the learner's draw may raise anything: say it in the page
+            answer = {"problem": f"{type(error).__name__}: {error}"}
+        self.answer = {"id": request["id"], **answer}
 
     def _read(self, places: Sequence) -> dict:
         """Control name to value, from the places in the page (stop numbers, or a text)."""
@@ -144,12 +145,11 @@ class Live(PageWidget):
 
     def _picture(self, values: dict) -> tuple[torch.Tensor, str, str]:
         generator = torch.Generator().manual_seed(int(values.get("seed", 0)))
-        with torch.inference_mode():
+        with _LOCK, torch.inference_mode():  # one drawing at a time, whichever thread it runs in
             drawn = self._draw(dict(values), generator)
         if not (isinstance(drawn, tuple) and len(drawn) == 3):
             raise TypeError(
-                f"draw returned {type(drawn).__name__}, expected three things: "
-                "(images, alt, words)"
+                f"draw returned {type(drawn).__name__}, expected three things: (images, alt, words)"
             )
         return drawn
 

@@ -36,14 +36,15 @@ class Guess(PageWidget):
             raise ValueError(f"truth is {truth!r}, expected one of the options {self.options}")
         shown = truth if isinstance(truth, str) else f"{truth:.3g}"
         reason = f"It is <b>{html.escape(shown)}</b>, because {html.escape(because)}"
-        if not self.committed:
-            display(HTML(
-                "<p>No guess is committed yet. Choose one above, press Commit, then run this cell "
+        if self.committed:
+            said = html.escape(self.committed)
+            page = f"<p>You said <b>{said}</b>. {self._verdict(truth)} {reason}</p>"
+        else:
+            page = (
+                "<p>No guess is committed yet. Make one above, press Commit, then run this cell "
                 f"again.</p><details><summary>Show me anyway</summary><p>{reason}</p></details>"
-            ))
-            return
-        said = html.escape(self.committed)
-        display(HTML(f"<p>You said <b>{said}</b>. {self._verdict(truth)} {reason}</p>"))
+            )
+        display(HTML(page))
 
     def _verdict(self, truth: str | float) -> str:
         if self.options is not None:

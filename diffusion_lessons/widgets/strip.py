@@ -68,9 +68,7 @@ def draw_strip(
 def _axes(fig: Figure, left: int, top: int, width: int, height: int) -> Axes:
     """Axes at a place counted in pixels from the upper left corner."""
     across, down = fig.get_size_inches() * DPI
-    return fig.add_axes(
-        (left / across, 1 - (top + height) / down, width / across, height / down)
-    )
+    return fig.add_axes((left / across, 1 - (top + height) / down, width / across, height / down))
 
 
 def _row_axes(fig: Figure, top: int, height: int, count: int) -> list[Axes]:
@@ -113,9 +111,15 @@ def _draw_curve(
     for line, (label, y) in enumerate(panel.states(*shape).items()):
         for choice, option in enumerate(options):
             ax.plot(
-                x[choice], y[choice], "osD^"[line % 4], markevery=shown, markersize=4,
-                color=colours[line % 4], linestyle=("-", "--", "-.", ":")[choice % 4],
-                linewidth=1.4, label=f"{label}, {option}" if option else label,
+                x[choice],
+                y[choice],
+                "osD^"[line % 4],
+                markevery=shown,
+                markersize=4,
+                color=colours[line % 4],
+                linestyle=("-", "--", "-.", ":")[choice % 4],
+                linewidth=1.4,
+                label=f"{label}, {option}" if option else label,
             )
     ax.set_title(panel.title, weight="bold")
     ax.set_xlabel(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from importlib import resources
 
@@ -29,7 +28,8 @@ def faults_of(notebook: Notebook) -> list[str]:
 
 def pictures_without_words(page: Page) -> list[str]:
     """Pictures in outputs and texts that a screen reader cannot name."""
-    return page.evaluate(_NAMELESS, list(CONTENT))
+    found = page.evaluate("selectors => window.probe.nameless(selectors)", list(CONTENT))
+    return [f"a picture without a text alternative: {picture}" for picture in found]
 
 
 def axe_violations(page: Page, shell: bool = False) -> list[str]:
@@ -37,11 +37,10 @@ def axe_violations(page: Page, shell: bool = False) -> list[str]:
     if not page.evaluate("() => 'axe' in window"):
         script = resources.files("axe_playwright_python").joinpath("axe.min.js")
         page.evaluate(script.read_text("utf-8") + "\n;undefined")
-    context = {"exclude": list(CONTENT)} if shell else {"include": list(CONTENT)}
-    if not shell and not page.query_selector(", ".join(CONTENT)):
+    present = [selector for selector in CONTENT if page.query_selector(selector)]
+    if not present and not shell:
         return []
-    if not shell:
-        context["include"] = [one for one in CONTENT if page.query_selector(one)]
+    context = {"exclude" if shell else "include": present}
     found = page.evaluate("context => axe.run(context, { resultTypes: ['violations'] })", context)
     return [
         f"axe {one['impact']} {one['id']}: {node['html'][:140]}"
@@ -68,7 +67,7 @@ def _drive_output(notebook: Notebook, output: ElementHandle) -> list[str]:
         faults += [f"{name} {problem}"] if problem else []
     faults += [
         f"a drawing failed: {text}"
-        for text in output.eval_on_selector_all("[role=alert]", "all => all.map(n => n.textContent)")
+        for text in [alert.inner_text() for alert in output.query_selector_all("[role=alert]")]
         if text.strip()
     ]
     return faults
@@ -180,8 +179,8 @@ def _settle(page: Page, output: ElementHandle) -> None:
     before, same = None, 0
     end = time.monotonic() + ANSWER_LIMIT_S
     while same < 3 and time.monotonic() < end:
-        now = _seen(output) + str(output.query_selector("[aria-busy=true]") is not None)
-        same = same + 1 if now == before and "[aria-busy" not in now else 0
+        now, busy = _seen(output), output.query_selector("[aria-busy=true]")
+        same = same + 1 if now == before and not busy else 0
         before = now
         page.wait_for_timeout(120 if _asks_kernel(output) else 20)
 
@@ -191,10 +190,7 @@ def _asks_kernel(output: ElementHandle) -> bool:
 
 
 def _name(control: ElementHandle) -> str:
-    return control.evaluate(
-        "n => `${n.type || n.localName} '${n.labels?.[0]?.textContent?.trim() || n.textContent.trim()"
-        " || n.getAttribute('aria-label') || 'without a name'}'`"
-    )
+    return control.evaluate("n => window.probe.nameOf(n)")
 
 
 def _place(control: ElementHandle) -> str:
@@ -203,25 +199,4 @@ def _place(control: ElementHandle) -> str:
 
 def _seen(output: ElementHandle) -> str:
     """What the output shows beside the controls themselves: pictures, drawings and words."""
-    return json.dumps(output.evaluate(_SEEN))
-
-
-_SEEN = """node => {
-  const hash = (text) => { let h = 0; for (let i = 0; i < text.length; i += 1) h = (h * 31 + text.charCodeAt(i)) | 0; return h; };
-  const pictures = [...node.querySelectorAll('canvas, img, svg')].map((n) =>
-    n.localName === 'canvas' ? hash(n.toDataURL()) : n.localName === 'img' ? hash(n.src) : hash(n.innerHTML));
-  const words = [...node.querySelectorAll('p, pre')].map((n) => n.textContent);
-  return node.querySelector('canvas, img, svg') ? pictures : words;
-}"""
-
-_NAMELESS = """([output, text]) => {
-  const named = (n) => {
-    if (n.closest('[aria-hidden=true], .jp-OutputPrompt, button, .jp-Toolbar, mjx-container')) return true;
-    if (n.localName === 'img') return n.getAttribute('alt')?.trim();
-    const owner = n.closest('[role=img]');
-    return owner?.getAttribute('aria-label')?.trim();
-  };
-  return [...document.querySelectorAll(`${output} :is(img, canvas, svg), ${text} :is(img, canvas, svg)`)]
-    .filter((n) => !n.parentElement?.closest('svg') && !named(n))
-    .map((n) => `a picture without a text alternative: ${n.outerHTML.slice(0, 100)}`);
-}"""
+    return output.evaluate("n => window.probe.seen(n)")

@@ -60,7 +60,10 @@ class Server:
         with self.log.open("w") as log:
             self._process = subprocess.Popen(
                 _command(folder, home, urlparse(self.address).port),
-                env=_environment(home), cwd=folder, stdout=log, stderr=subprocess.STDOUT,
+                env=_environment(home),
+                cwd=folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
         self._wait()
 
@@ -128,10 +131,10 @@ class Notebook:
         page.on("request", self._on_request)
         page.on("pageerror", lambda error: self.faults.append(f"error in the page: {error}"))
         page.goto(f"{server.address}/lab/tree/{quote(name)}?reset")
-        page.wait_for_function(_SESSION, timeout=120_000)
+        page.wait_for_function("() => window.probe.ready()", timeout=120_000)
         if page.locator(".jp-Dialog").count():
             raise RuntimeError(f"{name}: {page.locator('.jp-Dialog').first.inner_text()}")
-        page.evaluate(_LISTEN)
+        page.evaluate("() => window.probe.listen()")
 
     def _on_request(self, request) -> None:
         host = urlparse(request.url).hostname
@@ -147,14 +150,15 @@ class Notebook:
 
     def start_cell(self, index: int) -> None:
         """Start one cell and do not wait for it."""
-        self.page.evaluate(_START_CELL, index)
+        self.page.evaluate("index => window.probe.startCell(index)", index)
 
     def wait_idle(self) -> None:
         """Wait until no cell runs and nothing in the outputs has changed for a moment."""
-        self.page.wait_for_function(_IDLE, timeout=RUN_LIMIT_S * 1000, polling=100)
+        limit = RUN_LIMIT_S * 1000
+        self.page.wait_for_function("() => window.probe.idle()", timeout=limit, polling=100)
         before, since = None, time.monotonic()
         while time.monotonic() - since < 0.7:
-            now = self.page.evaluate(_OUTPUT_SIZE)
+            now = self.page.evaluate("() => window.probe.outputSize()")
             if now != before:
                 before, since = now, time.monotonic()
             time.sleep(0.1)
@@ -167,7 +171,7 @@ class Notebook:
 
     def cell_errors(self) -> list[str]:
         """Errors in outputs, and errors of callbacks that no cell shows."""
-        return self.page.evaluate(_ERRORS)
+        return self.page.evaluate("() => window.probe.errors()")
 
     def use_theme(self, name: str) -> None:
         """Switch JupyterLab's theme and wait until it is there."""
@@ -183,7 +187,7 @@ class Notebook:
         self.page.set_viewport_size({"width": width, "height": 900})
         self.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
         self.page.wait_for_timeout(500)
-        height = self.page.evaluate(_CELLS_HEIGHT)
+        height = self.page.evaluate("() => window.probe.cellsHeight()")
         self.page.set_viewport_size({"width": width, "height": min(round(height) + 160, 15000)})
         self.page.locator(f"{PANEL} .jp-Cell").first.scroll_into_view_if_needed()
         self.page.wait_for_timeout(500)
@@ -196,6 +200,7 @@ def opened(browser: Browser, server: Server, name: str, **context: object) -> It
     """A notebook in a fresh browser context; its kernel is shut down at the end."""
     options = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"} | context
     browsing = browser.new_context(**options)
+    browsing.add_init_script(path=Path(__file__).with_name("probe.js"))
     try:
         notebook = Notebook(browsing.new_page(), server, name)
         yield notebook
@@ -204,52 +209,3 @@ def opened(browser: Browser, server: Server, name: str, **context: object) -> It
         )
     finally:
         browsing.close()
-
-
-_SESSION = """() => {
-  const panel = window.jupyterapp?.shell?.currentWidget;
-  if (document.querySelector('.jp-Dialog')) return true;
-  return panel?.sessionContext?.session?.kernel?.status === 'idle' && panel.content.model !== null;
-}"""
-
-# Errors of callbacks arrive as messages that belong to no cell: keep all that the kernel says.
-_LISTEN = """() => {
-  window.kernelSaid = [];
-  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-  kernel.anyMessage.connect((_, { msg, direction }) => {
-    if (direction !== 'recv') return;
-    const type = msg.header.msg_type;
-    if (type === 'error') window.kernelSaid.push([msg.parent_header.msg_type, msg.content.ename + ': ' + msg.content.evalue]);
-    if (type === 'stream' && msg.content.name === 'stderr' && msg.parent_header.msg_type !== 'execute_request')
-      window.kernelSaid.push([msg.parent_header.msg_type, msg.content.text]);
-  });
-}"""
-
-_START_CELL = """index => {
-  const { content, context, sessionContext } = window.jupyterapp.shell.currentWidget;
-  content.activeCellIndex = index;
-  content.deselectAll();
-  void window.jupyterapp.commands.execute('notebook:run-cell');
-}"""
-
-_IDLE = """() => {
-  const panel = window.jupyterapp.shell.currentWidget;
-  const prompts = [...panel.node.querySelectorAll('.jp-InputPrompt')].map((n) => n.textContent);
-  return panel.sessionContext.session.kernel.status === 'idle' && !prompts.some((text) => text.includes('*'));
-}"""
-
-_CELLS_HEIGHT = """() => [...document.querySelectorAll('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell')]
-  .reduce((sum, n) => sum + n.getBoundingClientRect().height + 4, 0)"""
-
-_OUTPUT_SIZE = """() => [...document.querySelectorAll('.jp-OutputArea-output')]
-  .map((n) => n.innerHTML.length + ':' + n.getBoundingClientRect().height).join()"""
-
-_ERRORS = """() => {
-  const { model } = window.jupyterapp.shell.currentWidget.content;
-  const shown = model.sharedModel.toJSON().cells.flatMap((cell, i) =>
-    (cell.outputs ?? []).filter((o) => o.output_type === 'error')
-      .map((o) => `cell ${i}: ${o.ename}: ${o.evalue}`));
-  const lost = window.kernelSaid.filter(([parent]) => parent !== 'execute_request')
-    .map(([parent, text]) => `a callback failed (${parent}): ${text}`);
-  return [...shown, ...lost];
-}"""

@@ -1,0 +1,95 @@
+// What the browser tests ask a JupyterLab page: loaded into every page they open.
+
+window.probe = (() => {
+  const panel = () => window.jupyterapp?.shell?.currentWidget;
+  const kernelSaid = [];
+
+  /** A notebook with an idle kernel, or a dialog that asks for one. */
+  function ready() {
+    if (document.querySelector(".jp-Dialog")) return true;
+    return panel()?.sessionContext?.session?.kernel?.status === "idle" && Boolean(panel().content.model);
+  }
+
+  /** Keep what the kernel says about callbacks: such errors belong to no cell. */
+  function listen() {
+    panel().sessionContext.session.kernel.anyMessage.connect((_, { msg, direction }) => {
+      const parent = msg.parent_header?.msg_type;
+      if (direction !== "recv" || parent === "execute_request") return;
+      const { msg_type: type } = msg.header;
+      if (type === "error") kernelSaid.push(`${msg.content.ename}: ${msg.content.evalue}`);
+      if (type === "stream" && msg.content.name === "stderr") kernelSaid.push(msg.content.text);
+    });
+  }
+
+  function startCell(index) {
+    panel().content.activeCellIndex = index;
+    panel().content.deselectAll();
+    void window.jupyterapp.commands.execute("notebook:run-cell");
+  }
+
+  function idle() {
+    const prompts = [...panel().node.querySelectorAll(".jp-InputPrompt")].map((n) => n.textContent);
+    const { status } = panel().sessionContext.session.kernel;
+    return status === "idle" && !prompts.some((text) => text.includes("*"));
+  }
+
+  /** Changes while outputs are still arriving. */
+  function outputSize() {
+    return [...document.querySelectorAll(".jp-OutputArea-output")]
+      .map((n) => `${n.innerHTML.length}:${n.getBoundingClientRect().height}`)
+      .join();
+  }
+
+  function cellsHeight() {
+    const cells = [...panel().node.querySelectorAll(".jp-Cell")];
+    return cells.reduce((sum, n) => sum + n.getBoundingClientRect().height + 4, 0);
+  }
+
+  function errors() {
+    const { cells } = panel().content.model.sharedModel.toJSON();
+    const shown = cells.flatMap((cell, i) =>
+      (cell.outputs ?? [])
+        .filter((output) => output.output_type === "error")
+        .map((output) => `cell ${i}: ${output.ename}: ${output.evalue}`),
+    );
+    return [...shown, ...kernelSaid.map((text) => `a callback failed: ${text}`)];
+  }
+
+  function hash(text) {
+    let sum = 0;
+    for (let i = 0; i < text.length; i += 1) sum = (sum * 31 + text.charCodeAt(i)) | 0;
+    return sum;
+  }
+
+  /** What an output shows: its pictures and drawings, or its words where it has no picture. */
+  function seen(node) {
+    const pictures = [...node.querySelectorAll("canvas, img, svg")];
+    if (pictures.length === 0) {
+      return [...node.querySelectorAll("p, pre")].map((n) => n.textContent).join("\n");
+    }
+    const ink = { canvas: (n) => n.toDataURL(), img: (n) => n.src, svg: (n) => n.innerHTML };
+    return pictures.map((n) => hash(ink[n.localName](n))).join();
+  }
+
+  function hasName(node) {
+    const notContent = "[aria-hidden=true], button, .jp-OutputPrompt, .jp-Toolbar, mjx-container";
+    if (node.closest(notContent)) return true;
+    if (node.localName === "img") return Boolean(node.getAttribute("alt")?.trim());
+    return Boolean(node.closest("[role=img]")?.getAttribute("aria-label")?.trim());
+  }
+
+  /** Pictures under the selectors that a screen reader cannot name. */
+  function nameless(selectors) {
+    return [...document.querySelectorAll(selectors.map((one) => `${one} :is(img, canvas, svg)`).join())]
+      .filter((node) => !node.parentElement?.closest("svg") && !hasName(node))
+      .map((node) => node.outerHTML.slice(0, 100));
+  }
+
+  function nameOf(control) {
+    const label = control.labels?.[0]?.textContent.trim() || control.textContent.trim();
+    const name = label || control.getAttribute("aria-label") || "without a name";
+    return `${control.getAttribute("role") ?? (control.type || control.localName)} '${name}'`;
+  }
+
+  return { ready, listen, startCell, idle, outputSize, cellsHeight, errors, seen, nameless, nameOf };
+})();

@@ -1,0 +1,38 @@
+"""Every lesson, opened in JupyterLab as a learner does, run, and each of its controls moved."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.browser.driving import axe_violations, faults_of
+from tests.browser.lab import ROOT, opened
+
+LESSONS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+PHOTOS = os.environ.get("COURSE_PHOTOS")  # a folder for screenshots, for those who want to look
+
+
+def _photograph(notebook, name: str, width: int = 1280) -> None:
+    if PHOTOS:
+        notebook.photograph(Path(PHOTOS) / name, width)
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_lesson_works_in_the_browser(browser, lab, name, capsys):
+    with opened(browser, lab, name) as notebook:
+        notebook.run_all()
+        _photograph(notebook, f"{Path(name).stem}-light.png")
+        _photograph(notebook, f"{Path(name).stem}-narrow.png", width=640)
+        faults = faults_of(notebook)
+        notebook.use_theme("JupyterLab Dark")
+        faults += [f"in the dark theme, {one}" for one in axe_violations(notebook.page)]
+        _photograph(notebook, f"{Path(name).stem}-dark.png")
+        notebook.use_theme("JupyterLab Light")
+        around = axe_violations(notebook.page, shell=True)
+    with capsys.disabled():
+        print(f"\n{name}: JupyterLab's own page has {len(around)} axe findings, not counted")
+    assert not faults, "\n".join([f"{name}:", *faults])
+
+
+def test_there_are_lessons():
+    assert LESSONS
