@@ -36,7 +36,7 @@ RECIPES = {
     "judge": RecogniserRecipe(seed=2, steps=3200, batch=48, learning_rate=1.5e-3),
 }
 NAMES = tuple(RECIPES)
-_FRESH_SEED = 1_000_000_000  # scores use scenes from here on; training seeds stay far below
+FRESH_SEED = 1_000_000_000  # scores use scenes from here on; training seeds stay far below
 _PURPOSE = {
     "recogniser": "Reads what a postcard shows. May serve in losses and in lessons.",
     "judge": "Reads what a postcard shows, for measuring only: no loss and no choice of weights "
@@ -75,7 +75,7 @@ def train(name: str) -> None:
         "pictures seen": recipe.steps * recipe.batch,
         "CPU seconds of training": round(seconds),
         "torch": torch.__version__,
-        "scores": recognition.report(model, count=4096, seed=_FRESH_SEED),
+        "scores": recognition.report(model, count=4096, seed=FRESH_SEED),
     }
     tensors = {key: _half(value) for key, value in model.state_dict().items()}
     workspace.save_weights(workspace.data_path("weights", f"{name}.safetensors"), tensors, card)

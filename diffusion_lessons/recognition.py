@@ -118,7 +118,7 @@ def agreement(reading: Reading, truth: Reading) -> dict[str, Tensor]:
 
 
 def reading_loss(logits: Tensor, truth: Reading) -> Tensor:
-    """Cross-entropy of all that is to be read, a mean over pictures; nothing is asked of no thing."""
+    """Cross-entropy of all there is to read; an empty place is asked only whether it is empty."""
     parts = split_logits(logits)
     loss = sum(functional.cross_entropy(parts[name], truth[name]) for name in _OF_THE_SCENE)
     loss = loss + functional.cross_entropy(
