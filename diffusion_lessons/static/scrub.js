@@ -19,7 +19,7 @@ function picturesPanel(data) {
   };
 }
 
-const BOX = { width: 320, height: 190, left: 38, right: 12, top: 10, bottom: 36 };
+const BOX = { width: 320, height: 198, left: 38, right: 12, top: 18, bottom: 36 };
 const INNER_W = BOX.width - BOX.left - BOX.right;
 const INNER_H = BOX.height - BOX.top - BOX.bottom;
 
@@ -73,7 +73,7 @@ function barsPanel(data, choices, stops) {
   axes(svg, x, ticks(edges[0], edges[bins]), y, ticks(0, data.top, 3));
   const bars = draw("path", { class: "dl-bars" });
   const curve = draw("path", { class: "dl-over" });
-  const cut = draw("text", { class: "dl-tick", x: BOX.left + INNER_W, y: BOX.top + 6, "text-anchor": "end" });
+  const cut = draw("text", { class: "dl-tick", x: BOX.left + INNER_W, y: 11, "text-anchor": "end" });
   svg.append(bars, curve, cut);
   const key = data.overlay
     ? [keyRow([[swatch("dl-bars"), "measured"], [swatch("dl-over"), data.overlay.name]])]

@@ -33,11 +33,8 @@ class PageWidget(anywidget.AnyWidget):
         """The still version: HTML with text alternatives, and a PNG where there is a picture."""
         raise NotImplementedError
 
-    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict] | None:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:  # the widget was closed
-            return None
-        data, metadata = bundle
+    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict]:
+        data, metadata = super()._repr_mimebundle_(**kwargs)
         page, picture = self.still()
         data["text/html"] = page
         if picture is not None:

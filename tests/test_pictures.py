@@ -1,0 +1,159 @@
+"""Pictures: right pixels, readable in grey, the same bytes each time, and never without words."""
+
+import base64
+import io
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from diffusion_lessons import pictures
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What would be displayed, as a list of MIME bundles."""
+    bundles = []
+    monkeypatch.setattr(pictures, "display", lambda bundle, raw: bundles.append(bundle))
+    return bundles
+
+
+def _ramp(count=2, channels=3):
+    return torch.linspace(-1, 1, count * channels * 16).reshape(count, channels, 4, 4)
+
+
+def _decoded(data: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
+
+
+@pytest.mark.parametrize(("value", "level"), [(-1, 0), (0, 128), (1, 255), (-3.0, 0), (7.0, 255)])
+def test_levels_of_grey_and_clipping(value, level):
+    levels = pictures.to_uint8(torch.full((1, 1, 2, 2), float(value)))
+    assert levels.shape == (1, 2, 2, 3) and levels.dtype == np.uint8
+    assert (levels == level).all()
+
+
+def test_colour_channels_keep_their_order():
+    image = torch.tensor([1.0, -1.0, 0.0]).view(1, 3, 1, 1)
+    assert pictures.to_uint8(image).flatten().tolist() == [255, 0, 128]
+
+
+def test_every_level_survives_the_round_trip():
+    levels = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
+    image = torch.from_numpy(levels).float() / 127.5 - 1
+    assert (pictures.to_uint8(image)[..., 0] == levels[0]).all()
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 4), (1, 2, 4, 4), (4, 4), (2, 4, 4, 3)])
+def test_other_shapes_are_refused_by_name(shape):
+    with pytest.raises(ValueError, match=re.escape(str(shape))):
+        pictures.to_uint8(torch.zeros(shape))
+
+
+def test_values_that_are_not_numbers_are_refused():
+    with pytest.raises(ValueError, match="not finite"):
+        pictures.to_uint8(torch.full((1, 3, 2, 2), float("nan")))
+
+
+def test_pixels_become_squares_and_are_not_blurred():
+    images = _ramp()
+    paper = np.asarray(pictures.grid(images, zoom=5))
+    first = paper[8 : 8 + 20, 8 : 8 + 20]
+    assert (first == pictures.to_uint8(images)[0].repeat(5, 0).repeat(5, 1)).all()
+
+
+def test_pictures_stand_in_rows_of_columns():
+    paper = pictures.grid(_ramp(count=5), columns=2, zoom=2)
+    assert paper.size == (2 * (8 + 8) + 8, 3 * (8 + 8) + 8)
+
+
+def test_labels_are_drawn_below_and_one_for_each():
+    bare, labelled = (pictures.grid(_ramp(), labels, zoom=9) for labels in (None, ["a", "b c"]))
+    below = np.asarray(labelled)[bare.height :]
+    assert labelled.height > bare.height and (below < 128).any()
+    with pytest.raises(ValueError, match="1 labels for 2 pictures"):
+        pictures.grid(_ramp(), ["a"])
+
+
+def test_no_pictures_is_an_error_in_words():
+    with pytest.raises(ValueError, match="N = 0"):
+        pictures.grid(torch.zeros(0, 3, 4, 4))
+
+
+@pytest.mark.parametrize("alt", ["", "  \n", None, 3])
+def test_a_picture_without_words_is_refused(alt, shown):
+    fig, _ = plt.subplots()
+    with pytest.raises(ValueError, match="alt is"):
+        pictures.show(_ramp(), alt)
+    with pytest.raises(ValueError, match="alt is"):
+        pictures.figure(fig, alt)
+    plt.close(fig)
+    assert not shown
+
+
+def test_html_and_png_hold_the_same_picture_and_its_words(shown):
+    pictures.show(_ramp(), 'a "ramp" <b>&</b>')
+    (bundle,) = shown
+    page = bundle["text/html"]
+    assert 'alt="a &quot;ramp&quot; &lt;b&gt;&amp;&lt;/b&gt;"' in page and "<b>" not in page
+    inside = re.search(r"base64,([^\"]+)", page).group(1)
+    assert (_decoded(inside) == _decoded(bundle["image/png"])).all()
+
+
+def test_a_figure_is_shown_once_and_closed(shown):
+    fig, ax = plt.subplots()
+    ax.plot([0, 1])
+    pictures.figure(fig, "a line that rises")
+    assert len(shown) == 1 and not plt.fignum_exists(fig.number)
+
+
+def test_the_same_figure_gives_the_same_bytes_on_opaque_white():
+    def once():
+        with plt.rc_context(pictures.look()):
+            fig, ax = plt.subplots()
+            ax.plot([0, 1], label="line")
+            data = pictures.figure_png(fig)
+            plt.close(fig)
+            return data
+
+    data = once()
+    assert data == once()
+    assert b"matplotlib" not in data.lower()
+    image = Image.open(io.BytesIO(data))
+    assert image.mode == "RGB" and image.getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_the_style_holds_for_figures_made_after_it():
+    with plt.rc_context():
+        pictures.style()
+        fig, ax = plt.subplots()
+        (line,) = ax.plot([0, 1])
+        plt.close(fig)
+    assert line.get_color() == pictures.PALETTE["teal"] and line.get_linewidth() == 2
+
+
+def _lightness(colour: str) -> float:
+    """L* of CIE Lab, 0 black to 100 white."""
+    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return 116 * float(linear @ [0.2126, 0.7152, 0.0722]) ** (1 / 3) - 16
+
+
+def test_colours_stay_apart_in_grey():
+    shades = [_lightness(colour) for colour in pictures.PALETTE.values()]
+    assert np.diff(shades).min() > 10
+
+
+def test_line_colours_are_dark_enough_on_white_and_differ_in_dashes():
+    cycle = pictures.look()["axes.prop_cycle"].by_key()
+    assert max(_lightness(colour) for colour in cycle["color"]) < 62  # a contrast of 3 to 1
+    assert len(set(cycle["linestyle"])) == len(cycle["color"])
+
+
+def test_the_second_copy_is_smaller():
+    noise = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    data = pictures.png(pictures.grid(noise))
+    assert len(pictures.few_colours(data)) < 0.6 * len(data)

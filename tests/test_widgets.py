@@ -1,0 +1,293 @@
+"""The Python side of the widgets. What the page does is tested in tests/browser."""
+
+import html
+import re
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from diffusion_lessons import widgets
+from diffusion_lessons.widgets import Bars, Choice, Curve, Pictures, Slider, Text, predictions
+from diffusion_lessons.widgets.panels import Bars as BarsPanel
+from diffusion_lessons.widgets.scrubber import LARGEST
+from diffusion_lessons.widgets.strip import strip_stops
+
+STOPS = ["none", "some", "all"]
+WORDS = ["nothing yet", "half of it", "everything"]
+EDGES = np.linspace(-1, 1, 5)
+LIVE_MIME = "application/vnd.jupyter.widget-view+json"
+
+
+def _panels(*lead: int):
+    frames = torch.linspace(-1, 1, int(np.prod(lead)) * 48).reshape(*lead, 3, 4, 4)
+    heights = np.arange(np.prod(lead) * 4, dtype=float).reshape(*lead, 4)
+    lines = {"signal": np.arange(np.prod(lead), dtype=float).reshape(lead)}
+    return [
+        Pictures("picture", frames, "a ramp <b>of</b> colours"),
+        Bars("pixels", heights, EDGES, ("flat", np.ones(4)), "four bars"),
+        Curve("rate", np.arange(3.0), lines, "a line that rises"),
+    ]
+
+
+def _scrub(**changes):
+    given = {"slider": ("level", STOPS), "panels": _panels(3), "words": WORDS} | changes
+    return widgets.scrub(**given)
+
+
+# --- scrub ---
+
+
+def test_frames_reach_the_page_unchanged():
+    scrubber = _scrub()
+    picture = scrubber.panels[0]
+    assert (picture["height"], picture["width"]) == (4, 4)
+    states = np.frombuffer(picture["data"], np.uint8).reshape(3, 4, 4, 3)
+    assert states[0, 0, 0].tolist() == [0, 29, 57] and states[2, 3, 3, 2] == 255
+
+
+def test_a_choice_is_the_first_axis_of_everything():
+    options = ("schedule", ["linear", "cosine"])
+    scrubber = _scrub(panels=_panels(2, 3), words=[WORDS, WORDS[::-1]], choose=options)
+    assert scrubber.words[1][0] == "everything"
+    assert scrubber.stops == [STOPS, STOPS]
+    signal = np.frombuffer(scrubber.panels[2]["lines"][0]["data"], np.float32)
+    assert signal.tolist() == [0, 1, 2, 3, 4, 5]
+    assert len(np.frombuffer(scrubber.panels[1]["overlay"]["data"], np.float32)) == 2 * 3 * 4
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_panel_with_other_stops_is_refused_by_name(place):
+    panels = _panels(3)
+    panels[place] = _panels(4)[place]
+    with pytest.raises(ValueError, match=rf"panel '{panels[place].title}'.*4.*expected \(3"):
+        _scrub(panels=panels)
+
+
+def test_panels_without_the_choices_are_refused():
+    with pytest.raises(ValueError, match="choices, stops"):
+        _scrub(words=[WORDS, WORDS], choose=("schedule", ["linear", "cosine"]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"words": WORDS[:2]}, r"words has lists of \[2\], expected 1 of 3"),
+        ({"words": "nothing"}, "words is one text"),
+        ({"slider": ("level", ["one"])}, "1 stops"),
+        ({"choose": ("schedule", ["linear"])}, "two options or more"),
+    ],
+)
+def test_parts_that_do_not_fit_are_named(changes, message):
+    with pytest.raises(ValueError, match=message):
+        _scrub(**changes)
+
+
+def test_a_panel_without_words_is_refused():
+    with pytest.raises(ValueError, match="panel 'picture': alt is ''"):
+        _scrub(panels=[Pictures("picture", torch.zeros(3, 3, 4, 4), "")])
+
+
+def test_too_many_frames_are_refused_before_the_page_chokes():
+    side = int((LARGEST / 9) ** 0.5) + 1
+    with pytest.raises(ValueError, match="fewer stops"):
+        _scrub(panels=[Pictures("picture", torch.zeros(3, 1, side, side), "nothing")])
+
+
+def test_the_scale_of_bars_is_not_ruled_by_one_spike():
+    heights = np.ones((11, 4))
+    heights[0, 0] = 100
+    panel = BarsPanel("pixels", heights, EDGES, ("bell", np.full(4, 2.0)), "bars")
+    assert panel.top(1, 11) == pytest.approx(2.3)
+
+
+def test_five_stops_of_the_strip_hold_both_ends():
+    assert strip_stops(41) == [0, 10, 20, 30, 40] and strip_stops(2) == [0, 1]
+
+
+def test_the_still_strip_stands_beside_the_widget_with_all_its_words():
+    data, _ = _scrub()._repr_mimebundle_()
+    assert LIVE_MIME in data and data["image/png"]
+    page = data["text/html"]
+    assert re.search(r'<img alt="a ramp &lt;b&gt;of&lt;/b&gt; colours; four bars; ', page)
+    assert all(html.escape(f"{word}") in page for word in STOPS + WORDS)
+
+
+def test_the_still_strip_is_the_same_each_time():
+    choose = ("schedule", ["linear", "cosine"])
+    first, second = (
+        _scrub(panels=_panels(2, 3), words=[WORDS, WORDS], choose=choose).still() for _ in range(2)
+    )
+    assert first == second
+
+
+# --- live ---
+
+
+def _noise(values, generator):
+    images = torch.rand(1, 3, 4, 4, generator=generator) * 2 - 1
+    return images, "noise", f"seed {values['seed']}, {torch.is_inference_mode_enabled()}"
+
+
+def _ask(widget, number, *places):
+    widget.request = {"id": number, "places": list(places)}
+
+
+def test_the_first_picture_is_drawn_from_the_start_values():
+    live = widgets.live(_noise, [Slider("seed", 0, 9, start=4), Choice("kind", ["a", "b"])])
+    assert live.values == {"seed": 4, "kind": "a"}
+    assert live.answer["words"] == "seed 4, True" and live.answer["id"] == 0
+
+
+def test_a_request_is_answered_with_its_number_and_the_same_seed_gives_the_same_picture():
+    live = widgets.live(_noise, [Slider("seed", 0, 9)])
+    first = live.answer["data"]
+    _ask(live, 1, 7)
+    assert live.answer["id"] == 1 and live.answer["data"] != first and live.values == {"seed": 7}
+    _ask(live, 2, 0)
+    assert live.answer["data"] == first
+
+
+def test_drawing_leaves_the_global_generator_and_gradients_of_the_cell_alone():
+    live = widgets.live(_noise, [Slider("seed", 0, 9)])
+    before = torch.get_rng_state()
+    thread = threading.Thread(target=_ask, args=(live, 1, 3))
+    thread.start()
+    thread.join()
+    assert live.answer["words"] == "seed 3, True"
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+
+
+def test_one_drawing_at_a_time():
+    inside, most = [], []
+
+    def draw(values, generator):
+        inside.append(1)
+        most.append(len(inside))
+        threading.Event().wait(0.02)
+        inside.pop()
+        return _noise(values, generator)
+
+    live = widgets.live(draw, [Slider("seed", 0, 9)])
+    threads = [threading.Thread(target=live._picture, args=({"seed": i},)) for i in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(most) == 1 and len(most) == 6
+
+
+def test_an_error_in_draw_is_an_answer_and_the_next_request_works():
+    def draw(values, generator):
+        if values["seed"] == 3:
+            raise KeyError("no <b>three</b>")
+        return _noise(values, generator)
+
+    live = widgets.live(draw, [Slider("seed", 0, 9)])
+    _ask(live, 1, 3)
+    assert live.answer == {"id": 1, "problem": "KeyError: 'no <b>three</b>'"}
+    assert live.values == {"seed": 0}
+    _ask(live, 2, 4)
+    assert live.answer["id"] == 2 and "problem" not in live.answer
+
+
+@pytest.mark.parametrize(
+    ("drawn", "problem"),
+    [
+        (torch.zeros(1, 3, 4, 4), "expected three things"),
+        ((torch.zeros(3, 4, 4), "alt", "words"), "expected"),
+        ((torch.zeros(1, 3, 4, 4), "", "words"), "alt is"),
+    ],
+)
+def test_what_draw_must_return_is_said(drawn, problem):
+    def draw(values, generator):
+        return drawn if values["seed"] else _noise(values, generator)
+
+    live = widgets.live(draw, [Slider("seed", 0, 9)])
+    _ask(live, 1, 1)
+    assert problem in live.answer["problem"]
+
+
+def test_an_error_in_the_first_drawing_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        widgets.live(lambda values, generator: 1 / 0, [Slider("seed", 0, 9)])
+
+
+def test_stops_of_sliders():
+    assert Slider("seed", 2, 5).values() == [2, 3, 4, 5]
+    assert Slider("t", 0.0, 0.3, 0.1).values() == [0.0, 0.1, 0.2, 0.3]
+    with pytest.raises(ValueError, match="high must be above low"):
+        Slider("seed", 5, 5).values()
+    with pytest.raises(ValueError, match="starts at 11"):
+        Slider("seed", 0, 9, start=11).payload()
+    with pytest.raises(ValueError, match="two or more"):
+        Choice("kind", ["a"]).payload()
+
+
+def test_controls_have_one_name_each():
+    with pytest.raises(ValueError, match="none twice"):
+        widgets.live(_noise, [Slider("seed", 0, 9), Text("seed")])
+
+
+def test_the_still_picture_of_live_is_the_one_on_show():
+    live = widgets.live(_noise, [Slider("seed", 0, 9)])
+    before = live.still()
+    _ask(live, 1, 5)
+    assert "seed 5" in live.still()[0] and live.still()[1] != before[1]
+
+
+# --- guess ---
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """The HTML that compare displays."""
+    pages = []
+    monkeypatch.setattr(predictions, "display", lambda page: pages.append(page.data))
+    return pages
+
+
+def test_a_guess_is_compared_with_the_truth(said):
+    guess = widgets.guess("How much?", ["a half", "a <third>"])
+    guess.committed = "a <third>"
+    guess.compare("a half", "the rates are 0.7 & 0.7.")
+    assert said == [
+        "<p>You said <b>a &lt;third&gt;</b>. Not this time. It is <b>a half</b>, because "
+        "the rates are 0.7 &amp; 0.7.</p>"
+    ]
+    guess.committed = "a half"
+    guess.compare("a half", "so.")
+    assert "✓ Right." in said[1]
+
+
+def test_without_a_guess_the_answer_stays_folded(said):
+    widgets.guess("How much?", ["a half", "a third"]).compare("a half", "so.")
+    assert "No guess is committed yet" in said[0]
+    assert "a half" in said[0].split("<summary>")[1]
+    assert "a half" not in said[0].split("<summary>")[0]
+
+
+@pytest.mark.parametrize(("number", "verdict"), [("105", "Close"), ("200", "100 away")])
+def test_a_number_is_compared_by_distance(said, number, verdict):
+    guess = widgets.guess("How many?")
+    guess.committed = number
+    guess.compare(100, "so it is.")
+    assert verdict in said[0]
+
+
+def test_the_truth_is_one_of_the_options():
+    with pytest.raises(ValueError, match="expected one of the options"):
+        widgets.guess("How much?", ["a", "b"]).compare("c", "so.")
+
+
+@pytest.mark.parametrize("options", [["a"], ["a", "a"], []])
+def test_options_differ_and_are_two_or_more(options):
+    with pytest.raises(ValueError, match="all different"):
+        widgets.guess("How much?", options)
+
+
+def test_a_reader_on_the_web_sees_the_question():
+    data, _ = widgets.guess("How <b>much</b>?", ["a half", "a third"])._repr_mimebundle_()
+    assert "How &lt;b&gt;much&lt;/b&gt;?" in data["text/html"] and "a third" in data["text/html"]
