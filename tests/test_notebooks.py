@@ -1,0 +1,288 @@
+"""Every notebook: clean as committed, readable, its solutions right, its outputs the same again."""
+
+import ast
+import base64
+import io
+import re
+import statistics
+from functools import cache
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+from tools import notebooks as tool
+
+PATHS = tool.all_notebooks()
+LESSONS = [path for path in PATHS if path.name[:2] not in ("00", "09") and path.name[0].isdigit()]
+ABSOLUTE = re.compile(r"(?<![\w./:])/(home|root|tmp|usr|opt|mnt|Users)/|[A-Za-z]:\\\\?Users")
+LARGEST = 1_500_000
+LONGEST_CELL, LONGEST_SETUP, MEDIAN_CELL = 20, 8, 9
+
+
+@cache
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path: Path) -> list:
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def data_of(output) -> dict:
+    """What an output shows, by type; a printed text counts as text/plain."""
+    if output.output_type == "stream":
+        return {"text/plain": output.text}
+    return dict(output.get("data", {}))
+
+
+def lines_of(cell) -> int:
+    return sum(bool(line.strip()) for line in cell.source.splitlines())
+
+
+every_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+
+# --- as committed ---
+
+
+@every_notebook
+def test_the_file_is_what_the_cleaning_tool_writes(path, tmp_path):
+    tool.write(tool.clean(read(path)), tmp_path / path.name)
+    assert (tmp_path / path.name).read_bytes() == path.read_bytes(), (
+        f"{path.name} is not clean: python tools/notebooks.py run {path.name}"
+    )
+
+
+@every_notebook
+def test_cells_have_ids_of_their_own(path):
+    ids = [cell.id for cell in read(path).cells]
+    assert len(set(ids)) == len(ids)
+
+
+@every_notebook
+def test_nothing_went_wrong_when_it_last_ran(path):
+    for cell in code_cells(path):
+        for output in cell.outputs:
+            assert output.output_type != "error", cell.id
+            assert output.get("name") != "stderr", f"{cell.id}: {output.text}"
+
+
+@every_notebook
+def test_tagged_cells_hold_what_a_reader_or_a_test_needs(path):
+    for cell in code_cells(path):
+        for tag in ("keep_output", "nbval-check-output"):
+            if tag in tool.tags(cell):
+                assert cell.outputs, f"{cell.id} is tagged {tag} and has no stored output"
+
+
+@every_notebook
+def test_no_path_of_somebody_s_machine(path):
+    for cell in read(path).cells:
+        texts = [cell.source]
+        for output in cell.get("outputs", []):
+            texts += [t for kind, t in data_of(output).items() if not kind.startswith("image/")]
+        for text in texts:
+            shown = re.sub(r"base64,[A-Za-z0-9+/=]+", "", text)
+            assert not ABSOLUTE.search(shown), f"{cell.id}: {ABSOLUTE.search(shown).group()}"
+            assert str(tool.ROOT) not in shown, cell.id
+
+
+@every_notebook
+def test_the_file_is_small(path):
+    assert path.stat().st_size <= LARGEST, f"{path.name} has {path.stat().st_size} bytes"
+
+
+@every_notebook
+def test_every_stored_picture_has_a_text_alternative(path):
+    for cell in code_cells(path):
+        for output in cell.outputs:
+            data = data_of(output)
+            if "image/png" in data:
+                alts = re.findall(r'<img[^>]*\balt="([^"]+)"', data.get("text/html", ""))
+                assert alts and all(len(alt) > 15 for alt in alts), cell.id
+            for tag in re.findall(r"<img[^>]*>", data.get("text/html", "")):
+                assert re.search(r'\balt="[^"]+"', tag), cell.id
+
+
+# --- as read ---
+
+
+def headings(path: Path) -> list[tuple[int, str]]:
+    found = []
+    for cell in read(path).cells:
+        if cell.cell_type == "markdown":
+            text = re.sub(r"```.*?```", "", cell.source, flags=re.DOTALL)
+            found += [(len(m[1]), m[2]) for m in re.finditer(r"^(#+) (.+)$", text, re.MULTILINE)]
+    return found
+
+
+@every_notebook
+def test_headings_step_down_one_level_at_a_time(path):
+    levels = [level for level, _ in headings(path)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert read(path).cells[0].source.startswith("# ")
+    for before, after in zip(levels, levels[1:], strict=False):
+        assert after <= before + 1
+    titles = [title for _, title in headings(path)]
+    assert len(set(titles)) == len(titles), "two headings with one name cannot both be linked to"
+
+
+@every_notebook
+def test_code_cells_are_short(path):
+    sizes = {cell.id: lines_of(cell) for cell in code_cells(path)}
+    assert max(sizes.values()) <= LONGEST_CELL, max(sizes, key=sizes.get)
+    assert statistics.median(sizes.values()) <= MEDIAN_CELL
+    setup = [cell for cell in code_cells(path) if "setup" in tool.tags(cell)]
+    assert len(setup) == 1 and lines_of(setup[0]) <= LONGEST_SETUP
+    assert setup[0] is code_cells(path)[0]
+
+
+@every_notebook
+def test_a_sentence_stands_between_any_two_code_cells(path):
+    kinds = [(cell.cell_type, cell.id) for cell in read(path).cells]
+    for (before, _), (after, name) in zip(kinds, kinds[1:], strict=False):
+        assert (before, after) != ("code", "code"), f"no sentence before {name}"
+
+
+@every_lesson
+def test_a_lesson_has_its_parts(path):
+    text = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    prose = re.sub(r"```.*?```|<details>.*?</details>", "", text, flags=re.DOTALL)
+    assert 1200 <= len(prose.split()) <= 2500, f"{len(prose.split())} words"
+    for part in ("You will", "minutes", "diffusers", "Papers"):
+        assert part in prose, part
+    assert len(exercises(path)) >= 3
+
+
+# --- exercises ---
+
+
+def exercises(path: Path) -> list[tuple]:
+    """Pairs: a cell tagged `exercise` and the text cell with its folded hint and solution."""
+    cells = read(path).cells
+    return [(c, cells[i + 1]) for i, c in enumerate(cells) if "exercise" in tool.tags(c)]
+
+
+EXERCISES = [(path, *pair) for path in PATHS for pair in exercises(path)]
+every_exercise = pytest.mark.parametrize(
+    ("path", "cell", "answer"), EXERCISES, ids=[cell.id for _, cell, _ in EXERCISES]
+)
+
+
+def report_of(path: Path, code: str, check: str):
+    """What the check says after the notebook's setup cell and `code` have run."""
+    namespace = {}
+    setup = next(cell for cell in code_cells(path) if "setup" in tool.tags(cell))
+    exec(setup.source, namespace)
+    exec(code, namespace)
+    return eval(check, namespace)
+
+
+def check_line(cell) -> str:
+    last = ast.parse(cell.source).body[-1]
+    assert isinstance(last, ast.Expr), f"{cell.id} does not end with its check"
+    return ast.unparse(last)
+
+
+@every_exercise
+def test_the_folded_solution_passes_its_check(path, cell, answer):
+    assert re.search(r"<details>\s*<summary>Hint", answer.source), cell.id
+    solution = tool.SOLUTION.search(answer.source)
+    assert solution, f"{cell.id} has no folded solution below it"
+    code = re.search(r"```python\n(.*?)```", solution.group(), flags=re.DOTALL).group(1)
+    report = report_of(path, code, check_line(cell))
+    assert report.passed, repr(report)
+
+
+@every_exercise
+def test_the_exercise_as_handed_out_is_not_solved(path, cell, answer):
+    source = cell.source[: cell.source.rindex("\n")]
+    report = report_of(path, source, check_line(cell))
+    assert not report.passed
+    if "raise NotImplementedError" in source:
+        assert report.verdict == "to do"
+
+
+@every_exercise
+def test_an_exercise_says_how_hard_and_how_long_it_is(path, cell, answer):
+    cells = read(path).cells
+    place = next(i for i, c in enumerate(cells) if c.id == cell.id)
+    before = "\n".join(c.source for c in cells[:place] if c.cell_type == "markdown")
+    title = " ".join(before[before.rindex("### Exercise") :].splitlines()[:3])
+    said = re.search(r"Difficulty (\d) of 5 \((●*)○*\) · \d+ minutes", title)
+    assert said and int(said[1]) == len(said[2]), title
+
+
+def test_class_notebooks_hold_no_solution(tmp_path):
+    tool.main(["without-solutions", str(tmp_path)])
+    for path in LESSONS:
+        bare = nbformat.read(tmp_path / path.name, as_version=4)
+        whole = "\n".join(cell.source for cell in bare.cells)
+        assert "solution" not in whole.lower()
+        assert whole.count("<details>") == whole.count("</details>") > 0
+        for _, answer in exercises(path):
+            code = re.search(r"```python\n(.*?)```", answer.source, flags=re.DOTALL).group(1)
+            assert code.strip() not in whole
+        assert len(exercises(tmp_path / path.name)) == len(exercises(path))
+
+
+def test_class_notebooks_are_not_written_over_the_lessons():
+    with pytest.raises(SystemExit, match="inside notebooks/"):
+        tool.main(["without-solutions", str(tool.NOTEBOOKS)])
+
+
+# --- the same outputs again ---
+
+
+def seen(data: dict) -> dict:
+    """What two runs must agree on: texts as they are, pictures decoded."""
+    found = {}
+    for kind, content in data.items():
+        if kind == "image/png":
+            found[kind] = decoded(content)
+        elif kind == "text/html":
+            for number, png in enumerate(re.findall(r"base64,([A-Za-z0-9+/=]+)", content)):
+                found[f"picture {number} in text/html"] = decoded(png)
+            found[kind] = re.sub(r"base64,[A-Za-z0-9+/=]+", "", content)
+        else:
+            found[kind] = content
+    return found
+
+
+def decoded(png: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")).astype(int)
+
+
+def assert_same_to_the_eye(stored: dict, new: dict, where: str) -> None:
+    """Texts equal; pictures of one size, no pixel in a hundred off by more than 8 of 255."""
+    assert stored.keys() == new.keys(), where
+    for kind, content in stored.items():
+        if isinstance(content, np.ndarray):
+            assert content.shape == new[kind].shape, f"{where}: {kind}"
+            off = (np.abs(content - new[kind]) > 8).any(axis=-1).mean()
+            assert off < 0.01, f"{where}: {kind} differs in {off:.1%} of its pixels"
+        else:
+            assert content == new[kind], f"{where}: {kind}"
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in PATHS if "keep_output" in p.read_text()], ids=lambda path: path.stem
+)
+def test_kept_outputs_come_out_the_same_with_one_thread_and_with_two(path, tmp_path):
+    runs = []
+    for threads in ("1", "2"):
+        there = tmp_path / f"{threads}.ipynb"
+        environment = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+        ran = tool.execute(read(path), path.parent, environment)
+        tool.write(tool.clean(ran), there)
+        runs.append(there.read_bytes())
+    assert runs[0] == runs[1], "a kept output depends on the number of threads, or on chance"
+    again = nbformat.reads(runs[0].decode(), as_version=4)
+    for stored, new in zip(read(path).cells, again.cells, strict=True):
+        pairs = list(zip(stored.get("outputs", []), new.get("outputs", []), strict=True))
+        for number, (old_output, new_output) in enumerate(pairs):
+            where = f"{stored.id}, output {number}"
+            assert_same_to_the_eye(seen(data_of(old_output)), seen(data_of(new_output)), where)

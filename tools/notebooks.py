@@ -1,0 +1,139 @@
+"""Prepares notebooks: executed and cleaned for committing, or without solutions for a class.
+
+    python tools/notebooks.py run [NOTEBOOK ...]           (no names: all of notebooks/)
+    python tools/notebooks.py without-solutions OUTDIR
+
+A committed notebook holds the outputs of cells tagged `keep_output`, which a reader on the web
+needs, and no others; what differs from run to run (execution counts, times, the state of widgets)
+is taken out, so that running it again gives the same bytes.
+"""
+
+import argparse
+import copy
+import os
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = ROOT / "notebooks"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+SOLUTION = re.compile(
+    r"\n*<details>\s*<summary>\s*Solution\b.*?</details>", flags=re.DOTALL | re.IGNORECASE
+)
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def all_notebooks() -> list[Path]:
+    """Every notebook of the course, in the order of the lessons, the template last."""
+    lessons = sorted(NOTEBOOKS.glob("*.ipynb"))
+    return lessons + sorted(NOTEBOOKS.glob("template/*.ipynb"))
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    """The tags of a cell."""
+    return cell.metadata.get("tags", [])
+
+
+def execute(notebook: NotebookNode, folder: Path, environment: dict | None = None) -> NotebookNode:
+    """Run all cells in a fresh kernel that starts in `folder`; return the notebook with outputs.
+
+    The kernel takes the package from this project. `environment` holds variables for the kernel on
+    top of this process's own. Raises nbclient.exceptions.CellExecutionError where a cell raises.
+    """
+    notebook = copy.deepcopy(notebook)
+    variables = {**os.environ, **(environment or {})}
+    variables.pop("MPLBACKEND", None)  # a learner's kernel draws inline
+    known = variables.get("PYTHONPATH", "")
+    variables["PYTHONPATH"] = os.pathsep.join([str(ROOT), known] if known else [str(ROOT)])
+    client = NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    return client.execute(env=variables)
+
+
+def clean(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy as it is committed: kept outputs only, nothing that differs from run to run."""
+    notebook = copy.deepcopy(notebook)
+    notebook.metadata = nbformat.from_dict(METADATA)
+    for cell in notebook.cells:
+        kept = {"tags": tags(cell)} if tags(cell) else {}
+        cell.metadata = nbformat.from_dict(kept)
+        if cell.cell_type == "code":
+            cell.execution_count = None
+            outputs = cell.outputs if "keep_output" in tags(cell) else []
+            cell.outputs = [_clean_output(output) for output in outputs]
+    return notebook
+
+
+def without_solutions(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy in which every folded solution is gone; hints stay."""
+    notebook = copy.deepcopy(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = SOLUTION.sub("", cell.source).strip()
+    notebook.cells = [cell for cell in notebook.cells if cell.source]
+    return notebook
+
+
+def write(notebook: NotebookNode, path: Path) -> None:
+    """Check the notebook against the format and write it, one line at its end."""
+    nbformat.validate(notebook)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(nbformat.writes(notebook).rstrip("\n") + "\n", encoding="utf-8")
+
+
+def _clean_output(output: NotebookNode) -> NotebookNode:
+    if "data" in output:
+        output.data.pop(WIDGET_VIEW, None)
+        output.metadata = nbformat.from_dict({})
+    if "execution_count" in output:
+        output.execution_count = None
+    return output
+
+
+def _run(paths: list[Path]) -> None:
+    for path in paths or all_notebooks():
+        print(f"running {path.name} ...", flush=True)
+        notebook = execute(nbformat.read(path, as_version=4), path.resolve().parent)
+        write(clean(notebook), path)
+
+
+def _write_class_notebooks(folder: Path) -> None:
+    if folder.resolve().is_relative_to(NOTEBOOKS):
+        raise SystemExit(f"{folder} is inside notebooks/; the solutions there would be lost")
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        write(without_solutions(nbformat.read(path, as_version=4)), folder / path.name)
+        print(f"wrote {folder / path.name}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="execute and clean notebooks for committing")
+    run.add_argument("notebook", nargs="*", type=Path, help="none: all of notebooks/")
+    bare = commands.add_parser("without-solutions", help="notebooks for a class")
+    bare.add_argument("folder", type=Path, help="where to write them")
+    chosen = parser.parse_args(arguments)
+    if chosen.command == "run":
+        _run(chosen.notebook)
+    else:
+        _write_class_notebooks(chosen.folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
