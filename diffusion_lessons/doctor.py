@@ -109,7 +109,7 @@ def check_torchvision() -> Finding:
             f"torchvision does not fit torch {torch.__version__} ({first_line(error)}): "
             "the lessons run on postcards, Fashion-MNIST does not",
             "get both from the same place: remove the folder .venv and run  make setup  "
-            "(with the same TORCH=... as before, if you used it)",
+            "(a folder named by TORCH=... must hold torchvision too)",
         )
     return Finding("torchvision", "ok", f"torchvision {version} fits torch {torch.__version__}")
 

@@ -63,7 +63,8 @@ def is_outside(target):
 def fault(page, target):
     """What is wrong with a link inside the project, or nothing."""
     place, _, anchor = unquote(target).partition("#")
-    goal = (page.parent / place).resolve() if place else page
+    home = page.parent.parent if page.parent.name == "template" else page.parent  # it is copied
+    goal = (home / place).resolve() if place else page
     if not goal.exists():
         return f"there is no {place}"
     if not goal.is_relative_to(PROJECT):

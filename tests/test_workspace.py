@@ -96,9 +96,7 @@ def test_an_interrupted_save_leaves_the_old_file_and_no_draft(data, monkeypatch)
     assert error.value.errno == 28
     assert (data / "weights" / "tiny.safetensors").read_bytes() == before
     assert len(list((data / "weights").iterdir())) == 2
-    assert torch.equal(
-        workspace.load_weights("tiny")[0]["weight"], torch.arange(6.0).reshape(2, 3)
-    )
+    assert torch.equal(workspace.load_weights("tiny")[0]["weight"], torch.arange(6.0).reshape(2, 3))
 
 
 def test_a_read_only_folder_gives_a_sentence(read_only_folder):
