@@ -265,8 +265,11 @@ function render({ model, el }) {
     bar.put(stop);
     moved();
   }
-  function heard() {
+  function heardIndex() {
     bar.put(model.get("index"));
+    show();
+  }
+  function heardChoice() {
     if (options) options.put(model.get("choice"));
     show();
   }
@@ -294,13 +297,13 @@ function render({ model, el }) {
   ]);
   el.append(root);
   show();
-  model.on("change:index", heard);
-  model.on("change:choice", heard);
+  model.on("change:index", heardIndex);
+  model.on("change:choice", heardChoice);
   return () => {
     clearTimeout(resting);
     play.leave();
-    model.off?.("change:index", heard);
-    model.off?.("change:choice", heard);
+    model.off?.("change:index", heardIndex);
+    model.off?.("change:choice", heardChoice);
     root.remove();
   };
 }

@@ -34,9 +34,7 @@ def pictures_without_words(page: Page) -> list[str]:
 
 def axe_violations(page: Page, shell: bool = False) -> list[str]:
     """What axe-core finds in the notebook's own content, or (`shell`) in JupyterLab around it."""
-    if not page.evaluate("() => 'axe' in window"):
-        script = resources.files("axe_playwright_python").joinpath("axe.min.js")
-        page.evaluate(script.read_text("utf-8") + "\n;undefined")
+    load_axe(page)
     present = [selector for selector in CONTENT if page.query_selector(selector)]
     if not present and not shell:
         return []
@@ -47,6 +45,13 @@ def axe_violations(page: Page, shell: bool = False) -> list[str]:
         for one in found["violations"]
         for node in one["nodes"]
     ]
+
+
+def load_axe(page: Page) -> None:
+    """Put axe-core into the page, from the installed package; no network."""
+    if not page.evaluate("() => 'axe' in window"):
+        script = resources.files("axe_playwright_python").joinpath("axe.min.js")
+        page.evaluate(script.read_text("utf-8") + "\n;undefined")
 
 
 def _drive_output(notebook: Notebook, output: ElementHandle) -> list[str]:

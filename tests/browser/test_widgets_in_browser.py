@@ -1,0 +1,220 @@
+"""The widgets in JupyterLab with a kernel behind them, and proof that the checks can fail."""
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from diffusion_lessons import widgets
+from tests.browser.driving import CONTENT, faults_of
+from tests.browser.lab import opened
+from tests.browser.test_widgets_in_page import _scrubber
+
+LIVE_MIME = "application/vnd.jupyter.widget-view+json"
+
+SETUP = """
+import ipywidgets, threading, time, torch, numpy as np
+from IPython.display import HTML, display
+from diffusion_lessons import pictures, widgets
+
+ramp = torch.linspace(-1, 1, 6 * 48).reshape(6, 3, 4, 4)
+STOPS = [f"stop {i}" for i in range(6)]
+
+def noise(values, generator):
+    return torch.rand(1, 3, 4, 4, generator=generator) * 2 - 1, "noise", f"seed {values['seed']}"
+"""
+SCRUB = """
+widgets.scrub(("level", STOPS), [widgets.Pictures("ramp", ramp, "a ramp of colours")], STOPS)
+"""
+
+
+@pytest.fixture
+def open_cells(browser, lab, request):
+    """Open a notebook of these cells (texts of code, or ready cells) in JupyterLab."""
+
+    def open_them(*cells):
+        name = f"{request.node.name[:40].replace('[', '-').replace(']', '')}.ipynb"
+        made = [new_code_cell(cell) if isinstance(cell, str) else cell for cell in cells]
+        notebook = new_notebook(cells=made)
+        notebook.metadata.kernelspec = {
+            "name": "python3",
+            "display_name": "Python 3",
+            "language": "python",
+        }
+        nbformat.write(notebook, lab.folder / name)
+        return opened(browser, lab, name)
+
+    return open_them
+
+
+def test_all_widgets_pass_the_checks(open_cells):
+    cells = [
+        SETUP,
+        SCRUB,
+        "widgets.live(noise, [widgets.Slider('seed', 0, 5)])",
+        "q = widgets.guess('How much?', ['a half', 'a third'])\nq",
+        "pictures.show(ramp, 'six squares of colour', STOPS)",
+    ]
+    with open_cells(new_markdown_cell("# Widgets\n\nSome $x_t$."), *cells) as notebook:
+        notebook.run_all()
+        assert faults_of(notebook) == []
+
+
+BROKEN = {
+    "an error in a cell": ("1 / 0", "ZeroDivisionError"),
+    "a dead scrubber": (SCRUB.replace("ramp,", "ramp[:1].expand(6, -1, -1, -1),", 1), "is dead"),
+    "a dead live slider": (
+        "widgets.live(lambda values, generator: (ramp[:1], 'a ramp', 'the same'),"
+        " [widgets.Slider('seed', 0, 3)])",
+        "is dead",
+    ),
+    "a drawing that fails": (
+        "def draw(values, generator):\n"
+        "    if values['seed'] > 1: raise KeyError('no picture')\n"
+        "    return noise(values, generator)\n"
+        "widgets.live(draw, [widgets.Slider('seed', 0, 3)])",
+        "a drawing failed",
+    ),
+    "a callback that fails": (
+        "w = widgets.guess('How much?', ['a half', 'a third'])\n"
+        "w.observe(lambda change: 1 / 0, names='committed')\nw",
+        "a callback failed: ZeroDivisionError",
+    ),
+    "an image without words": (
+        "display(HTML('<img src=\"data:image/gif;base64,R0lGODlhAQABAAAAACw=\">'))",
+        "a picture without a text alternative",
+    ),
+    "a bare figure": (
+        "import matplotlib.pyplot as plt\nplt.plot([0, 1])\nplt.show()",
+        "a picture without a text alternative",
+    ),
+    "a request to the world": (
+        'display(HTML(\'<img alt="a dot" src="https://example.org/dot.png">\'))',
+        "a request left the machine: https://example.org/dot.png",
+    ),
+    "a slider that lets a key through": (
+        "ipywidgets.IntSlider(description='x')",
+        "cut the cell",
+    ),
+    "a field without a name": (
+        "display(HTML('<select><option>a</option><option>b</option></select>'))",
+        "axe critical select-name",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_the_checks_can_fail(open_cells, name):
+    cell, fault = BROKEN[name]
+    with open_cells(SETUP, cell) as notebook:
+        notebook.run_all()
+        faults = faults_of(notebook)
+    assert any(fault in one for one in faults), faults
+
+
+BUSY = """
+torch.set_grad_enabled(False)
+torch.manual_seed(0)
+expected = torch.rand(40)
+torch.manual_seed(0)
+got = []
+for _ in range(40):
+    got.append(torch.rand(()))
+    time.sleep(0.2)
+torch.set_grad_enabled(True)
+print("the cell's own numbers are untouched:", torch.equal(torch.stack(got), expected))
+"""
+WATCHED = """
+main = threading.get_ident()
+weight = torch.ones((), requires_grad=True)
+calls, inside = [], []
+
+def draw(values, generator):
+    inside.append(1)
+    picture = weight * torch.rand(1, 3, 4, 4, generator=generator)
+    calls.append((values["seed"], len(inside), threading.get_ident() != main,
+                  torch.is_inference_mode_enabled(), picture.requires_grad))
+    time.sleep(0.05)
+    inside.pop()
+    return picture, f"noise {picture.sum().item():.4f}", f"seed {values['seed']}"
+
+live = widgets.live(draw, [widgets.Slider("seed", 0, 20)])
+live
+"""
+REPORT = """
+right = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(20)).sum()
+print(f"noise {right:.4f}", live.values, calls[-1][3:], "together", max(call[1] for call in calls))
+print("in another thread:", any(call[2] for call in calls))
+"""
+
+
+def test_a_slider_moved_while_a_cell_runs(open_cells):
+    with open_cells(SETUP, WATCHED, BUSY, REPORT) as notebook:
+        page = notebook.page
+        for cell in (0, 1):
+            notebook.start_cell(cell)
+            notebook.wait_idle()
+        notebook.start_cell(2)
+        page.wait_for_function("() => !window.probe.idle()")
+        page.get_by_role("slider", name="seed").focus()
+        for _ in range(20):
+            page.keyboard.press("ArrowRight")
+            page.wait_for_timeout(100)
+        notebook.wait_idle()
+        page.locator(".dl-words", has_text="seed 20").wait_for()
+        notebook.start_cell(3)
+        notebook.wait_idle()
+        outputs = [one.inner_text() for one in page.query_selector_all(CONTENT[0])]
+        shown = page.locator(".dl-gallery").get_attribute("aria-label")
+        assert notebook.cell_errors() == []
+    assert "the cell's own numbers are untouched: True" in outputs[-2]
+    assert outputs[-1].startswith(f"{shown} {{'seed': 20}} (True, False) together 1")
+    assert "in another thread: True" in outputs[-1]
+
+
+def test_running_a_cell_again_gives_a_working_widget(open_cells):
+    with open_cells(SETUP, SCRUB) as notebook:
+        notebook.run_all()
+        notebook.run_all()
+        assert notebook.page.locator(".dl-widget").count() == 1
+        assert faults_of(notebook) == []
+
+
+def test_a_guess_is_heard_by_the_next_cell(open_cells):
+    ask = "q = widgets.guess('How much?', ['a half', 'a third'])\nq"
+    with open_cells(SETUP, ask, "q.compare('a half', 'so it is.')") as notebook:
+        page = notebook.page
+        notebook.run_all()
+        assert "No guess is committed yet" in page.locator(CONTENT[0]).last.inner_text()
+        page.get_by_role("radio", name="a half").focus()
+        page.keyboard.press("Space")
+        page.get_by_role("button", name="Commit").press("Enter")
+        notebook.start_cell(2)
+        notebook.wait_idle()
+        page.get_by_text("You said a half. ✓ Right. It is a half, because so it is.").wait_for()
+
+
+def test_with_a_kernel_only_the_live_widget_is_shown(open_cells):
+    with open_cells(SETUP, SCRUB) as notebook:
+        notebook.run_all()
+        output = notebook.page.locator(CONTENT[0])
+        assert output.count() == 1 and output.locator("img").count() == 0
+
+
+def test_without_the_live_widget_the_strip_and_its_words_are_shown(open_cells):
+    data, _ = _scrubber()._repr_mimebundle_()
+    del data[LIVE_MIME]
+    cell = new_code_cell("scrubber", execution_count=1)
+    cell.outputs = [new_output("execute_result", data, execution_count=1)]
+    with open_cells(cell) as notebook:  # stored, never run: JupyterLab does not trust it
+        output = notebook.page.locator(CONTENT[0])
+        image = output.locator("img")
+        assert image.count() == 1
+        assert image.get_attribute("alt").startswith("noise; five bars; a line.")
+        assert image.evaluate("n => n.decode().then(() => n.naturalWidth)") > 500
+        assert "It is stop 1.11!" in output.inner_text()
+
+
+def test_a_still_strip_is_small():
+    data, _ = _scrubber()._repr_mimebundle_()
+    assert sum(map(len, (data["text/html"], data["image/png"]))) < 500_000
+    assert isinstance(widgets.guess("How much?").still()[0], str)

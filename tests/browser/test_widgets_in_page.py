@@ -1,0 +1,388 @@
+"""The page side of the widgets, with real keys, in the smallest host: no JupyterLab, no kernel."""
+
+import base64
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from diffusion_lessons import widgets
+from diffusion_lessons.widgets import Bars, Choice, Curve, Pictures, Slider, Text
+from tests.browser.bare_host import hear, put, sent
+from tests.browser.driving import load_axe
+
+STOPS = 12
+EDGES = np.linspace(0, 1, 6)
+OPTIONS = ["linear", "cosine"]
+GENERATOR = torch.Generator().manual_seed(0)
+FRAMES = torch.rand(2, STOPS, 3, 8, 8, generator=GENERATOR) * 2 - 1
+HEIGHTS = np.random.default_rng(0).random((2, STOPS, 5))
+RATIO = np.array([np.linspace(0, 1, STOPS) * 9, [np.inf, *np.linspace(3, 1e-7, STOPS - 1)]])
+
+
+def _scrubber():
+    stops = [[f"stop {c}.{i}" for i in range(STOPS)] for c in range(2)]
+    return widgets.scrub(
+        slider=("level", stops),
+        panels=[
+            Pictures("picture", FRAMES, "noise"),
+            Bars("values", HEIGHTS, EDGES, ("flat", np.ones(5)), "five bars"),
+            Curve("ratio", np.arange(STOPS), {"SNR": RATIO}, "a line", log_y=True),
+        ],
+        words=[[f"It is {word}!" for word in some] for some in stops],
+        choose=("schedule", OPTIONS),
+    )
+
+
+@pytest.fixture
+def page(browser):
+    """A page with motion allowed."""
+    context = browser.new_context(reduced_motion="no-preference")
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    yield page
+    context.close()
+
+
+@pytest.fixture
+def calm_page(browser):
+    """A page whose reader asked for less motion."""
+    context = browser.new_context(reduced_motion="reduce")
+    yield context.new_page()
+    context.close()
+
+
+def _place(page) -> int:
+    return int(page.locator("input[type=range]").first.input_value())
+
+
+def _pixels(page) -> np.ndarray:
+    data = page.evaluate(
+        "() => { const c = document.querySelector('canvas'); return btoa(String.fromCharCode("
+        "...c.getContext('2d').getImageData(0, 0, c.width, c.height).data)); }"
+    )
+    return np.frombuffer(base64.b64decode(data), np.uint8).reshape(8, 8, 4)
+
+
+def _labels(page) -> list[str]:
+    return page.eval_on_selector_all("[role=img]", "all => all.map(n => n.ariaLabel)")
+
+
+# --- scrub ---
+
+
+def test_every_stop_shows_its_picture_its_bars_and_its_numbers_together(page):
+    put(page, _scrubber())
+    page.locator("input[type=range]").focus()
+    frames = ((FRAMES + 1) * 127.5).round().byte().permute(0, 1, 3, 4, 2).numpy()
+    bars = set()
+    for stop in range(STOPS):
+        assert _place(page) == stop
+        assert (_pixels(page)[..., :3] == frames[0, stop]).all()
+        words = f"linear, stop 0.{stop}"
+        picture, histogram, curve = _labels(page)
+        assert picture == f"noise. At {words}." and histogram == f"five bars. At {words}."
+        assert curve.startswith(f"a line. At {words}: SNR ")
+        assert page.locator(".dl-words").inner_text() == f"It is stop 0.{stop}!"
+        bars.add(page.locator("path.dl-bars").get_attribute("d"))
+        page.keyboard.press("ArrowRight")
+    assert len(bars) == STOPS
+
+
+@pytest.mark.parametrize(
+    ("key", "start", "end"),
+    [("ArrowRight", 3, 4), ("ArrowUp", 3, 4), ("ArrowLeft", 3, 2), ("ArrowDown", 3, 2),
+     ("Home", 3, 0), ("End", 3, STOPS - 1), ("PageUp", 3, 4), ("PageDown", 3, 2)],
+)  # fmt: skip
+def test_keys_move_the_slider(page, key, start, end):
+    put(page, _scrubber())
+    hear(page, "index", start)
+    page.locator("input[type=range]").focus()
+    page.keyboard.press(key)
+    assert _place(page) == end
+    assert _labels(page)[0] == f"noise. At linear, stop 0.{end}."
+
+
+def test_the_slider_says_its_name_and_its_value_in_words(page):
+    put(page, _scrubber())
+    slider = page.get_by_role("slider", name="level")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    assert slider.get_attribute("aria-valuetext") == "stop 0.1"
+    described = page.locator(f"#{slider.get_attribute('aria-describedby')}")
+    assert described.inner_text() == "It is stop 0.1!"
+
+
+def test_the_choice_moves_everything(page):
+    put(page, _scrubber())
+    hear(page, "index", 5)
+    page.get_by_role("radio", name="linear").focus()
+    page.keyboard.press("ArrowRight")
+    frames = ((FRAMES + 1) * 127.5).round().byte().permute(0, 1, 3, 4, 2).numpy()
+    assert (_pixels(page)[..., :3] == frames[1, 5]).all()
+    assert page.get_by_role("slider").get_attribute("aria-valuetext") == "stop 1.5"
+    assert page.get_by_role("group", name="schedule").count() == 1
+    faint = page.eval_on_selector_all(
+        "svg.dl-plot > path.dl-line", "all => all.map(n => n.classList.contains('dl-faint'))"
+    )
+    assert faint == [True, False]
+
+
+def test_numbers_that_have_no_place_on_the_scale_are_said_in_words(page):
+    put(page, _scrubber())
+    assert "SNR 0." in _labels(page)[2]  # zero on a logarithmic scale
+    page.get_by_role("radio", name="cosine").check()
+    assert "SNR infinite." in _labels(page)[2]
+    hear(page, "index", STOPS - 1)
+    assert "SNR 1.0 × 10⁻⁷." in _labels(page)[2]
+
+
+def test_python_hears_the_last_place_once(page):
+    put(page, _scrubber())
+    page.evaluate(
+        """() => { const input = document.querySelector('input[type=range]');
+        for (let i = 1; i <= 9; i += 1) {
+          input.value = i;
+          input.dispatchEvent(new Event('input'));
+          input.dispatchEvent(new Event('change'));
+        } }"""
+    )
+    assert sent(page) == []  # scrubbing does not wait for Python
+    page.wait_for_function("() => host.sent.length > 0")
+    page.wait_for_timeout(400)
+    assert sent(page) == [{"index": 9, "choice": 0}]
+
+
+def test_play_goes_stop_by_stop_pauses_and_ends(page):
+    page.clock.install()
+    put(page, _scrubber())
+    page.get_by_role("button", name="Play").click()
+    page.clock.run_for(1000)
+    assert 2 <= _place(page) <= 5  # a few changes a second, no flashing
+    page.get_by_role("button", name="Pause").click()
+    here = _place(page)
+    page.clock.run_for(5000)
+    assert _place(page) == here
+    page.get_by_role("button", name="Play").click()
+    page.clock.run_for(20_000)
+    assert _place(page) == STOPS - 1
+    assert page.get_by_role("button", name="Play").count() == 1
+    page.get_by_role("button", name="Play").click()
+    assert _place(page) == 0
+
+
+def test_a_hand_on_the_slider_stops_the_play(page):
+    page.clock.install()
+    put(page, _scrubber())
+    page.get_by_role("button", name="Play").click()
+    page.locator("input[type=range]").focus()
+    page.keyboard.press("End")
+    page.keyboard.press("Home")
+    page.clock.run_for(5000)
+    assert _place(page) == 0
+
+
+def test_with_less_motion_nothing_moves_by_itself(calm_page):
+    page = calm_page
+    page.clock.install()
+    put(page, _scrubber())
+    assert page.get_by_role("button", name="Play").count() == 0
+    page.get_by_role("button", name="Next stop").click()
+    page.clock.run_for(5000)
+    assert _place(page) == 1
+
+
+def test_start_again_goes_back_to_the_first_stop_and_choice(page):
+    put(page, _scrubber())
+    hear(page, "index", 5)
+    hear(page, "choice", 1)
+    page.get_by_role("button", name="Start again").click()
+    assert _labels(page)[0] == "noise. At linear, stop 0.0."
+
+
+def test_two_views_of_one_widget_follow_each_other(page):
+    put(page, _scrubber())
+    page.evaluate("() => host.show()")
+    page.locator("input[type=range]").last.focus()
+    page.keyboard.press("End")
+    page.wait_for_function(
+        f"() => document.querySelector('input[type=range]').value == {STOPS - 1}"
+    )
+    assert _labels(page)[0] == _labels(page)[3]
+    ids = page.eval_on_selector_all("[id]", "all => all.map(n => n.id)")
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("make", [
+    _scrubber,
+    lambda: widgets.live(_draw, [Slider("seed", 0, 9)]),
+    lambda: widgets.guess("How much?", ["a half", "a third"]),
+])  # fmt: skip
+def test_a_view_that_closes_leaves_nothing_behind(page, make):
+    page.clock.install()
+    put(page, make())
+    if page.get_by_role("button", name="Play").count():
+        page.get_by_role("button", name="Play").click()
+    page.evaluate("() => host.leave[0]()")
+    page.clock.run_for(5000)
+    assert page.evaluate(
+        "() => [host.listeners.length, document.querySelector('main').innerHTML]"
+    ) == [0, ""]
+    assert sent(page) == []
+
+
+# --- live ---
+
+
+def _draw(values, generator):
+    images = torch.rand(2, 3, 8, 8, generator=generator) * 2 - 1
+    return images, f"noise of {values}", f"drawn from seed {values['seed']}"
+
+
+def _answer(number: int, seed: int) -> dict:
+    live = widgets.live(_draw, [Slider("seed", 0, 9, start=seed)])
+    return {**live.answer, "id": number}
+
+
+def _press(page, times: int) -> None:
+    page.get_by_role("slider").focus()
+    for _ in range(times):
+        page.keyboard.press("ArrowRight")
+
+
+def test_one_request_at_a_time_and_the_newest_follows(page):
+    put(page, widgets.live(_draw, [Slider("seed", 0, 9)]))
+    _press(page, 5)
+    assert sent(page) == [{"request": {"id": 1, "places": [1]}}]
+    hear(page, "answer", _answer(1, 1))
+    assert page.get_by_role("status").inner_text() == "drawn from seed 1"
+    assert sent(page)[1:] == [{"request": {"id": 2, "places": [5]}}]
+    hear(page, "answer", _answer(2, 5))
+    assert page.get_by_role("status").inner_text() == "drawn from seed 5"
+    assert len(sent(page)) == 2
+    assert _labels(page) == ["noise of {'seed': 5}"]
+
+
+def test_a_problem_is_said_and_the_picture_before_stays(page):
+    put(page, widgets.live(_draw, [Slider("seed", 0, 9)]))
+    before = _pixels(page)
+    _press(page, 1)
+    hear(page, "answer", {"id": 1, "problem": "KeyError: <img src=x onerror=alert(1)>"})
+    alert = page.get_by_role("alert")
+    assert alert.inner_text().endswith("KeyError: <img src=x onerror=alert(1)>")
+    assert page.locator("main img").count() == 0
+    assert (_pixels(page) == before).all()
+    _press(page, 1)
+    hear(page, "answer", _answer(2, 2))
+    assert alert.inner_text() == "" and not (_pixels(page) == before).all()
+
+
+def test_a_silent_kernel_is_mentioned_and_nothing_hangs(page):
+    page.clock.install()
+    put(page, widgets.live(_draw, [Slider("seed", 0, 9)]))
+    _press(page, 1)
+    assert page.locator("[aria-busy]").count() == 0
+    page.clock.run_for(1000)
+    assert page.locator("[aria-busy=true]").count() == 1
+    page.clock.run_for(15_000)
+    assert "Still waiting" in page.locator(".dl-wait").inner_text()
+    _press(page, 2)  # the page still answers the keys
+    hear(page, "answer", _answer(1, 1))
+    assert page.locator(".dl-wait").inner_text() == "" and page.locator("[aria-busy]").count() == 0
+    assert sent(page)[-1] == {"request": {"id": 2, "places": [3]}}
+
+
+def test_text_is_sent_when_the_typing_pauses_or_ends(page):
+    page.clock.install()
+    live = widgets.live(
+        _draw, [Slider("seed", 0, 9), Text("prompt", "a cat"), Choice("kind", OPTIONS)]
+    )
+    put(page, live)
+    page.get_by_role("textbox", name="prompt").fill("a red")
+    assert sent(page) == []
+    page.clock.run_for(1000)
+    assert sent(page) == [{"request": {"id": 1, "places": [0, "a red", 0]}}]
+    hear(page, "answer", _answer(1, 0))
+    page.get_by_role("textbox", name="prompt").press_sequentially(" house")
+    page.keyboard.press("Enter")
+    assert sent(page)[-1] == {"request": {"id": 2, "places": [0, "a red house", 0]}}
+
+
+def test_views_of_one_live_widget_share_the_request(page):
+    put(page, widgets.live(_draw, [Slider("seed", 0, 9)]))
+    page.evaluate("() => host.show()")
+    page.get_by_role("slider").last.focus()
+    page.keyboard.press("End")
+    assert sent(page) == [{"request": {"id": 1, "places": [9]}}]
+    assert page.get_by_role("slider").first.input_value() == "9"
+    hear(page, "answer", _answer(1, 9))
+    assert page.get_by_role("status").all_inner_texts() == ["drawn from seed 9"] * 2
+    assert len(sent(page)) == 1
+
+
+# --- guess ---
+
+
+def test_a_guess_is_committed_and_may_be_changed(page):
+    put(page, widgets.guess("How much is left?", ["a half", "a third", "nothing"]))
+    commit, status = page.get_by_role("button", name="Commit"), page.get_by_role("status")
+    commit.click()
+    assert status.inner_text() == "Choose one of the options first." and sent(page) == []
+    page.get_by_role("radio", name="a half").focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowDown")
+    commit.press("Enter")
+    assert sent(page) == [{"committed": "a third"}]
+    assert status.inner_text() == "Committed: a third. Go on, and compare."
+    page.get_by_role("radio", name="nothing").check()
+    assert "Press Commit again" in status.inner_text()
+    commit.press("Space")
+    assert sent(page)[-1] == {"committed": "nothing"}
+
+
+def test_a_number_is_committed(page):
+    put(page, widgets.guess("How many steps?"))
+    page.get_by_role("button", name="Commit").click()
+    assert page.get_by_role("status").inner_text() == "Write a number first."
+    page.get_by_role("spinbutton", name="How many steps?").press_sequentially("250")
+    page.get_by_role("button", name="Commit").click()
+    assert sent(page) == [{"committed": "250"}]
+
+
+# --- all ---
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("make", [
+    _scrubber,
+    lambda: widgets.live(_draw, [Slider("seed", 0, 9), Text("prompt"), Choice("kind", OPTIONS)]),
+    lambda: widgets.guess("How much?", ["a half", "a third"]),
+    lambda: widgets.guess("How many?"),
+])  # fmt: skip
+def test_axe_finds_nothing(page, make, dark):
+    put(page, make())
+    if dark:
+        page.evaluate("() => { document.body.dataset.jpThemeLight = 'false'; }")
+        page.add_style_tag(content="body { background: #111; --jp-layout-color1: #212121; "
+                           "--jp-layout-color2: #424242; --jp-ui-font-color1: #fff; "
+                           "--jp-ui-font-color2: #bbb; }")  # fmt: skip
+    load_axe(page)
+    found = page.evaluate("() => axe.run('main')")["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+
+
+@pytest.mark.parametrize("name", ["scrub", "live", "guess"])
+def test_the_module_asks_its_host_for_nothing_else(name):
+    from diffusion_lessons.widgets.page import module
+
+    text = module(name)
+    assert set(re.findall(r"\bmodel\??\.(\w+)", text)) <= {
+        "get",
+        "set",
+        "on",
+        "save_changes",
+        "off",
+    }
+    assert "model.off(" not in text  # only where the host has it
+    assert not re.search(r"^import |https?://(?!www\.w3\.org)", text, re.MULTILINE)
