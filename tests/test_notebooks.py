@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from nbclient.exceptions import CellExecutionError
 from PIL import Image
 
 from tools import notebooks as tool
@@ -286,3 +287,53 @@ def test_kept_outputs_come_out_the_same_with_one_thread_and_with_two(path, tmp_p
         for number, (old_output, new_output) in enumerate(pairs):
             where = f"{stored.id}, output {number}"
             assert_same_to_the_eye(seen(data_of(old_output)), seen(data_of(new_output)), where)
+
+
+# --- the tool itself ---
+
+
+def small_notebook() -> nbformat.NotebookNode:
+    shown = {
+        "text/plain": "widget",
+        "text/html": "<b>still</b>",
+        tool.WIDGET_VIEW: {"model_id": "1"},
+    }
+    output = nbformat.v4.new_output("execute_result", data=shown, execution_count=7)
+    cells = [
+        nbformat.v4.new_code_cell("widget", outputs=[output], execution_count=7),
+        nbformat.v4.new_code_cell("other", outputs=[output], execution_count=8),
+        nbformat.v4.new_markdown_cell(
+            "<details>\n<summary>Hint</summary>\n\nthink\n\n</details>\n\n<details>\n"
+            "<summary>Solution</summary>\n\nsecret\n\n</details>\n\n## Next"
+        ),
+        nbformat.v4.new_markdown_cell("<details><summary>Solution</summary>secret</details>"),
+    ]
+    cells[0].metadata = nbformat.from_dict({"tags": ["keep_output"], "execution": {"at": "noon"}})
+    metadata = {"widgets": {"state": {}}, "language_info": {"name": "python", "version": "3.99"}}
+    return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+
+
+def test_cleaning_keeps_tagged_outputs_and_nothing_that_varies():
+    before = small_notebook()
+    kept, dropped, *_ = tool.clean(before).cells
+    assert kept.outputs[0].data == {"text/plain": "widget", "text/html": "<b>still</b>"}
+    assert kept.outputs[0].execution_count is None and kept.execution_count is None
+    assert kept.metadata == {"tags": ["keep_output"]} and kept.id == before.cells[0].id
+    assert dropped.outputs == [] and dropped.execution_count is None
+    assert set(tool.clean(before).metadata) == {"kernelspec", "language_info"}
+    assert "3.99" not in str(tool.clean(before).metadata)
+    assert before.cells[1].outputs and "widgets" in before.metadata, "the original was changed"
+
+
+def test_solutions_are_cut_out_and_hints_stay():
+    text = tool.without_solutions(small_notebook()).cells
+    assert [cell.source for cell in text[:2]] == ["widget", "other"]
+    assert "think" in text[2].source and "## Next" in text[2].source
+    assert "secret" not in text[2].source
+    assert len(text) == 3, "a cell that held only a solution should be gone"
+
+
+def test_a_failing_cell_stops_the_run(tmp_path):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")])
+    with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
+        tool.execute(notebook, tmp_path)

@@ -88,6 +88,7 @@ def test_log_alpha_bar_is_straight_between_rows(rates, beta):
 def test_time_zero_is_the_clean_picture(rates, beta):
     signal_rate, noise_rate = rates(torch.zeros(1))
     assert signal_rate.item() == 1 and noise_rate.item() == 0
+    assert f"{noise_rate.item():.3f}" == "0.000"  # and not -0.000
     assert snr(torch.zeros(1), rates).item() == math.inf
 
 

@@ -1,0 +1,57 @@
+"""Lesson 01 on other pictures: one argument changes the data set, and its absence stops nothing."""
+
+import copy
+
+import nbformat
+import pytest
+
+from diffusion_lessons import data
+from tools import notebooks as tool
+
+PATH = tool.NOTEBOOKS / "01_forward_noising.ipynb"
+ARGUMENT = 'data_name = "postcards"'
+
+
+def lesson_on_fashion(last_cell: str | None = None) -> nbformat.NotebookNode:
+    """The lesson with that one argument changed, up to and with the cell `last_cell`."""
+    notebook = copy.deepcopy(nbformat.read(PATH, as_version=4))
+    places = [cell for cell in notebook.cells if ARGUMENT in cell.source]
+    assert len(places) == 1, "the data set is chosen in one place"
+    places[0].source = places[0].source.replace(ARGUMENT, 'data_name = "fashion-mnist"')
+    if last_cell:
+        ids = [cell.id for cell in notebook.cells]
+        notebook.cells = notebook.cells[: ids.index(last_cell) + 1]
+    return notebook
+
+
+def printed(notebook: nbformat.NotebookNode, name: str) -> str:
+    cell = next(cell for cell in notebook.cells if cell.id == name)
+    return "".join(output.get("text", "") for output in cell.outputs)
+
+
+def fashion_mnist_is_here() -> bool:
+    raw = data._fashion_root() / "FashionMNIST" / "raw"
+    return all(
+        (raw / name).is_file() or (raw / f"{name}.gz").is_file() for name in data.FASHION_SHA256
+    )
+
+
+def test_the_whole_lesson_runs_on_fashion_mnist():
+    if not fashion_mnist_is_here():
+        pytest.skip("Fashion-MNIST is not on this machine: set DIFFUSION_LESSONS_DATA (README)")
+    ran = tool.execute(lesson_on_fashion(), PATH.parent)
+    assert "(256, 3, 64, 64)" in printed(ran, "data") and "postcards" not in printed(ran, "data")
+    assert any(name in printed(ran, "data") for name in ("Trouser", "T-shirt/top", "Coat", "Bag"))
+    postcards = nbformat.read(PATH, as_version=4)
+    assert printed(ran, "first-noise") != printed(postcards, "first-noise")
+    assert printed(ran, "crossing") == printed(postcards, "crossing")
+
+
+def test_without_fashion_mnist_the_lesson_says_so_and_goes_on(tmp_path):
+    not_a_folder = tmp_path / "file"
+    not_a_folder.write_text("in the way")
+    environment = {"DIFFUSION_LESSONS_DATA": str(not_a_folder / "data"), "HOME": str(tmp_path)}
+    ran = tool.execute(lesson_on_fashion("first-noise"), PATH.parent, environment)
+    said = printed(ran, "data")
+    assert "Fashion-MNIST cannot be unpacked" in said and "Fix:" in said
+    assert "The lesson goes on with postcards." in said and "(256, 3, 64, 64)" in said
