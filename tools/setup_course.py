@@ -90,8 +90,8 @@ def check_disk(choice: str) -> None:
     if free < need:
         raise Stop(
             f"There is too little room on the disk of {ROOT}:\n{free:.1f} GB are free, "
-            f"setting up takes about {need:.1f} GB.\nWhat to do: free some space, or take the "
-            "small way (1.5 GB in the end):  make setup TORCH=cpu"
+            f"setting up takes about {need:.1f} GB.\nWhat to do: free some space"
+            + (", or take the small way:  make setup TORCH=cpu" if total > 4 else ".")
         )
 
 
@@ -301,7 +301,8 @@ def lab(port: int) -> int:
     check_port(port)
     print(f"Opening JupyterLab on port {port} (about ten seconds). To close it: Ctrl-C, then y.")
     print("No window opens? Copy the address that starts with http:// below into your browser.")
-    command = [str(venv_python()), "-m", "jupyterlab", "notebooks/00_start_here.ipynb"]
+    command = [str(venv_python()), "-m", "jupyterlab"]
+    command += ["--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"]
     command += [f"--ServerApp.root_dir={ROOT}", f"--ServerApp.port={port}"]
     command += ["--ServerApp.port_retries=0", "--LabApp.news_url=None"]
     command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
