@@ -83,7 +83,7 @@ def check_disk(choice: str) -> None:
 
     While pip works it needs the finished packages and their archives at the same time.
     """
-    total = 9.0 if takes_the_big_torch(choice) else 3.5
+    total = 9.0 if takes_the_big_torch(choice) else 2.5
     installed = sum(p.lstat().st_size for p in (ROOT / ".venv").rglob("*") if not p.is_dir())
     need = max(0.5, total - installed / GIGABYTE)
     free = shutil.disk_usage(str(ROOT)).free / GIGABYTE
