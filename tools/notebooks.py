@@ -1,11 +1,12 @@
 """Prepares notebooks: executed and cleaned for committing, or without solutions for a class.
 
     python tools/notebooks.py run [NOTEBOOK ...]           (no names: all of notebooks/)
+    python tools/notebooks.py clean [NOTEBOOK ...]         (the same without running them)
     python tools/notebooks.py without-solutions OUTDIR
 
 A committed notebook holds the outputs of cells tagged `keep_output`, which a reader on the web
-needs, and no others; what differs from run to run (execution counts, times, the state of widgets)
-is taken out, so that running it again gives the same bytes.
+needs, and no others; what differs from run to run (times, the order in which cells were run, the
+state of widgets) is taken out, so that running it again gives the same bytes.
 """
 
 import argparse
@@ -66,16 +67,21 @@ def execute(notebook: NotebookNode, folder: Path, environment: dict | None = Non
 
 
 def clean(notebook: NotebookNode) -> NotebookNode:
-    """Return a copy as it is committed: kept outputs only, nothing that differs from run to run."""
+    """Return a copy as it is committed: kept outputs only, nothing that differs from run to run.
+
+    A cell with outputs gets its place among the code cells as its execution count, for nbval takes
+    outputs without a count for a mistake; other cells get none.
+    """
     notebook = copy.deepcopy(notebook)
     notebook.metadata = nbformat.from_dict(METADATA)
+    place = 0
     for cell in notebook.cells:
-        kept = {"tags": tags(cell)} if tags(cell) else {}
-        cell.metadata = nbformat.from_dict(kept)
+        cell.metadata = nbformat.from_dict({"tags": tags(cell)} if tags(cell) else {})
         if cell.cell_type == "code":
-            cell.execution_count = None
+            place += 1
             outputs = cell.outputs if "keep_output" in tags(cell) else []
-            cell.outputs = [_clean_output(output) for output in outputs]
+            cell.outputs = [_clean_output(output, place) for output in outputs]
+            cell.execution_count = place if outputs else None
     return notebook
 
 
@@ -96,12 +102,12 @@ def write(notebook: NotebookNode, path: Path) -> None:
     path.write_text(nbformat.writes(notebook).rstrip("\n") + "\n", encoding="utf-8")
 
 
-def _clean_output(output: NotebookNode) -> NotebookNode:
+def _clean_output(output: NotebookNode, place: int) -> NotebookNode:
     if "data" in output:
         output.data.pop(WIDGET_VIEW, None)
         output.metadata = nbformat.from_dict({})
     if "execution_count" in output:
-        output.execution_count = None
+        output.execution_count = place
     return output
 
 
@@ -110,6 +116,11 @@ def _run(paths: list[Path]) -> None:
         print(f"running {path.name} ...", flush=True)
         notebook = execute(nbformat.read(path, as_version=4), path.resolve().parent)
         write(clean(notebook), path)
+
+
+def _clean(paths: list[Path]) -> None:
+    for path in paths or all_notebooks():
+        write(clean(nbformat.read(path, as_version=4)), path)
 
 
 def _write_class_notebooks(folder: Path) -> None:
@@ -126,11 +137,15 @@ def main(arguments: list[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="execute and clean notebooks for committing")
     run.add_argument("notebook", nargs="*", type=Path, help="none: all of notebooks/")
+    tidy = commands.add_parser("clean", help="clean notebooks for committing, without running them")
+    tidy.add_argument("notebook", nargs="*", type=Path, help="none: all of notebooks/")
     bare = commands.add_parser("without-solutions", help="notebooks for a class")
     bare.add_argument("folder", type=Path, help="where to write them")
     chosen = parser.parse_args(arguments)
     if chosen.command == "run":
         _run(chosen.notebook)
+    elif chosen.command == "clean":
+        _clean(chosen.notebook)
     else:
         _write_class_notebooks(chosen.folder)
 
