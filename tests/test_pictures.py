@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from diffusion_lessons import pictures
+from tests.colours import contrast, lightness
 
 
 @pytest.fixture
@@ -135,21 +136,14 @@ def test_the_style_holds_for_figures_made_after_it():
     assert line.get_color() == pictures.PALETTE["teal"] and line.get_linewidth() == 2
 
 
-def _lightness(colour: str) -> float:
-    """L* of CIE Lab, 0 black to 100 white."""
-    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    return 116 * float(linear @ [0.2126, 0.7152, 0.0722]) ** (1 / 3) - 16
-
-
 def test_colours_stay_apart_in_grey():
-    shades = [_lightness(colour) for colour in pictures.PALETTE.values()]
+    shades = [lightness(colour) for colour in pictures.PALETTE.values()]
     assert np.diff(shades).min() > 10
 
 
 def test_line_colours_are_dark_enough_on_white_and_differ_in_dashes():
     cycle = pictures.look()["axes.prop_cycle"].by_key()
-    assert max(_lightness(colour) for colour in cycle["color"]) < 62  # a contrast of 3 to 1
+    assert min(contrast(colour, "#ffffff") for colour in cycle["color"]) > 3
     assert len(set(cycle["linestyle"])) == len(cycle["color"])
 
 

@@ -10,9 +10,10 @@ import torch
 
 from diffusion_lessons import widgets
 from diffusion_lessons.widgets import Bars, Choice, Curve, Pictures, Slider, Text, predictions
-from diffusion_lessons.widgets.panels import Bars as BarsPanel
+from diffusion_lessons.widgets.page import static
 from diffusion_lessons.widgets.scrubber import LARGEST
 from diffusion_lessons.widgets.strip import strip_stops
+from tests.colours import contrast, lightness
 
 STOPS = ["none", "some", "all"]
 WORDS = ["nothing yet", "half of it", "everything"]
@@ -98,7 +99,7 @@ def test_too_many_frames_are_refused_before_the_page_chokes():
 def test_the_scale_of_bars_is_not_ruled_by_one_spike():
     heights = np.ones((11, 4))
     heights[0, 0] = 100
-    panel = BarsPanel("pixels", heights, EDGES, ("bell", np.full(4, 2.0)), "bars")
+    panel = Bars("pixels", heights, EDGES, ("bell", np.full(4, 2.0)), "bars")
     assert panel.top(1, 11) == pytest.approx(2.3)
 
 
@@ -291,3 +292,26 @@ def test_options_differ_and_are_two_or_more(options):
 def test_a_reader_on_the_web_sees_the_question():
     data, _ = widgets.guess("How <b>much</b>?", ["a half", "a third"])._repr_mimebundle_()
     assert "How &lt;b&gt;much&lt;/b&gt;?" in data["text/html"] and "a third" in data["text/html"]
+
+
+# --- the look ---
+
+
+def _variables(block: str) -> dict[str, str]:
+    return dict(re.findall(r"--dl-(\w+): (#\w{6});", block))
+
+
+@pytest.mark.parametrize(("theme", "paper"), [("light", "#ffffff"), ("dark", "#212121")])
+def test_line_colours_stay_apart_in_grey_and_from_the_paper(theme, paper):
+    light, dark = static("widgets.css").split('[data-jp-theme-light="false"]')[:2]
+    colours = _variables(light if theme == "light" else dark)
+    shades = sorted(lightness(colours[name]) for name in ("teal", "orange", "plum", "night"))
+    assert np.diff(shades).min() > 8
+    for name in ("teal", "orange", "plum", "night", "over", "alarm"):
+        assert contrast(colours[name], paper) > 3, name
+
+
+def test_the_css_touches_nothing_but_the_widgets():
+    rules = re.sub(r"/\*.*?\*/", "", static("widgets.css"), flags=re.DOTALL)
+    selectors = [part for rule in re.findall(r"([^{}]+)\{", rules) for part in rule.split(",\n")]
+    assert len(selectors) > 20 and all(".dl-" in selector for selector in selectors)

@@ -62,9 +62,7 @@ class Bars:
             return None
         bins, curve = len(np.asarray(self.edges)) - 1, _array(self.overlay[1])
         if curve.shape == (bins,):
-            curve = np.broadcast_to(curve, (choices, stops, bins)).squeeze(
-                axis=0 if choices == 1 else ()
-            )
+            return np.broadcast_to(curve, (choices, stops, bins)).copy()
         return _with_choices(self.title, "overlay", curve, choices, (stops, bins), 0)
 
     def top(self, choices: int, stops: int) -> float:
@@ -91,7 +89,8 @@ class Curve:
     """Lines that stand still, with a marker and a number that move with the slider.
 
     `x` (stops,) is where each stop stands on the axis; `y_lines` maps a name to (stops,). A value
-    that is not finite (or not above zero, when `log_y`) leaves a gap in the line.
+    that is not finite (or not above zero, when `log_y`) leaves a gap in the line. With choices, the
+    lines of the others stay in sight, faint.
     """
 
     title: str
@@ -103,8 +102,8 @@ class Curve:
     def x_states(self, choices: int, stops: int) -> np.ndarray:
         """The places on the axis as float32 (choices, stops)."""
         x = _array(self.x)
-        if x.shape == (stops,) and choices > 1:  # the same axis for every choice
-            x = np.broadcast_to(x, (choices, stops))
+        if x.shape == (stops,):  # the same axis for every choice
+            return np.broadcast_to(x, (choices, stops)).copy()
         return _with_choices(self.title, "x", x, choices, (stops,), 0)
 
     def states(self, choices: int, stops: int) -> dict[str, np.ndarray]:

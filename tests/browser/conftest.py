@@ -16,13 +16,16 @@ NO_CHROMIUM = (
 )
 
 
+def require_chromium() -> None:
+    """Skip without a Chromium, saying so plainly; in CI its absence is a failure."""
+    if find_chromium() is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(NO_CHROMIUM)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator:
-    """A headless Chromium; skips without one, but fails in CI, where it must be there."""
-    if find_chromium() is None:
-        if os.environ.get("CI"):
-            pytest.fail(NO_CHROMIUM)
-        pytest.skip(NO_CHROMIUM)
+    """A headless Chromium."""
+    require_chromium()
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

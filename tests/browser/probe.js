@@ -74,7 +74,8 @@ window.probe = (() => {
   function hasName(node) {
     const notContent = "[aria-hidden=true], button, .jp-OutputPrompt, .jp-Toolbar, mjx-container";
     if (node.closest(notContent)) return true;
-    if (node.localName === "img") return Boolean(node.getAttribute("alt")?.trim());
+    const placeholder = /^(image|figure|picture|plot)?$/i; // JupyterLab puts alt="Image" where none is
+    if (node.localName === "img") return !placeholder.test((node.getAttribute("alt") ?? "").trim());
     return Boolean(node.closest("[role=img]")?.getAttribute("aria-label")?.trim());
   }
 

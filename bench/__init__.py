@@ -1,0 +1,1 @@
+"""Full-size measurements; each writes a data file under data/bench that the lessons read."""
