@@ -47,11 +47,13 @@ def test_the_whole_lesson_runs_on_fashion_mnist():
     assert printed(ran, "crossing") == printed(postcards, "crossing")
 
 
-def test_without_fashion_mnist_the_lesson_says_so_and_goes_on(tmp_path):
-    not_a_folder = tmp_path / "file"
-    not_a_folder.write_text("in the way")
-    environment = {"DIFFUSION_LESSONS_DATA": str(not_a_folder / "data"), "HOME": str(tmp_path)}
-    ran = tool.execute(lesson_on_fashion("first-noise"), PATH.parent, environment)
+def test_with_a_torchvision_that_does_not_fit_the_lesson_says_so_and_goes_on(tmp_path):
+    broken = tmp_path / "torchvision"
+    broken.mkdir()
+    (broken / "__init__.py").write_text(
+        'raise RuntimeError("operator torchvision::nms does not exist")'
+    )
+    ran = tool.execute(lesson_on_fashion("first-noise"), PATH.parent, {"PYTHONPATH": str(tmp_path)})
     said = printed(ran, "data")
-    assert "Fashion-MNIST cannot be unpacked" in said and "Fix:" in said
+    assert "torchvision::nms does not exist" in said and "Fix:" in said
     assert "The lesson goes on with postcards." in said and "(256, 3, 64, 64)" in said
