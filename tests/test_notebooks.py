@@ -289,6 +289,17 @@ def test_kept_outputs_come_out_the_same_with_one_thread_and_with_two(path, tmp_p
             assert_same_to_the_eye(seen(data_of(old_output)), seen(data_of(new_output)), where)
 
 
+def test_the_comparison_notices_a_number_and_a_picture_that_changed():
+    picture = np.full((20, 20, 3), 100)
+    dot, patch = picture.copy(), picture.copy()
+    dot[0, 0], patch[:5, :5] = 255, 120
+    stored = {"text/plain": "0.085", "image/png": picture}
+    assert_same_to_the_eye(stored, stored | {"image/png": dot}, "one pixel of 400")
+    for other in ({"text/plain": "0.086"}, {"image/png": patch}, {"text/html": "new"}):
+        with pytest.raises(AssertionError):
+            assert_same_to_the_eye(stored, stored | other, "a change")
+
+
 # --- the tool itself ---
 
 
