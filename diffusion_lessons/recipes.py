@@ -32,7 +32,7 @@ class RecogniserRecipe:
 
 
 RECIPES = {
-    "recogniser": RecogniserRecipe(seed=1, steps=3200, batch=48, learning_rate=2e-3),
+    "recogniser": RecogniserRecipe(seed=1, steps=2400, batch=48, learning_rate=2e-3),
     "judge": RecogniserRecipe(seed=2, steps=3200, batch=48, learning_rate=1.5e-3),
 }
 NAMES = tuple(RECIPES)
@@ -54,6 +54,8 @@ def train(name: str) -> None:
     if name not in RECIPES:
         raise ValueError(f"no recipe {name!r}: choose one of {', '.join(NAMES)}")
     recipe = RECIPES[name]
+    path = workspace.data_path("weights", f"{name}.safetensors")
+    workspace.check_writable(path)
     torch.manual_seed(recipe.seed)
     model = recognition.NETWORKS[name](recognition.OUTPUTS)
     started = time.process_time()
@@ -78,7 +80,7 @@ def train(name: str) -> None:
         "scores": recognition.report(model, count=4096, seed=FRESH_SEED),
     }
     tensors = {key: _half(value) for key, value in model.state_dict().items()}
-    workspace.save_weights(workspace.data_path("weights", f"{name}.safetensors"), tensors, card)
+    workspace.save_weights(path, tensors, card)
 
 
 def _half(tensor: torch.Tensor) -> torch.Tensor:

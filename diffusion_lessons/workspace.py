@@ -125,6 +125,13 @@ def save_weights(path: Path | str, tensors: dict[str, Tensor], card: dict) -> No
         write_checksums(root)
 
 
+def check_writable(path: Path) -> None:
+    """Make sure, before hours of work, that `path` can be written at the end; raises OSError."""
+    probe = path.with_name(f".{path.name}.probe")
+    write_whole(probe, b"")
+    probe.unlink()
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write `content` to `path` so that a reader sees the old file or all of the new one.
 
@@ -132,6 +139,7 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     draft = path.with_name(f".{path.name}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         draft.write_bytes(content)
         os.replace(draft, path)
     except OSError as error:

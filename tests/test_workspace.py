@@ -129,3 +129,14 @@ def test_every_shipped_network_loads_and_has_a_card():
         if folder == "weights" and file.endswith(".safetensors"):
             tensors, card = workspace.load_weights(file.removesuffix(".safetensors"))
             assert tensors and card
+
+
+def test_a_place_for_weights_is_tried_out_before_the_work(tmp_path):
+    place = tmp_path / "new" / "folder" / "net.safetensors"
+    workspace.check_writable(place)
+    assert list(place.parent.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(read_only_folder):
+    with pytest.raises(PermissionError, match="could not be written"):
+        workspace.check_writable(read_only_folder / "net.safetensors")
