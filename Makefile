@@ -18,6 +18,7 @@ test: setup
 
 bench: setup
 	@$(VENV_PYTHON) -m bench
+	@$(VENV_PYTHON) tools/checksums.py
 
 lint: setup
 	@$(VENV_PYTHON) -m ruff check .
