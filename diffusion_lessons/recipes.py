@@ -71,8 +71,8 @@ def train(name: str) -> None:
         "name": name,
         "purpose": _PURPOSE[name],
         "network": f"{type(model).__name__}, {count_parameters(model)} parameters",
-        "data": "postcards of both splits, so that every pair is seen equally often, in the training"
-        " mix, drawn afresh for every step; some blurred, noisy or coarse",
+        "data": "postcards of both splits, so that every pair is seen equally often, in the "
+        "training mix, drawn afresh for every step; some blurred, noisy or coarse",
         "recipe": asdict(recipe),
         "pictures seen": recipe.steps * recipe.batch,
         "CPU seconds of training": round(seconds),
