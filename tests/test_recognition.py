@@ -181,3 +181,11 @@ def test_an_unknown_network_is_refused_with_the_known_ones():
         recognition.load("jury")
     with pytest.raises(ValueError, match="'jury'.*recogniser, judge"):
         recipes.train("jury")
+
+
+def test_training_sees_held_out_pairs_as_often_as_any_other():
+    scenes = [recognition.every_pair(56, seed) for seed in range(40)]
+    a = postcards.concatenate(scenes).attributes
+    pairs = (a["object"] * len(VALUES["colour"]) + a["colour"])[:, 0]
+    share = pairs.bincount(minlength=56) / len(pairs) * 56
+    assert len(scenes[0]) == 56 and share.min() > 0.5 and share.max() < 1.6
