@@ -145,7 +145,7 @@ def main() -> None:
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
     print(table(ways, ratio))
-    print(f"\nwritten to {RESULT.relative_to(ROOT)}; run `make checksums` to keep it")
+    print(f"\nwritten to {RESULT.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

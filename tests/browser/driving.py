@@ -11,7 +11,7 @@ from tests.browser.lab import PANEL, Notebook
 
 CONTENT = (f"{PANEL} .jp-OutputArea-output", f"{PANEL} .jp-RenderedMarkdown")
 CONTROLS = "input:not([type=hidden]), select, textarea, button, [role=slider]"
-ANSWER_LIMIT_S, IDLE_LIMIT_S = 60, 3
+ANSWER_LIMIT_S, IDLE_LIMIT_S = 60, 10
 
 
 def faults_of(notebook: Notebook) -> list[str]:
