@@ -189,3 +189,30 @@ def test_training_sees_held_out_pairs_as_often_as_any_other():
     pairs = (a["object"] * len(VALUES["colour"]) + a["colour"])[:, 0]
     share = pairs.bincount(minlength=56) / len(pairs) * 56
     assert len(scenes[0]) == 56 and share.min() > 0.5 and share.max() < 1.6
+
+
+def table_of_scores():
+    """The table in data/README.md, from the cards: all attributes right, with 95 % intervals."""
+    cards = [
+        json.loads(workspace.data_path("weights", f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("judge", "recogniser")
+    ]
+    lines = ["| shown | judge | recogniser |", "|---|---|---|"]
+    for shown in cards[0]["scores"]:
+        cells = []
+        for card in cards:
+            row = card["scores"][shown]
+            low, high = row["all, 95 % interval"]
+            cells.append(f"{row['all']:.2%} ({low:.2%} to {high:.2%})")
+        lines.append(f"| {shown} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def test_the_table_of_scores_is_the_cards(project):
+    assert table_of_scores() in (project / "data" / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_held_out_pairs_are_named_for_readers(project):
+    text = " ".join((project / "data" / "README.md").read_text(encoding="utf-8").split())
+    said = [f"{colour} {thing}" for thing, colour in postcards.HELD_OUT]
+    assert [pair for pair in said if f" {pair}" not in text] == []
