@@ -8,16 +8,17 @@ from collections.abc import Callable
 
 import torch
 
-from diffusion_lessons.checks.core import Report, Slip, Trial, examine
-from diffusion_lessons.checks.mixes import itself, mix, normal
+from diffusion_lessons.checks.core import examine
+from diffusion_lessons.checks.mixes import HALF, half, itself, mix, normal
+from diffusion_lessons.checks.report import Report, Slip, Trial
 from diffusion_lessons.schedule import alpha_bar, cosine_beta, linear_beta
 
 
 def check_bug_mix(function: Callable) -> Report:
     """Find the bug, part a. `function(x_0, eps, alpha_bar)`, alpha_bar a float, adds noise."""
     trials = [
-        _mix_trial("4 RGB pictures, alpha_bar = 0.5", (4, 3, 16, 16), 0.5),
         _mix_trial("2 grey pictures, alpha_bar = 0.9", (2, 1, 8, 8), 0.9),
+        _mix_trial("4 RGB pictures, alpha_bar = 0.5", (4, 3, 16, 16), 0.5),
         _mix_trial("a batch of one, alpha_bar = 0.01", (1, 3, 8, 8), 0.01),
     ]
     return examine(
@@ -92,6 +93,21 @@ BUG_MIX_SLIPS = [
         lambda x, eps, a: math.sqrt(a) * x + (1 - math.sqrt(a)) * eps,
     ),
     Slip("The two rates are swapped now.", mix(lambda a: 1 - a, math.sqrt, math.sqrt)),
+    Slip(
+        "The two rates are swapped now, and one of them is not a root.",
+        mix(lambda a: 1 - a, math.sqrt, itself),
+    ),
+    Slip(
+        "The noise got the picture's share, alpha_bar. Its own share was right as printed.",
+        lambda x, eps, a: math.sqrt(a) * x + a * eps,
+    ),
+    Slip(
+        "Both got the picture's share, alpha_bar. The noise's own share was right as printed.",
+        lambda x, eps, a: math.sqrt(a) * (x + eps),
+    ),
+    Slip(HALF, mix(itself, math.sqrt, half)),
+    Slip(HALF, mix(itself, half, half)),
+    Slip(HALF, mix(itself, half, math.sqrt)),
 ]
 
 BUG_SPREAD_SLIPS = [
@@ -109,6 +125,7 @@ BUG_SPREAD_SLIPS = [
         lambda x: x.std(dim=0) / math.sqrt(len(x)),
     ),
     Slip("The square went the wrong way: take the root.", lambda x: x.var(dim=0) ** 2),
+    Slip(HALF, lambda x: x.var(dim=0) / 2),
     Slip(
         "That is the mean distance from the mean, about 0.8 of the standard deviation.",
         lambda x: (x - x.mean(dim=0)).abs().mean(dim=0),
@@ -117,8 +134,9 @@ BUG_SPREAD_SLIPS = [
 
 BUG_STEEPEST_SLIPS = [
     Slip(
-        "This still says that alpha_bar falls fastest at the start. Look at the plot of alpha_bar: "
-        "is the curve steepest there? Then let the computer look: alpha_bar.diff().",
+        "For each table the answer is row 0, the start, where alpha_bar is highest. Look at the "
+        "plot of alpha_bar: is the curve steepest there? Then let the computer look: "
+        "alpha_bar.diff().",
         lambda a: 0,
     ),
     Slip(
@@ -130,6 +148,18 @@ BUG_STEEPEST_SLIPS = [
         "That is where alpha_bar falls least: a drop is a negative difference, so the steepest is "
         "the smallest number.",
         lambda a: a.diff().argmax().item(),
+    ),
+    Slip(
+        "One .diff() too many: the drop is the first difference.",
+        lambda a: a.diff().diff().argmin().item(),
+    ),
+    Slip(
+        "That is the size of the drop; its row is argmin.",
+        lambda a: a.diff().min().item(),
+    ),
+    Slip(
+        "That is the size of the drop; its row is argmax.",
+        lambda a: a.diff().neg().max().item(),
     ),
     Slip("That is where alpha_bar is lowest, not where it falls.", lambda a: a.argmin().item()),
     Slip(

@@ -17,6 +17,14 @@ def zero(value: float) -> float:
     return 0.0
 
 
+def half(value: float) -> float:
+    """What Python reads in value**1/2, meant as a square root."""
+    return value / 2
+
+
+HALF = "Python reads x**1/2 as (x**1)/2. Write x ** 0.5 or x ** (1/2)."
+
+
 def normal(shape: tuple[int, ...], seed: int) -> Tensor:
     """Random float32 numbers of variance 1, the same for the same seed."""
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
@@ -45,6 +53,24 @@ def jump(
         return signal(a).to(x_0.dtype) * x_0 + noise(1 - a).to(x_0.dtype) * eps
 
     return jump_to_row
+
+
+def walk(rows: int) -> Callable:
+    """A function (x_0, eps, row, beta): row + `rows` steps, each adding the same eps.
+
+    A step from (signal, noise) goes to (sqrt(1 - b) signal, sqrt(1 - b) noise + sqrt(b)); the sum
+    over the steps is taken in one piece, in float64.
+    """
+
+    def walk_to_row(x_0: Tensor, eps: Tensor, row: Tensor, beta: Tensor) -> Tensor:
+        kept = torch.cumprod(1 - beta, 0)
+        noise = kept.sqrt() * (beta / kept).sqrt().cumsum(0)
+        steps = (row + rows).view(-1, 1, 1, 1)  # 0: the clean picture
+        signal = torch.cat([torch.ones_like(kept[:1]), kept.sqrt()])[steps]
+        noise = torch.cat([torch.zeros_like(kept[:1]), noise])[steps]
+        return (signal * x_0 + noise * eps).to(x_0.dtype)
+
+    return walk_to_row
 
 
 def squared_cosine(

@@ -5,8 +5,19 @@ from collections.abc import Callable
 
 import torch
 
-from diffusion_lessons.checks.core import Report, Slip, Trial, examine
-from diffusion_lessons.checks.mixes import itself, jump, mix, normal, squared_cosine, zero
+from diffusion_lessons.checks.core import examine
+from diffusion_lessons.checks.mixes import (
+    HALF,
+    half,
+    itself,
+    jump,
+    mix,
+    normal,
+    squared_cosine,
+    walk,
+    zero,
+)
+from diffusion_lessons.checks.report import Report, Slip, Trial
 from diffusion_lessons.schedule import alpha_bar, cosine_beta, linear_beta
 
 
@@ -37,11 +48,12 @@ def check_jump(function: Callable) -> Report:
     x_0, eps: (B, C, H, W) float32; row: (B,) int64, one for each picture; beta: (T,) float64.
     DDPM eq. 4.
     """
+    linear = linear_beta()
     trials = [
-        _jump_trial("4 pictures of 4 by 4 pixels", (4, 3, 4, 4), 100, 900),
-        _jump_trial("5 RGB pictures", (5, 3, 8, 8), 0, 20),
-        _jump_trial("6 grey pictures", (6, 1, 5, 7), 0, 999),
-        _jump_trial("a batch of one, last row", (1, 3, 6, 6), 999, 1000),
+        _jump_trial("4 pictures of 4 by 4 pixels", (4, 3, 4, 4), (100, 900), linear),
+        _jump_trial("5 RGB pictures, first rows", (5, 3, 8, 8), (0, 3), linear),
+        _jump_trial("6 grey pictures, the cosine table", (6, 1, 5, 7), (0, 999), cosine_beta()),
+        _jump_trial("a batch of one, last row", (1, 3, 6, 6), (999, 1000), linear),
     ]
     return examine(
         function,
@@ -73,6 +85,7 @@ def check_cosine_alpha_bar(function: Callable) -> Report:
     trials = [
         Trial("eleven times from 0 to 1", {"t": torch.linspace(0, 1, 11)}),
         Trial("a batch of one time", {"t": torch.tensor([0.3])}),
+        Trial("times out of order", {"t": torch.tensor([0.4, 0.1, 0.8, 0.25])}),
         Trial("times in float64", {"t": torch.linspace(0, 0.9, 7, dtype=torch.float64)}),
     ]
     return examine(
@@ -81,6 +94,7 @@ def check_cosine_alpha_bar(function: Callable) -> Report:
         trials,
         COSINE_SLIPS,
         "Equation 17, from 1 at t = 0 to 0 at t = 1.",
+        rtol=2e-5,  # f(0) and its root differ by 8e-5
     )
 
 
@@ -88,14 +102,23 @@ def _step_trial(what: str, shape: tuple[int, ...], beta: float) -> Trial:
     return Trial(what, {"x_prev": normal(shape, 1), "eps": normal(shape, 2), "beta": beta})
 
 
-def _jump_trial(what: str, shape: tuple[int, ...], low: int, high: int) -> Trial:
-    row = torch.randint(low, high, shape[:1], generator=torch.Generator().manual_seed(4))
-    inputs = {"x_0": normal(shape, 1), "eps": normal(shape, 2), "row": row, "beta": linear_beta()}
+def _jump_trial(
+    what: str, shape: tuple[int, ...], rows: tuple[int, int], beta: torch.Tensor
+) -> Trial:
+    row = torch.randint(*rows, shape[:1], generator=torch.Generator().manual_seed(4))
+    inputs = {"x_0": normal(shape, 1), "eps": normal(shape, 2), "row": row, "beta": beta}
     return Trial(what, inputs)
 
 
 _kept_step = {"kept": lambda b: 1 - b}
 _product = {"kept": lambda beta: torch.cumprod(1 - beta, 0)}
+_SAME_NOISE = (
+    "You walk, adding the SAME eps each time. Added twice, it is not independent; use the jump."
+)
+_ROW_BEFORE = (
+    "Off by one: these are the numbers of the row before. Papers count rows from 1, the table "
+    "counts from 0, and `row` already counts from 0."
+)
 
 STEP_SLIPS = [
     Slip(
@@ -129,6 +152,17 @@ STEP_SLIPS = [
         "The noise is subtracted. Noise has no side, so a picture would look the same, but the "
         "formula says plus, and a network that must name the noise needs its sign.",
         mix(**_kept_step, signal=math.sqrt, noise=math.sqrt, sign=-1.0),
+    ),
+    Slip(HALF, mix(**_kept_step, signal=half, noise=half)),
+    Slip(HALF, mix(**_kept_step, signal=half, noise=math.sqrt)),
+    Slip(HALF, mix(**_kept_step, signal=math.sqrt, noise=half)),
+    Slip(
+        "The noise is shrunk too; only the picture is.",
+        lambda x, eps, beta: math.sqrt(1 - beta) * (x + math.sqrt(beta) * eps),
+    ),
+    Slip(
+        "The noise has no factor.",
+        lambda x, eps, beta: math.sqrt(1 - beta) * x + eps,
     ),
     Slip(
         "The picture's rate is 1 - sqrt(beta); the root of 1 - beta is something else.",
@@ -166,21 +200,36 @@ JUMP_SLIPS = [
         "up to that row. As it is, the function makes one single step.",
         jump(lambda beta: 1 - beta),
     ),
+    Slip(
+        "It uses the linear table, whatever `beta` is given. Is `alpha_bar` the one from the cell "
+        "above? Compute it from `beta`.",
+        jump(lambda beta: alpha_bar(linear_beta())),
+    ),
+    Slip(_SAME_NOISE, walk(1)),
+    Slip(_SAME_NOISE, walk(0)),
+    Slip(HALF, jump(**_product, signal=half, noise=half)),
+    Slip(HALF, jump(**_product, signal=half)),
+    Slip(HALF, jump(**_product, noise=half)),
     Slip("beta of the row stands where alpha_bar is needed.", jump(lambda beta: beta)),
     Slip(
         "The product runs over the betas; it should run over the alphas, 1 - beta.",
         jump(lambda beta: torch.cumprod(beta, 0)),
     ),
     Slip(
+        "The noise rate comes from a product of betas; it should be sqrt(1 - alpha_bar).",
+        lambda x, eps, row, beta: (
+            jump(**_product, noise=torch.zeros_like)(x, eps, row, beta)
+            + jump(lambda b: 1 - torch.cumprod(b, 0), signal=torch.zeros_like)(x, eps, row, beta)
+        ),
+    ),
+    Slip(
         "The betas are added up, alpha_bar = 1 - sum(beta). Shares that are kept multiply: "
         "torch.cumprod(1 - beta, 0).",
         jump(lambda beta: 1 - torch.cumsum(beta, 0)),
     ),
-    Slip(
-        "Off by one: these are the numbers of the row before. Papers count rows from 1, the table "
-        "counts from 0, and `row` already counts from 0.",
-        jump(**_product, index=lambda row: row - 1),
-    ),
+    Slip(_ROW_BEFORE, jump(**_product, index=lambda row: row - 1)),
+    Slip(_ROW_BEFORE, jump(**_product, index=lambda row: (row - 1).clamp(min=0))),
+    Slip(_ROW_BEFORE, jump(lambda beta: torch.cumprod(1 - torch.cat([beta[:1] * 0, beta]), 0))),
     Slip(
         "Off by one: these are the numbers of the row after.",
         jump(**_product, index=lambda row: row + 1),
@@ -213,6 +262,11 @@ SNR_SLIPS = [
         "(Some libraries do call the ratio of rates snr.)",
         lambda a: (a / (1 - a)).sqrt(),
     ),
+    Slip(
+        "Brackets are missing: Python reads a / 1 - a as (a / 1) - a, which is 0. "
+        "Write a / (1 - a).",
+        torch.zeros_like,
+    ),
     Slip("Upside down: this is noise over signal.", lambda a: (1 - a) / a),
     Slip("This is the ratio squared once too often.", lambda a: (a / (1 - a)) ** 2),
     Slip(
@@ -235,6 +289,18 @@ COSINE_SLIPS = [
     Slip(
         "f(t) is not divided by f(0), so alpha_bar at t = 0 is 0.9998 and not 1.",
         squared_cosine(start=False),
+    ),
+    Slip(
+        "You divided by f of the FIRST time in t; f(0) is at t = 0, and t need not begin there.",
+        lambda t: squared_cosine()(t) / squared_cosine()(t[:1]),
+    ),
+    Slip(
+        "You divided by the largest f in t; f(0) is at t = 0, and t need not hold it.",
+        lambda t: squared_cosine()(t) / squared_cosine()(t).max(),
+    ),
+    Slip(
+        "You divided by the root of f(0): f is the cosine squared, at t = 0 too.",
+        lambda t: squared_cosine(start=False)(t) / math.cos(0.008 / 1.008 * math.pi / 2),
     ),
     Slip("The small offset s = 0.008 is missing.", squared_cosine(s=0.0)),
     Slip("The angle is twice too large: it should end at pi / 2.", squared_cosine(quarter=math.pi)),

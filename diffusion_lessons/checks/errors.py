@@ -1,0 +1,84 @@
+"""What to say when the learner's function stops with an error."""
+
+import linecache
+import re
+import traceback
+from collections.abc import Callable
+
+from torch import Tensor
+
+from diffusion_lessons.checks.report import Trial
+
+POWER = "In Python a power is written **, not ^."
+MATH = "math.sqrt and math.cos take one number. For a tensor: x.sqrt(), torch.cos(x)."
+
+# What torch and numpy say where they wanted one number and got many.
+_MANY_FOR_ONE = (
+    "only one element tensors",
+    "cannot be converted to Scalar",
+    "integer tensors of a single element",
+    "Tensor with more than one value is ambiguous",
+    "only length-1 arrays",
+)
+_NUMBER_FOR_TENSOR = re.compile(
+    r"must be Tensor, not (float|int)|'float' object has no attribute '(sqrt|cos|view)'"
+)
+_USES_MATH = re.compile(r"\bmath\.|(?<![.\w])(sqrt|cos)\(")
+
+
+def words_for_error(function: Callable, error: Exception, trial: Trial) -> list[str]:
+    """The error, the learner's own line that led to it, and the likely reason."""
+    words = [f"On {trial.what} it stopped with {type(error).__name__}: {error}"]
+    code = getattr(function, "__code__", None)
+    line = ""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if code and frame.filename == code.co_filename:
+            line = linecache.getline(frame.filename, frame.lineno or 0).strip()
+            words.append(f"The line: {line}" if line else f"Line {frame.lineno} of the cell.")
+            break
+    reason = _likely_reason(error, line, trial)
+    return [*words, reason] if reason else words
+
+
+def _likely_reason(error: Exception, line: str, trial: Trial) -> str | None:
+    message = str(error)
+    if "bitwise_xor" in message or "for ^" in message:
+        return POWER
+    if "must match the size of tensor" in message or "not match" in message:
+        return _sizes(message, trial)
+    if _NUMBER_FOR_TENSOR.search(message):
+        return _number_for_tensor(trial)
+    if any(said in message for said in _MANY_FOR_ONE):
+        return _many_for_one(line, trial)
+    if isinstance(error, TypeError) and "positional argument" in message:
+        return f"The check calls it with ({', '.join(trial.inputs)}), in this order."
+    return None
+
+
+def _sizes(message: str, trial: Trial) -> str:
+    """Two tensors whose sizes do not meet."""
+    tables = [v for v in trial.inputs.values() if isinstance(v, Tensor) and v.ndim == 1]
+    if any(v.is_floating_point() and f"({len(v)})" in message for v in tables):
+        return "The whole table met the pictures: pick with [row]."
+    return (
+        "Likely reason: one rate for each picture has shape (B,), the pictures (B, C, H, W). "
+        "Rates need trailing axes, shape (B, 1, 1, 1), to meet them: rate.view(-1, 1, 1, 1)."
+    )
+
+
+def _number_for_tensor(trial: Trial) -> str:
+    """A plain number where a tensor was needed."""
+    for name, value in trial.inputs.items():
+        if isinstance(value, float):
+            return f"`{name}` is a plain number here: math.sqrt, or ** 0.5."
+    return "It got a plain number there. For a number: math.sqrt, math.cos, or ** 0.5."
+
+
+def _many_for_one(line: str, trial: Trial) -> str | None:
+    """A tensor of many numbers where one was needed."""
+    if _USES_MATH.search(line):
+        return MATH
+    for name, value in trial.inputs.items():
+        if isinstance(value, Tensor) and not value.is_floating_point():
+            return f"`{name}` holds many numbers, not one."
+    return None if line else MATH

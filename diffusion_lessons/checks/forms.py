@@ -1,0 +1,99 @@
+"""What can be wrong with a result before any number is looked at: its type, shape or dtype."""
+
+from numbers import Real
+
+import torch
+from torch import Tensor
+
+from diffusion_lessons.checks.report import Trial
+
+
+def name_of(value: object) -> str:
+    """What kind of thing a value is, in words."""
+    return "nothing (None)" if value is None else f"a {type(value).__name__}"
+
+
+def wrong_form(result: object, expected: object, trial: Trial, given: list) -> list[str] | None:
+    """What is wrong with the form of `result`, or with the inputs `given` after the call."""
+    if result is None:
+        return ["It returns nothing (None). Is the last line a `return`?"]
+    if result is Ellipsis:
+        return ["It returns `...`: put your formula in its place."]
+    for (name, before), after in zip(trial.inputs.items(), given, strict=True):
+        if isinstance(before, Tensor) and not torch.equal(before, after):
+            return [
+                f"It changed its input `{name}` in place; the caller's tensor is spoilt. Operators "
+                "such as *= and += and methods ending in _ do that: write a * b into a new name."
+            ]
+    if not isinstance(expected, Tensor):
+        return _wrong_number_type(result)
+    if not isinstance(result, Tensor):
+        words = [f"It returns {name_of(result)}, and a torch.Tensor was expected."]
+        return [*words, _single_number(trial)] if isinstance(result, Real) else words
+    if result.shape != expected.shape:
+        return _words_for_shape(result, expected, trial)
+    return _wrong_dtype(result, expected, trial)
+
+
+def _wrong_number_type(result: object) -> list[str] | None:
+    if isinstance(result, Tensor) and result.numel() == 1:
+        return ["It returns a tensor, and a plain number was expected: end with .item()."]
+    if isinstance(result, bool) or not isinstance(result, Real):
+        return [f"It returns {name_of(result)}, and one plain number was expected."]
+    return None
+
+
+def _tensors(trial: Trial) -> dict[str, Tensor]:
+    return {name: v for name, v in trial.inputs.items() if isinstance(v, Tensor)}
+
+
+def _single_number(trial: Trial) -> str:
+    part = "row" if "alpha_bar" in _tensors(trial) else "entry"
+    return f"It is a single number: one {part}, or a mean or sum. A value for each {part} is " + (
+        "asked for."
+    )
+
+
+def _words_for_shape(result: Tensor, expected: Tensor, trial: Trial) -> list[str]:
+    words = [
+        f"On {trial.what} the result has shape {tuple(result.shape)}, "
+        f"expected {tuple(expected.shape)}."
+    ]
+    square = expected.ndim == 1 and result.shape == (*expected.shape, *expected.shape)
+    if square and any(value.ndim == 2 for value in _tensors(trial).values()):
+        words.append("Only the diagonal is asked for: .diagonal().")
+    elif result.ndim > expected.ndim:
+        words.append(
+            "It has axes too many. Likely reason: a (B, 1, 1, 1) tensor met data without those "
+            "axes, or an index with [None] made a new one."
+        )
+    elif result.ndim == 0:
+        words.append(_single_number(trial))
+    return words
+
+
+def _wrong_dtype(result: Tensor, expected: Tensor, trial: Trial) -> list[str] | None:
+    if result.dtype == expected.dtype:
+        return None
+    said = f"The result has dtype {result.dtype}, expected {expected.dtype}."
+    if not result.dtype.is_floating_point:
+        return [
+            said,
+            "Whole numbers cannot hold noise: fractions are cut off, and in uint8 what falls below "
+            "0 or above 255 wraps around to the other end (integer overflow). Stay with floats.",
+        ]
+    if result.dtype.itemsize < expected.dtype.itemsize:
+        return [said, _narrowed(expected, trial)]
+    return [
+        said,
+        "Likely reason: a float64 table met a float32 picture, and torch kept the wider one. "
+        "Convert the rates, not the picture: rate.to(x_0.dtype), or .float().",
+    ]
+
+
+def _narrowed(expected: Tensor, trial: Trial) -> str:
+    """Why a result came back in fewer bits than its input, and the fix."""
+    if expected.dtype == torch.float64:
+        what = "The table" if "alpha_bar" in _tensors(trial) else "The input"
+        return f"{what} is float64 and the result should stay so: leave out .float()."
+    return "The result should stay as wide as the input: leave out .half()."

@@ -1,0 +1,75 @@
+"""What checks are made of: inputs to try, slips to name, and the report a learner reads."""
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Real
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Slip:
+    """A wrong version of an exercise's function, and what to say to the learner who wrote it."""
+
+    words: str
+    function: Callable
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Inputs to try a function on: `what` they are, in words, and the arguments by name."""
+
+    what: str
+    inputs: dict[str, object]
+
+    def copies(self) -> list:
+        """The arguments in order, each tensor a copy of its own."""
+        return [v.clone() if isinstance(v, Tensor) else v for v in self.inputs.values()]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found. Shown by Jupyter as a small note, and as text by `print`."""
+
+    verdict: str
+    """One of "right", "not yet", "to do"."""
+    words: tuple[str, ...]
+
+    SIGNS = {"right": "✓ Right", "not yet": "✗ Not yet", "to do": "… Not written yet"}
+
+    @property
+    def passed(self) -> bool:
+        """True where every trial came out right."""
+        return self.verdict == "right"
+
+    def __repr__(self) -> str:
+        return "\n".join([f"{self.SIGNS[self.verdict]}. {self.words[0]}", *self.words[1:]])
+
+    def _repr_html_(self) -> str:
+        first, *rest = (html.escape(line).replace("\n", "<br>") for line in self.words)
+        edge = {"right": "solid", "not yet": "double", "to do": "dotted"}[self.verdict]
+        return (
+            f'<div role="status" style="border-left: 6px {edge} currentColor; padding: 0.2em 1em">'
+            f"<strong>{self.SIGNS[self.verdict]}.</strong> {first}"
+            + "".join(f"<br>{line}" for line in rest)
+            + "</div>"
+        )
+
+
+def same(result: object, expected: object, rtol: float = 1e-4) -> bool:
+    """True where two results agree in form and, up to rounding, in their numbers.
+
+    `rtol` is the relative difference allowed; in tensors 1e-5 is always allowed besides.
+    """
+    if isinstance(expected, Tensor):
+        return (
+            isinstance(result, Tensor)
+            and result.shape == expected.shape
+            and torch.allclose(
+                result.double(), expected.double(), rtol=rtol, atol=1e-5, equal_nan=True
+            )
+        )
+    both_numbers = isinstance(result, Real) and isinstance(expected, Real)
+    return both_numbers and abs(result - expected) <= rtol * abs(expected)
