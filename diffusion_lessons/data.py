@@ -131,12 +131,13 @@ def load(data: str | Any, size: int = 64, channels: int = 3, split: str = "train
 
 
 def _named(name: str, size: int, channels: int, split: str) -> PictureSet:
-    """One of the sets of `NAMES`."""
-    if name == "postcards":
+    """One of the sets of `NAMES`; capitals, and _ for -, do not matter."""
+    plain = name.lower().replace("_", "-")
+    if plain == "postcards":
         return _postcards(size, channels, split)
-    if name == "fashion-mnist":
-        return _stored(name, _open_fashion_mnist(split), size, channels)
-    near = get_close_matches(name.lower(), NAMES, 1)
+    if plain == "fashion-mnist":
+        return _stored(plain, _open_fashion_mnist(split), size, channels)
+    near = get_close_matches(plain, NAMES, 1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise ValueError(f"unknown data set {name!r}: {hint}There are {' and '.join(NAMES)}")
 

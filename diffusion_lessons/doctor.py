@@ -52,7 +52,8 @@ def check_torch() -> Finding:
     except Exception as error:  # a torn installation fails in many ways
         text = f"torch does not load ({first_line(error)})"
         return Finding("torch", "fault", text, "remove the folder .venv and run:  make setup")
-    found = f"torch {torch.__version__}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    found = f"torch {torch.__version__}, {threads} thread{'' if threads == 1 else 's'}"
     if tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 6):
         return Finding("torch", "ok", found)
     return Finding("torch", "fault", f"{found}: too old, the course needs 2.6", "run:  make setup")

@@ -129,13 +129,21 @@ def test_samples_are_random_without_repeats_and_reproducible():
             pictures.sample(count, seed=0)
 
 
+@pytest.mark.parametrize(
+    "name", ["fashion-mnist", "fashion_mnist", "Fashion-MNIST", "FASHION_MNIST", "Postcards"]
+)
+def test_capitals_and_underscores_in_a_name_do_not_matter(monkeypatch, name):
+    monkeypatch.setattr(data, "_open_fashion_mnist", lambda split: one(torch.zeros(1, 28, 28)))
+    assert load(name, size=32).name == name.lower().replace("_", "-")
+
+
 # ---- what does not fit -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (dict(data="fashion_mnist"), "did you mean 'fashion-mnist'"),
+        (dict(data="fashion_mnits"), "'fashion_mnits': did you mean 'fashion-mnist'"),
         (dict(data="Postcard"), "did you mean 'postcards'"),
         (dict(data="zzz"), "There are postcards and fashion-mnist"),
         (dict(data="postcards", size=0), "size is 0"),

@@ -46,6 +46,12 @@ def test_old_torch(monkeypatch):
     expect(doctor.check_torch(), "fault", "2.5.1+cpu", "too old", "make setup")
 
 
+@pytest.mark.parametrize(("threads", "words"), [(1, "1 thread"), (2, "2 threads")])
+def test_threads_are_counted_in_english(monkeypatch, threads, words):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert doctor.check_torch().text.endswith(f", {words}")
+
+
 def test_torch_that_does_not_load(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     findings = doctor.report()

@@ -184,6 +184,34 @@ def test_a_misspelt_word_is_offered_the_nearest(prompt, message):
     assert str(error.value) == message
 
 
+@pytest.mark.parametrize(
+    "typos, word",
+    [
+        ("hous huose hose housse hause hus huoses", "house"),
+        ("baot boaat bota bot", "boat"),
+        ("nigth nihgt nightt", "night"),
+        ("purpel purpple puple prple", "purple"),
+        ("baloon ballon ballons baloons", "balloon"),
+        ("rockt roket rokcet", "rocket"),
+        ("mushrom mushroon", "mushroom"),
+        ("cactas cactuss kacktus", "cactus"),
+        ("yelow yello", "yellow"),
+        ("tow", "two"),
+        ("teh", "the"),
+    ],
+)
+def test_the_first_word_offered_for_a_typo_is_the_singular(typos, word):
+    for typo in typos.split():
+        with pytest.raises(UnknownWord, match=f"'{typo}': did you mean '{word}'"):
+            parse(typo)
+
+
+@pytest.mark.parametrize("word", ["haus", "castel", "castle", "car", "kat", "train", "lake"])
+def test_a_word_that_is_only_a_little_alike_is_not_offered(word):
+    with pytest.raises(UnknownWord, match=f"'{word}': not a word of this world"):
+        parse(word)
+
+
 @pytest.mark.parametrize("prompt", ["a zebra", "une maison", "house 🏠", "<b>house</b>", "x" * 900])
 def test_a_word_with_nothing_near_gets_the_words_of_the_world(prompt):
     with pytest.raises(UnknownWord) as error:

@@ -15,6 +15,7 @@ from .lexicon import (
     ABSENT,
     JOINERS,
     MEANING_OF,
+    MEANINGS,
     NEGATIONS,
     SMALL_WORDS,
     UNNAMED,
@@ -103,6 +104,7 @@ _REWRITES = [
     ]
 ]  # fmt: skip
 _WORD = re.compile(r"(?<!\w)-\d+(?:\.\d+)?|\d+(?:\.\d+)?|[^\W\d_]+|\S")
+_SINGULAR = [w for values in MEANINGS.values() for words in values.values() for w in words.split()]
 _RELATION = re.compile(r"\b(?:left|right) (?:side )?of\b")
 
 
@@ -165,16 +167,10 @@ def _token(word: str, led: bool) -> Token | None:
 
 def _about_unknown(words: list[str]) -> str:
     """A sentence for each of the first three unknown words."""
-    small = [word for word in (*sorted(SMALL_WORDS), *JOINERS) if word.isalpha()]
     sentences, far = [], []
     for word in words[:3]:
-        # Of "boat" and "boats" only the nearer one is offered.
-        close = get_close_matches(word, MEANING_OF, 4, 0.7) or get_close_matches(
-            word, small, 1, 0.7
-        )
-        near = {MEANING_OF.get(guess, guess): guess for guess in reversed(close)}
-        if near:
-            guesses = " or ".join(f"'{guess}'" for guess in list(near.values())[::-1][:2])
+        if near := _near(word):
+            guesses = " or ".join(f"'{guess}'" for guess in near)
             sentences.append(f"{_quoted(word)}: did you mean {guesses}?")
         else:
             far.append(_quoted(word))
@@ -182,6 +178,22 @@ def _about_unknown(words: list[str]) -> str:
         kinds = "; ".join(f"{name} ({allowed(name)})" for name in VALUES)
         sentences.append(f"{', '.join(far)}: not a word of this world. It knows {kinds}.")
     return " ".join(sentences)
+
+
+def _near(word: str) -> list[str]:
+    """The known words, at most two, that an unknown word may be a misspelling of.
+
+    The same letters in another order are nearest of all. Of words with one meaning only the nearest
+    is offered, and things in the singular.
+    """
+    small = [known for known in (*sorted(SMALL_WORDS), *JOINERS) if known.isalpha()]
+    if shuffled := [known for known in (*_SINGULAR, *small) if sorted(known) == sorted(word)]:
+        return shuffled[:2]
+    close = get_close_matches(word, _SINGULAR, 4, 0.7) or get_close_matches(word, small, 1, 0.85)
+    near = {}
+    for guess in close:  # the nearest first
+        near.setdefault(MEANING_OF.get(guess, guess), guess)
+    return list(near.values())[:2]
 
 
 def _quoted(word: str) -> str:
