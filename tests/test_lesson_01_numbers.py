@@ -32,8 +32,6 @@ def test_the_linear_table_goes_from_0_0001_to_0_02():
     beta = schedule.linear_beta()
     says("rises on a straight line from 0.0001 to 0.02", "T = 1000")
     assert (beta[0].item(), beta[-1].item(), len(beta)) == (0.0001, 0.02, 1000)
-    says("the 500th takes a hundred times what the first takes")
-    assert (beta[499] / beta[0]).item() == pytest.approx(100, rel=0.01)
 
 
 def test_the_linear_table_keeps_4e_5():
@@ -91,9 +89,9 @@ def test_stable_diffusion_keeps_ten_times_the_signal_rate():
     assert (left / LINEAR[-1].sqrt()).item() == pytest.approx(10, rel=0.1)
 
 
-def test_the_trace_of_brightness_is_as_large_as_its_uncertainty():
+def test_the_trace_of_brightness_is_hard_to_tell_from_chance():
     """64 pictures of medium contrast, mean brightness half-way to black or white at most."""
-    says("about as large as the uncertainty of 64 pictures together")
+    says("the trace is hard to tell from chance, even with 64 pictures")
     uncertainty = 2 / (64 * 3 * 64 * 64) ** 0.5
     assert 0.5 < 0.45 * LINEAR[-1].sqrt().item() / uncertainty < 2
 
