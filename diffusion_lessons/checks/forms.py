@@ -49,8 +49,9 @@ def _tensors(trial: Trial) -> dict[str, Tensor]:
 
 def _single_number(trial: Trial) -> str:
     part = "row" if "alpha_bar" in _tensors(trial) else "entry"
-    return f"It is a single number: one {part}, or a mean or sum. A value for each {part} is " + (
-        "asked for."
+    return (
+        f"It is a single number: one {part}, or a mean or sum. "
+        f"A value for each {part} is asked for."
     )
 
 
