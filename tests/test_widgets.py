@@ -315,3 +315,11 @@ def test_the_css_touches_nothing_but_the_widgets():
     rules = re.sub(r"/\*.*?\*/", "", static("widgets.css"), flags=re.DOTALL)
     selectors = [part for rule in re.findall(r"([^{}]+)\{", rules) for part in rule.split(",\n")]
     assert len(selectors) > 20 and all(".dl-" in selector for selector in selectors)
+
+
+def test_one_value_near_zero_does_not_press_the_others_together():
+    y = np.append(np.geomspace(1e3, 1e-4, 99), 1e-15).astype(np.float32)
+    low, high = Curve("SNR", np.arange(100), {"SNR": y}, "falls", log_y=True).reach(1, 100)
+    assert 1e-5 < low < 1e-4 and high == pytest.approx(1e3)
+    plain = Curve("loss", np.arange(3), {"loss": [1.0, -2.0, np.nan]}, "falls")
+    assert plain.reach(1, 3) == (-2.0, 1.0)

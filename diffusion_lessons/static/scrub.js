@@ -133,10 +133,12 @@ function pathOf(points, x, y) {
 /** A curve: lines stand still; markers and numbers move. With choices, the others stay faint. */
 function curvePanel(data, choices, stops, xName) {
   const xs = floatsOf(data.x);
-  const height = (value) => (data.log_y ? (value > 0 ? Math.log10(value) : NaN) : value);
+  const height = (value) => {
+    if (!data.log_y) return value;
+    return value > 0 ? Math.log10(Math.max(value, data.low)) : NaN;
+  };
   const lines = data.lines.map(({ name, data: values }) => ({ name, values: floatsOf(values) }));
-  const drawn = lines.flatMap(({ values }) => Array.from(values, height)).filter(Number.isFinite);
-  const [low, high] = [Math.min(...drawn), Math.max(...drawn)];
+  const [low, high] = [height(data.low), height(data.high)];
   const x = across(Math.min(...xs), Math.max(...xs));
   const y = upwards(low, high);
   const svg = plot();

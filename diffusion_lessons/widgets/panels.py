@@ -119,7 +119,21 @@ class Curve:
             {"name": name, "data": y.tobytes()} for name, y in self.states(choices, stops).items()
         ]
         x = self.x_states(choices, stops).tobytes()
-        return _described(self, "curve", x=x, lines=lines, log_y=self.log_y)
+        low, high = self.reach(choices, stops)
+        return _described(self, "curve", x=x, lines=lines, log_y=self.log_y, low=low, high=high)
+
+    def reach(self, choices: int, stops: int) -> tuple[float, float]:
+        """Lowest and highest value on the axis.
+
+        When `log_y`, the lowest fiftieth of the values may fall below it: a single value near zero
+        would press all others together. They are drawn on the edge, and said in full.
+        """
+        values = np.concatenate([y.ravel() for y in self.states(choices, stops).values()])
+        values = values[np.isfinite(values) & ((values > 0) | (not self.log_y))].astype(float)
+        if not len(values):
+            return 1.0, 10.0
+        low = max(values.min(), np.quantile(values, 0.02) / 3) if self.log_y else values.min()
+        return float(low), float(values.max())
 
 
 Panel = Pictures | Bars | Curve

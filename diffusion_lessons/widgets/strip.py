@@ -46,7 +46,7 @@ def draw_strip(
     block = head + sum(heights) + _GAP * len(heights)
     width = _LEFT + max(len(shown), 4) * (_SIDE + _GAP)
     curves_top = block * len(options) if moving else 0
-    height = curves_top + (_CURVE + 130 if curves else _GAP)
+    height = curves_top + (_CURVE + 96 if curves else _GAP)
     with mpl.rc_context(look() | _LOOK):
         fig = Figure(figsize=(width / DPI, height / DPI), layout="none")
         for c, option in enumerate(options):
@@ -101,22 +101,26 @@ def _draw_bars(ax: Axes, panel: Bars, choice: int, shape: tuple[int, int], stop:
     if overlay is not None:
         middle = (edges[1:] + edges[:-1]) / 2
         ax.plot(middle, overlay[choice, stop], color=PALETTE["orange"], lw=1.4, ls="-")
-    ax.set_ylim(0, panel.top(*shape))
+    top, tallest = panel.top(*shape), panel.states(*shape)[choice, stop].max()
+    ax.set_ylim(0, top)
+    if tallest > top:
+        ax.text(0.98, 0.97, f"up to {tallest:.2g}", transform=ax.transAxes, ha="right", va="top")
 
 
 def _draw_curve(
     ax: Axes, panel: Curve, shape: tuple[int, int], options: list, shown: list, name: str
 ) -> None:
     x, colours = panel.x_states(*shape), [PALETTE[c] for c in ("teal", "orange", "plum", "ink")]
+    low, _ = panel.reach(*shape)
     for line, (label, y) in enumerate(panel.states(*shape).items()):
         for choice, option in enumerate(options):
             ax.plot(
                 x[choice],
-                y[choice],
+                np.maximum(y[choice], low),  # what lies below is drawn on the edge
                 "osD^"[line % 4],
                 markevery=shown,
                 markersize=4,
-                color=colours[line % 4],
+                color=colours[(line + choice) % 4],
                 linestyle=("-", "--", "-.", ":")[choice % 4],
                 linewidth=1.4,
                 label=f"{label}, {option}" if option else label,
