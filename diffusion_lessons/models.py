@@ -2,16 +2,40 @@
 
 They are built differently on purpose, and trained from different seeds: the recogniser may serve
 in losses and lessons, the judge only measures, and a slip of one should not be a slip of the other.
-Both take pictures (B, 3, 64, 64) in [-1, 1] and have the same two methods: `features`, (B, 192),
-and the call itself, one row of logits per picture.
+Both take pictures (B, 3, 64, 64) in [-1, 1] and give one row of logits per picture.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from torch import Tensor, nn
 from torch.nn import functional
 
 FEATURES = 192
+
+
+class Reader(nn.Module):
+    """What both recognisers share: a body that ends in (B, 24 * 8 * 8), then two linear layers.
+
+    Args:
+        body: pictures (B, 3, 64, 64) to (B, 24 * 8 * 8).
+        bend: the nonlinear function between the two layers.
+        outputs: how many logits it returns for each picture.
+    """
+
+    def __init__(self, body: nn.Module, bend: Callable[[Tensor], Tensor], outputs: int):
+        super().__init__()
+        self.body, self.bend = body, bend
+        self.squeeze = nn.Linear(24 * 8 * 8, FEATURES)
+        self.head = nn.Linear(FEATURES, outputs)
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the last layer sees of each picture: (B, 192)."""
+        return self.bend(self.squeeze(self.body(images)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.features(images))
 
 
 class ResidualBlock(nn.Module):
@@ -28,7 +52,7 @@ class ResidualBlock(nn.Module):
         return x + self.conv_2(functional.relu(self.norm_2(h)))
 
 
-class Recogniser(nn.Module):
+class Recogniser(Reader):
     """A residual network: strided convolutions halve the picture, shortcuts keep it trainable.
 
     Args:
@@ -36,8 +60,7 @@ class Recogniser(nn.Module):
     """
 
     def __init__(self, outputs: int):
-        super().__init__()
-        self.body = nn.Sequential(
+        body = nn.Sequential(
             nn.Conv2d(3, 32, 5, stride=2, padding=2),  # (B, 32, 32, 32)
             nn.BatchNorm2d(32),
             nn.ReLU(),
@@ -52,15 +75,7 @@ class Recogniser(nn.Module):
             nn.Conv2d(128, 24, 1),  # (B, 24, 8, 8): few channels, every place kept
             nn.Flatten(),
         )
-        self.squeeze = nn.Linear(24 * 8 * 8, FEATURES)
-        self.head = nn.Linear(FEATURES, outputs)
-
-    def features(self, images: Tensor) -> Tensor:
-        """What the last layer sees of each picture: (B, 192)."""
-        return functional.relu(self.squeeze(self.body(images)))
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.features(images))
+        super().__init__(body, functional.relu, outputs)
 
 
 class PatchBlock(nn.Module):
@@ -82,7 +97,7 @@ class PatchBlock(nn.Module):
         return x + self.narrow(functional.gelu(self.widen(self.norm(self.look(x)))))
 
 
-class Judge(nn.Module):
+class Judge(Reader):
     """A patch network: the picture is cut into 4x4 patches first, then looked at as a 16x16 map.
 
     Args:
@@ -90,8 +105,7 @@ class Judge(nn.Module):
     """
 
     def __init__(self, outputs: int):
-        super().__init__()
-        self.body = nn.Sequential(
+        body = nn.Sequential(
             nn.Conv2d(3, 72, 6, stride=4, padding=1),  # (B, 72, 16, 16), patches overlap by a pixel
             PatchBlock(72),
             PatchBlock(72),
@@ -103,15 +117,7 @@ class Judge(nn.Module):
             nn.Conv2d(144, 24, 1),  # (B, 24, 8, 8)
             nn.Flatten(),
         )
-        self.squeeze = nn.Linear(24 * 8 * 8, FEATURES)
-        self.head = nn.Linear(FEATURES, outputs)
-
-    def features(self, images: Tensor) -> Tensor:
-        """What the last layer sees of each picture: (B, 192)."""
-        return functional.gelu(self.squeeze(self.body(images)))
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.features(images))
+        super().__init__(body, functional.gelu, outputs)
 
 
 def count_parameters(model: nn.Module) -> int:
