@@ -13,7 +13,7 @@ SLIDER = f"{PANEL} input[type=range]"
 
 
 def main() -> None:
-    """Run the lesson, press the right arrow on its first slider, and keep a picture of the widget."""
+    """Run the lesson, press the right arrow on its first slider, keep a picture of the widget."""
     with tempfile.TemporaryDirectory() as course, tempfile.TemporaryDirectory() as home:
         shutil.copytree(ROOT / "notebooks", course, dirs_exist_ok=True)
         server = Server(Path(course), Path(home))
