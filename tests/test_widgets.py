@@ -7,9 +7,19 @@ import threading
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from diffusion_lessons import widgets
-from diffusion_lessons.widgets import Bars, Choice, Curve, Pictures, Slider, Text, predictions
+from diffusion_lessons.widgets import (
+    Bars,
+    Choice,
+    Curve,
+    Pictures,
+    Slider,
+    Text,
+    predictions,
+    strip,
+)
 from diffusion_lessons.widgets.page import static
 from diffusion_lessons.widgets.scrubber import LARGEST
 from diffusion_lessons.widgets.strip import strip_stops
@@ -323,3 +333,26 @@ def test_one_value_near_zero_does_not_press_the_others_together():
     assert 1e-5 < low < 1e-4 and high == pytest.approx(1e3)
     plain = Curve("loss", np.arange(3), {"loss": [1.0, -2.0, np.nan]}, "falls")
     assert plain.reach(1, 3) == (-2.0, 1.0)
+
+
+def test_the_strip_says_which_bars_are_cut():
+    heights = np.ones((11, 4))
+    heights[0, 0] = 1.214
+    panel = Bars("pixels", heights, EDGES, alt="bars")
+    notes = []
+    for stop in (0, 1):
+        ax = Figure().add_subplot()
+        strip._draw_bars(ax, panel, 0, (1, 11), stop)
+        notes.append([text.get_text() for text in ax.texts])
+    assert notes == [["tallest bar 1.21, cut"], []]
+
+
+def test_lines_of_the_strip_differ_by_choice_and_zero_has_no_place_on_a_log_axis():
+    y = np.array([[0.0, 10, 1], [5, 4, 3]])
+    panel = Curve("SNR", np.arange(3), {"SNR": y}, "falls", log_y=True)
+    ax = Figure().add_subplot()
+    strip._draw_curve(ax, panel, (2, 3), ["linear", "cosine"], [0, 2], "t")
+    first, second = ax.lines
+    assert np.isnan(first.get_ydata()[0]) and first.get_ydata()[1:].tolist() == [10, 1]
+    assert first.get_color() != second.get_color()
+    assert first.get_linestyle() != second.get_linestyle()

@@ -130,7 +130,8 @@ function pathOf(points, x, y) {
   return path;
 }
 
-/** A curve: lines stand still; markers and numbers move. With choices, the others stay faint. */
+/** A curve: lines stand still; markers and numbers move. With choices, each has its own colour and
+ * dashes, and those not chosen stay faint. */
 function curvePanel(data, choices, stops, xName) {
   const xs = floatsOf(data.x);
   const height = (value) => {
@@ -148,14 +149,15 @@ function curvePanel(data, choices, stops, xName) {
   const guide = draw("line", { class: "dl-guide", y1: BOX.top, y2: BOX.top + INNER_H });
   svg.append(guide);
   const parts = lines.map(({ name, values }, i) => {
-    const paths = Array.from({ length: choices }, (_, c) => {
+    const looks = Array.from({ length: choices }, (_, c) => {
+      const style = (i * choices + c) % 4;
       const points = Array.from({ length: stops }, (_, s) => [xs[c * stops + s], height(values[c * stops + s])]);
-      return draw("path", { class: `dl-line dl-line${i % 4}`, d: pathOf(points, x, y) });
+      const path = draw("path", { class: `dl-line dl-line${style}`, d: pathOf(points, x, y) });
+      return { path, marker: markerOf(i, style), sign: keyOf(i, style) };
     });
-    const marker = markerOf(i);
     const number = make("b");
-    svg.append(...paths, marker);
-    return { name, values, paths, marker, number, key: [keyOf(i), `${name} `, number] };
+    svg.append(...looks.map(({ path }) => path), ...looks.map(({ marker }) => marker));
+    return { name, values, looks, number, key: [...looks.map(({ sign }) => sign), `${name} `, number] };
   });
   return {
     node: panelOf(data, "dl-graph", svg, [keyRow(parts.map((part) => part.key))]),
@@ -164,11 +166,15 @@ function curvePanel(data, choices, stops, xName) {
       const px = x(xs[at]);
       guide.setAttribute("x1", px);
       guide.setAttribute("x2", px);
-      for (const { values, paths, marker, number } of parts) {
+      for (const { values, looks, number } of parts) {
         const value = height(values[at]);
-        paths.forEach((path, c) => path.classList.toggle("dl-faint", c !== choice));
-        marker.style.display = Number.isFinite(value) ? "" : "none";
-        if (Number.isFinite(value)) marker.setAttribute("transform", `translate(${px} ${y(value)})`);
+        const placed = Number.isFinite(value);
+        looks.forEach(({ path, marker, sign }, c) => {
+          path.classList.toggle("dl-faint", c !== choice);
+          marker.style.display = placed && c === choice ? "" : "none";
+          sign.style.display = c === choice ? "" : "none";
+        });
+        if (placed) looks[choice].marker.setAttribute("transform", `translate(${px} ${y(value)})`);
         number.textContent = said(values[at]);
       }
       const numbers = parts.map(({ name, number }) => `${name} ${number.textContent}`).join(", ");
@@ -181,15 +187,15 @@ function powerOfTen(power) {
   return `10${raised(power)}`;
 }
 
-/** Each line has its own marker shape beside its own colour and dashes. */
-function markerOf(i) {
+/** Each line has its own marker shape; colour and dashes also tell the choices apart. */
+function markerOf(i, style) {
   const shapes = ["M0-5.5A5.5 5.5 0 1 1 0 5.5A5.5 5.5 0 1 1 0-5.5Z", "M-5-5H5V5H-5Z", "M0-7L6.5 5H-6.5Z", "M0-7L7 0L0 7L-7 0Z"];
-  return draw("path", { class: `dl-marker dl-marker${i % 4}`, d: shapes[i % 4] });
+  return draw("path", { class: `dl-marker dl-marker${style}`, d: shapes[i % 4] });
 }
 
-function keyOf(i) {
+function keyOf(i, style) {
   const svg = draw("svg", { class: "dl-swatch dl-wide", viewBox: "-17 -8 34 16", "aria-hidden": "true" });
-  svg.append(draw("line", { class: `dl-line dl-line${i % 4}`, x1: -17, x2: 17, y1: 0, y2: 0 }), markerOf(i));
+  svg.append(draw("line", { class: `dl-line dl-line${style}`, x1: -17, x2: 17, y1: 0, y2: 0 }), markerOf(i, style));
   return svg;
 }
 

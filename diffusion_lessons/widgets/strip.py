@@ -16,7 +16,7 @@ from .panels import Bars, Curve, Panel, Pictures
 
 # All lengths in pixels, so that every pixel of a picture becomes a whole number of pixels.
 _SIDE, _GAP, _LEFT, _LINE = 128, 10, 44, 13
-_BARS, _CURVE = 84, 170
+_BARS, _CURVE = 100, 170
 _LOOK = {
     "figure.constrained_layout.use": False,
     "font.size": 8.5,
@@ -97,14 +97,16 @@ def _draw_row(
 
 def _draw_bars(ax: Axes, panel: Bars, choice: int, shape: tuple[int, int], stop: int) -> None:
     edges, overlay = np.asarray(panel.edges), panel.overlay_states(*shape)
-    ax.stairs(panel.states(*shape)[choice, stop], edges, fill=True, color=PALETTE["teal"])
+    heights, top = panel.states(*shape)[choice, stop], panel.top(*shape)
+    ax.stairs(np.minimum(heights, top), edges, fill=True, color=PALETTE["teal"])
     if overlay is not None:
         middle = (edges[1:] + edges[:-1]) / 2
-        ax.plot(middle, overlay[choice, stop], color=PALETTE["orange"], lw=1.4, ls="-")
-    top, tallest = panel.top(*shape), panel.states(*shape)[choice, stop].max()
-    ax.set_ylim(0, top)
-    if tallest > top:
-        ax.text(0.98, 0.97, f"up to {tallest:.2g}", transform=ax.transAxes, ha="right", va="top")
+        curve = np.minimum(overlay[choice, stop], top)
+        ax.plot(middle, curve, color=PALETTE["orange"], lw=1.4, ls="-")
+    ax.set_ylim(0, 1.2 * top)  # room above the bars for the note
+    if heights.max() > top:
+        note = f"tallest bar {heights.max():.3g}, cut"
+        ax.text(1, 1, note, transform=ax.transAxes, ha="right", va="top", fontsize=7)
 
 
 def _draw_curve(
@@ -112,16 +114,20 @@ def _draw_curve(
 ) -> None:
     x, colours = panel.x_states(*shape), [PALETTE[c] for c in ("teal", "orange", "plum", "ink")]
     low, _ = panel.reach(*shape)
+    dashes = ("-", "--", "-.", ":")
     for line, (label, y) in enumerate(panel.states(*shape).items()):
+        if panel.log_y:  # what lies below is drawn on the edge; zero has no place at all
+            y = np.where(y > 0, np.maximum(y, low), np.nan)
         for choice, option in enumerate(options):
+            style = (line * len(options) + choice) % 4
             ax.plot(
                 x[choice],
-                np.maximum(y[choice], low),  # what lies below is drawn on the edge
+                y[choice],
                 "osD^"[line % 4],
                 markevery=shown,
                 markersize=4,
-                color=colours[(line + choice) % 4],
-                linestyle=("-", "--", "-.", ":")[choice % 4],
+                color=colours[style],
+                linestyle=dashes[style],
                 linewidth=1.4,
                 label=f"{label}, {option}" if option else label,
             )

@@ -129,6 +129,22 @@ def test_the_choice_moves_everything(page):
     assert faint == [True, False]
 
 
+def test_each_choice_has_its_own_colour_in_line_marker_and_key(page):
+    put(page, _scrubber())
+    seen = """() => ['svg.dl-plot > path.dl-line:not(.dl-faint)', 'svg.dl-plot > path.dl-marker',
+        '.dl-key .dl-line'].map(which => [...document.querySelectorAll(which)]
+        .filter(n => n.checkVisibility())
+        .map(n => n.matches('.dl-line') ? getComputedStyle(n).stroke : getComputedStyle(n).fill))"""
+    hear(page, "index", 5)
+    linear = page.evaluate(seen)
+    page.get_by_role("radio", name="cosine").check()
+    cosine = page.evaluate(seen)
+    for colours in (linear, cosine):  # one of each in sight, all in one colour
+        assert [len(some) for some in colours] == [1, 1, 1]
+        assert len({some[0] for some in colours}) == 1
+    assert linear != cosine
+
+
 def test_numbers_that_have_no_place_on_the_scale_are_said_in_words(page):
     put(page, _scrubber())
     assert "SNR 0." in _labels(page)[2]  # zero on a logarithmic scale
