@@ -78,7 +78,7 @@ class Canvas:
 
     def cover(self, opacity: Tensor, colour: Tensor) -> None:
         """Lays colour ((N, 3, 1, 1) or (N, 3, H, W)) over the picture, by `opacity` (N, H, W)."""
-        self.rgb.add_(opacity.unsqueeze(1) * (colour - self.rgb))
+        self.rgb.addcmul_(colour - self.rgb, opacity.unsqueeze(1))
 
 
 def blank(scenes: Scenes, size: int) -> Canvas:

@@ -99,5 +99,5 @@ class Brush:
         """Lays `colour` ((3,), (M, 3, 1, 1) or (M, 3, H, W)) over what is there."""
         cover = (coverage(distance, self.pixel) * opacity).unsqueeze(1)
         colour = colour if colour.dim() == 4 else colour.view(1, 3, 1, 1)
-        self.rgb.add_(cover * ((colour if glows else colour * self.light) - self.rgb))
-        self.alpha.add_(cover * (1 - self.alpha))
+        self.rgb.addcmul_((colour if glows else colour * self.light) - self.rgb, cover)
+        self.alpha.addcmul_(1 - self.alpha, cover)
