@@ -36,7 +36,7 @@ RECIPES = {
     "judge": RecogniserRecipe(seed=2, steps=2600, batch=56, learning_rate=1.5e-3),
 }
 NAMES = tuple(RECIPES)
-FRESH_SEED = 1_000_000_000  # scores use scenes from here on; training seeds stay far below
+FRESH_SEED = 1_000_000_000  # scores use this and the two after it; no training seed is among them
 _PURPOSE = {
     "recogniser": "Reads what a postcard shows. May serve in losses and in lessons.",
     "judge": "Reads what a postcard shows, for measuring only: no loss and no choice of weights "

@@ -192,6 +192,27 @@ def test_compose_shows_what_was_said_and_keeps_to_the_split():
     assert set(pairs(postcards.compose({"things": []}, 0, "held_out"))[0]) <= HELD_OUT
 
 
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a large red house on the left and a small blue boat on the sea at night",
+        "a cat and a large red house on the left on the sea at night",
+        "a small cat and something large and red on the right, on grass at dawn",
+    ],
+)
+def test_compose_keeps_two_things_apart_and_what_it_chooses_in_the_split(prompt):
+    said = postcards.parse(prompt)
+    half_said = [
+        (thing.get("object") is None) != (thing.get("colour") is None) for thing in said["things"]
+    ]
+    for seed in range(100):
+        scene = postcards.compose(said, seed)
+        left, right = scene.attributes["position"][0].tolist()
+        assert left != right
+        chosen = [pair for pair, half in zip(pairs(scene)[0], half_said, strict=True) if half]
+        assert not HELD_OUT & set(chosen)
+
+
 def test_compose_accepts_every_combination_that_can_be_said():
     for seed, count in enumerate(("one", "two", "three")):
         said = {

@@ -167,23 +167,33 @@ def compose(said: Mapping, seed: int, split: str = "train") -> Scenes:
         raise ValueError(
             f"both things are said to be at {places[0]!r}: choose two different places"
         )
-    wanted = [(name, None, said.get(name)) for name in SCENE_ATTRIBUTES]
-    wanted += [
-        (n, slot, thing.get(n)) for slot, thing in enumerate(things) for n in THING_ATTRIBUTES
+    wanted = [(name, None, said, 1) for name in SCENE_ATTRIBUTES]
+    for slot, thing in enumerate(things):
+        wanted += [(name, slot, thing, _care(name, thing)) for name in THING_ATTRIBUTES]
+    wanted = [
+        (name, slot, VALUES[name].index(source[name]), care)
+        for name, slot, source, care in wanted
+        if source.get(name) is not None
     ]
-    wanted = [(n, slot, VALUES[n].index(word)) for n, slot, word in wanted if word is not None]
     agreement = torch.zeros(len(candidates), dtype=torch.int64)
-    for name, slot, value in wanted:
-        agreement += _CARE.get(name, 1) * (_column(candidates, name, slot) == value)
+    for name, slot, value, care in wanted:
+        agreement += care * (_column(candidates, name, slot) == value)
     scene = candidates[int(agreement.argmax())]
-    for name, slot, value in wanted:
+    for name, slot, value, _ in wanted:
         _column(scene, name, slot).fill_(value)
     return scene
 
 
-# In `compose`, what must agree first, so that overriding the rest cannot put two things in one
-# place or turn a sampled pair into a held-out one.
-_CARE = {"position": 9, "object": 9, "colour": 9}
+def _care(name: str, thing: Mapping) -> int:
+    """How much a candidate in `compose` must agree already, before the rest is overridden.
+
+    A position first, else two things could land in one place; then an object or a colour said
+    without the other, else overriding it could turn a sampled pair into a held-out one.
+    """
+    other = {"object": "colour", "colour": "object"}.get(name)
+    if other is not None and thing.get(other) is None:
+        return 10
+    return 100 if name == "position" else 1
 
 
 def _column(scenes: Scenes, name: str, slot: int | None) -> Tensor:
