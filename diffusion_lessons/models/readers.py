@@ -1,4 +1,4 @@
-"""Networks. For now the two recognisers, small CNNs that say what a postcard shows.
+"""The two recognisers, small CNNs that say what a postcard shows.
 
 They are built differently on purpose, and trained from different seeds: the recogniser may serve
 in losses and lessons, the judge only measures, and a slip of one should not be a slip of the other.
