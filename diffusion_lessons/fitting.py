@@ -1,0 +1,197 @@
+"""Fitting a network to a loss: the loop that every trained network of the course goes through.
+
+A `Fit` is an iterator: it yields after each step, so that progress bars, pictures and early stops
+stay outside. A step that fails or is interrupted leaves no trace, so one can go on from any moment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+LARGEST_GRADIENT = 1.0  # the norm that a longer gradient is cut down to
+
+
+@dataclass(frozen=True)
+class TrainStep:
+    """What one training step did: its number (from 0), its loss, and its learning rate."""
+
+    step: int
+    loss: float
+    learning_rate: float
+
+
+class Fit:
+    """Fits `model` to `loss` by AdamW (Loshchilov and Hutter 2019, algorithm 2).
+
+    The learning rate rises over the first steps and falls to 0 along a cosine. Gradients longer
+    than 1 are cut. `for done in fit` makes the steps that are left and yields a `TrainStep` each.
+
+    Args:
+        model: the network, on the device that it is to be trained on; trained in place.
+        steps: how many steps there are in all.
+        learning_rate: its peak.
+        loss: gives the loss of a step, a tensor of one number, from the step's number. Whatever
+            chance it takes has to come from that number alone, so that a restart repeats it.
+        weight_decay, betas: of AdamW.
+        warm_up: the share of the steps over which the learning rate rises.
+        ema_decay: None, or how slowly the running average of the weights follows, such as 0.999;
+            at first it follows faster: the decay of step k is at most (1 + k) / (10 + k).
+        fused: let torch do the update in one go: twice as fast, and other rounding.
+
+    Attributes:
+        model: the network in training.
+        ema: the network to keep: the running average of `model`, or `model` itself without one.
+        step: how many steps are done.
+
+    Raises:
+        ValueError: a number outside its range.
+        FloatingPointError: (in a step) the loss or its gradient is no longer finite.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        steps: int,
+        learning_rate: float,
+        loss: Callable[[int], Tensor],
+        *,
+        weight_decay: float = 0.01,
+        betas: tuple[float, float] = (0.9, 0.99),
+        warm_up: float = 0.05,
+        ema_decay: float | None = None,
+        fused: bool = True,
+    ):
+        if steps < 1:
+            raise ValueError(f"steps is {steps}: training takes a whole number of them, from 1 up")
+        if not 0 <= warm_up <= 1:
+            raise ValueError(f"warm_up is {warm_up}: it is a share of the steps, from 0 to 1")
+        if ema_decay is not None and not 0 <= ema_decay < 1:
+            raise ValueError(f"ema_decay is {ema_decay}: choose one from 0 up to 0.9999, or None")
+        self.model, self.steps, self.learning_rate, self.step = model, steps, learning_rate, 0
+        self.ema = model
+        if ema_decay is not None:
+            self.ema = copy.deepcopy(model).requires_grad_(False).eval()
+        self._loss, self._ema_decay = loss, ema_decay
+        self._rising = max(1, round(warm_up * steps))
+        learned = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self._names = list(learned)
+        self._optimizer = torch.optim.AdamW(
+            learned.values(), learning_rate, betas, weight_decay=weight_decay, fused=fused
+        )
+
+    def __len__(self) -> int:
+        """How many steps are left."""
+        return self.steps - self.step
+
+    def __iter__(self) -> Iterator[TrainStep]:
+        self.model.train()
+        while self.step < self.steps:
+            yield self._advance()
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step: rising to the peak, and falling to 0 along a cosine."""
+        falling = 0.5 + 0.5 * math.cos(math.pi * step / self.steps)
+        return self.learning_rate * min((step + 1) / self._rising, falling)
+
+    def _advance(self) -> TrainStep:
+        buffers = [buffer.clone() for buffer in self.model.buffers()]
+        try:
+            rate, loss = self.rate(self.step), self._gradient()
+        except BaseException:  # a batch norm counts what it has seen; this step does not count
+            for buffer, before in zip(self.model.buffers(), buffers, strict=True):
+                buffer.copy_(before)
+            raise
+        with uninterrupted():
+            for group in self._optimizer.param_groups:
+                group["lr"] = rate
+            self._optimizer.step()
+            self._follow()
+            self.step += 1
+        return TrainStep(self.step - 1, loss, rate)
+
+    def _gradient(self) -> float:
+        """Leave the gradient of this step's loss in the parameters and return the loss."""
+        self._optimizer.zero_grad(set_to_none=True)
+        loss = self._loss(self.step)
+        loss.backward()
+        length = nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
+        value = loss.item()
+        if not math.isfinite(value) or not math.isfinite(length.item()):
+            raise FloatingPointError(
+                f"the loss is {value:.3g} and its gradient {length.item():.3g} long at step "
+                f"{self.step} of {self.steps}: training fell apart. Likely fix: a smaller learning "
+                f"rate than {self.learning_rate:g} (try a third), or look for nan in the pictures."
+            )
+        return value
+
+    def _follow(self) -> None:
+        """Move the running average towards the weights, and copy what is not learned."""
+        if self._ema_decay is None:
+            return
+        decay = min(self._ema_decay, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            averages, now = list(self.ema.parameters()), list(self.model.parameters())
+            torch._foreach_lerp_(averages, now, 1 - decay)
+            for average, buffer in zip(self.ema.buffers(), self.model.buffers(), strict=True):
+                average.copy_(buffer)
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the next step builds on, by name, on the CPU: weights, average, optimizer."""
+        tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
+        if self.ema is not self.model:
+            tensors |= {f"ema.{name}": t for name, t in self.ema.state_dict().items()}
+        for index, kept in self._optimizer.state_dict()["state"].items():
+            for key, tensor in kept.items():
+                tensors[f"optimizer.{key}.{self._names[index]}"] = tensor
+        return {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
+
+    def restore(self, tensors: dict[str, Tensor], step: int) -> None:
+        """Go on after `step` steps from what `state` returned then.
+
+        Raises ValueError if the tensors are not those of this network, or `step` is not one of it.
+        """
+        if not 0 <= step <= self.steps:
+            raise ValueError(f"step is {step}: there are {self.steps} steps, so 0 to {self.steps}")
+        parts = {part: {} for part in ("model", "ema", "optimizer")}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(".")
+            parts[part][rest] = tensor
+        states = {index: {} for index in range(len(self._names))} if parts["optimizer"] else {}
+        for rest, tensor in parts["optimizer"].items():
+            key, _, name = rest.partition(".")
+            states[self._names.index(name)][key] = tensor
+        try:
+            self.model.load_state_dict(parts["model"])
+            if self.ema is not self.model:
+                self.ema.load_state_dict(parts["ema"])
+            groups = self._optimizer.state_dict()["param_groups"]
+            self._optimizer.load_state_dict({"state": states, "param_groups": groups})
+        except RuntimeError as error:
+            raise ValueError(f"this state is not one of this network: {error}") from error
+        self.step = step
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let an interruption (Ctrl-C, or Jupyter's stop button) wait until the block is done."""
+    usual = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(usual):
+        yield  # an interruption comes to the main thread alone
+        return
+    waiting = []
+    signal.signal(signal.SIGINT, lambda *what: waiting.append(what))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    if waiting:
+        usual(*waiting[0])

@@ -1,0 +1,174 @@
+"""Fitting: the steps of AdamW, the running average, stopping and going on."""
+
+import copy
+import math
+import os
+import signal
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from diffusion_lessons.fitting import Fit, TrainStep, uninterrupted
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 1))
+
+
+def loss_of(model, stop_at=None):
+    """A loss whose batch follows from the step alone; it is interrupted once at `stop_at`."""
+    stops = [] if stop_at is None else [stop_at]
+
+    def loss(step):
+        x = torch.randn(16, 4, generator=torch.Generator().manual_seed(step))
+        error = functional.mse_loss(model(x), x.sum(1, keepdim=True))
+        if step in stops:
+            stops.remove(step)
+            raise KeyboardInterrupt
+        return error
+
+    return loss
+
+
+def fit_of(steps=20, stop_at=None, **settings):
+    model = network()
+    settings = {"learning_rate": 1e-2, "ema_decay": 0.9} | settings
+    return Fit(model, steps, loss=loss_of(model, stop_at), **settings)
+
+
+def same(one, other):
+    one, other = one.state(), other.state()
+    return one.keys() == other.keys() and all(torch.equal(one[n], other[n]) for n in one)
+
+
+def test_the_steps_are_those_of_the_textbook():
+    """AdamW, the clipped gradient, the rising and falling rate and the average, spelled out."""
+    fit, model = fit_of(steps=10, weight_decay=0.3, warm_up=0.2), network()
+    loss, average = loss_of(model), copy.deepcopy(network())
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-2, (0.9, 0.99), weight_decay=0.3)
+    for step, done in enumerate(fit):
+        rate = 1e-2 * min((step + 1) / 2, 0.5 + 0.5 * math.cos(math.pi * step / 10))
+        optimizer.param_groups[0]["lr"] = rate
+        optimizer.zero_grad()
+        error = loss(step)
+        error.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        decay = min(0.9, (1 + step) / (10 + step))
+        for mean, now in zip(average.parameters(), model.parameters(), strict=True):
+            mean.data = decay * mean.data + (1 - decay) * now.data
+        assert done == TrainStep(step, error.item(), rate)
+    assert step == 9
+    for mine, theirs in ((fit.model, model), (fit.ema, average)):
+        for a, b in zip(mine.parameters(), theirs.parameters(), strict=True):
+            assert torch.allclose(a, b, atol=1e-6)
+    assert torch.equal(fit.ema[1].running_mean, model[1].running_mean)
+
+
+def test_it_learns_and_the_average_is_kept_apart():
+    fit = fit_of(steps=200)
+    losses = [done.loss for done in fit]
+    assert losses[-1] < 0.3 * losses[0] and len(fit) == 0
+    assert fit.model.training and not fit.ema.training
+    assert not any(p.requires_grad for p in fit.ema.parameters())
+    assert list(fit) == []
+
+
+def test_without_an_average_the_network_itself_is_kept():
+    fit = fit_of(ema_decay=None)
+    next(iter(fit))
+    assert fit.ema is fit.model
+    assert not [name for name in fit.state() if name.startswith("ema.")]
+
+
+@pytest.mark.parametrize("ema_decay", [None, 0.9])
+@pytest.mark.parametrize("at", [0, 1, 7, 20])
+def test_going_on_from_a_state_ends_where_an_uninterrupted_run_ends(at, ema_decay):
+    whole, first, second = (fit_of(ema_decay=ema_decay) for _ in range(3))
+    losses = [done.loss for done in whole]
+    before = [done.loss for _, done in zip(range(at), first, strict=False)]
+    with torch.no_grad():
+        second.model[0].weight.add_(1)  # the weights come from the state, not from here
+    second.restore(first.state(), first.step)
+    assert before + [done.loss for done in second] == losses
+    assert same(whole, second)
+
+
+def test_the_two_ways_to_update_differ_by_rounding_alone():
+    for a, b in zip(fit_of(fused=True), fit_of(fused=False), strict=True):
+        assert a.loss == pytest.approx(b.loss, rel=1e-3) and a.learning_rate == b.learning_rate
+
+
+@pytest.mark.parametrize("at", [0, 1, 7, 19])
+def test_an_interrupted_step_leaves_no_trace(at):
+    whole, stopped = fit_of(), fit_of(stop_at=at)
+    list(whole)
+    with pytest.raises(KeyboardInterrupt):
+        list(stopped)
+    assert stopped.step == at and len(stopped) == 20 - at
+    list(stopped)
+    assert same(whole, stopped)
+
+
+def test_an_interruption_waits_for_the_end_of_an_update():
+    seen = []
+    with pytest.raises(KeyboardInterrupt), uninterrupted():
+        os.kill(os.getpid(), signal.SIGINT)
+        seen.append("the rest of the block")
+    assert seen and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_state_does_not_change_afterwards():
+    fit = fit_of()
+    steps = iter(fit)
+    next(steps)
+    state = fit.state()
+    before = {name: tensor.clone() for name, tensor in state.items()}
+    next(steps)
+    assert all(torch.equal(state[name], before[name]) for name in state)
+    assert {name.split(".")[0] for name in state} == {"model", "ema", "optimizer"}
+
+
+def test_a_state_of_another_network_is_refused():
+    other = nn.Sequential(nn.Linear(4, 9))
+    state = Fit(other, 5, 1e-2, lambda step: other(torch.ones(1, 4)).sum()).state()
+    with pytest.raises(ValueError, match="not one of this network"):
+        fit_of().restore(state, 3)
+    with pytest.raises(ValueError, match="step is 21: there are 20 steps"):
+        fit_of().restore(fit_of().state(), 21)
+
+
+@pytest.mark.parametrize("fault", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_stops_before_it_spoils_the_network(fault):
+    fit = fit_of()
+    fine = fit._loss
+    fit._loss = lambda step: fine(step) * (fault if step == 3 else 1)
+    with pytest.raises(FloatingPointError, match=r"at step 3 of 20: .*smaller learning rate"):
+        list(fit)
+    assert fit.step == 3 and all(t.isfinite().all() for t in fit.state().values())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"steps": 0}, "steps is 0"),
+        ({"warm_up": 1.5}, "warm_up is 1.5: it is a share"),
+        ({"ema_decay": 1.0}, "ema_decay is 1.0"),
+    ],
+)
+def test_numbers_outside_their_range(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        fit_of(**wrong)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+def test_it_follows_the_model_to_the_gpu():
+    model = network().cuda()
+    fit = Fit(model, 5, 1e-2, lambda step: model(torch.ones(4, 4).cuda()).sum(), ema_decay=0.9)
+    state = [fit.state() for _ in fit][-2]
+    assert {t.device.type for t in state.values()} == {"cpu"}
+    fit.restore(state, 4)
+    assert len(list(fit)) == 1 and next(fit.ema.parameters()).is_cuda
