@@ -1,9 +1,14 @@
-"""Measured shares with their uncertainty."""
+"""Measured shares with their uncertainty, distances between sets, and what looks like a copy."""
 
 from __future__ import annotations
 
 from math import sqrt
 from statistics import NormalDist
+
+import torch
+from torch import Tensor
+
+_CELLS = 2**22  # of the table of distances that `nearest` holds at one time: 16 MB
 
 
 def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -36,3 +41,113 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float
     low = 0.0 if successes == 0 else middle - half
     high = 1.0 if successes == trials else middle + half
     return low, high
+
+
+def frechet_distance(a: Tensor, b: Tensor) -> float:
+    """How far apart two sets lie, seen as two Gaussians: 0 if mean and covariance are the same.
+
+    |mean_a - mean_b|**2 + trace(C_a + C_b - 2 * (C_a @ C_b)**0.5), with C the covariances. The
+    trace of the last root is the sum of the singular values of C_a**0.5 @ C_b**0.5, which exists
+    also where a covariance has no inverse (fewer rows than features). Two finite sets from one
+    source do not come out at 0 but above it, the more so the smaller they are: compare only sets
+    of the same size, and show real against real of that size beside them.
+    Source: Heusel et al. 2017, "GANs trained by a two time-scale update rule", equation 6.
+
+    Args:
+        a, b: features (N, D), such as those of `recognition.load(...).features`; each its own N.
+
+    Returns:
+        the distance, in squared units of the features, computed in float64 on the CPU.
+
+    Raises:
+        ValueError: not (N, D), fewer than 2 rows, another D in `b`, a number that is not finite.
+    """
+    if a.ndim == b.ndim == 2 and a.shape[1] != b.shape[1]:
+        raise ValueError(
+            f"a has {a.shape[1]} features a row and b has {b.shape[1]}: take both from one network"
+        )
+    mean_a, covariance_a, root_a = _gaussian("a", a)
+    mean_b, covariance_b, root_b = _gaussian("b", b)
+    shared = torch.linalg.svdvals(root_a @ root_b).sum()
+    distance = (mean_a - mean_b).square().sum() + covariance_a.trace() + covariance_b.trace()
+    return max(0.0, float(distance - 2 * shared))
+
+
+def frechet_error(a: Tensor, b: Tensor, groups: int = 20) -> float:
+    """The standard error of `frechet_distance(a, b)` that comes from `a` being a sample.
+
+    The distance is taken again without each of `groups` equal parts of `a` in turn; the error is
+    sqrt((groups - 1) / groups * sum((distance_i - mean)**2)). It says how far another sample of
+    the same size would scatter, not by how much the distance is too large for its size. (A
+    bootstrap would draw rows twice and so make every distance larger.)
+    Source: Efron and Stein 1981, "The jackknife estimate of variance", with groups left out.
+
+    Args:
+        a: features (N, D) in random order, N at least 2 * groups; rows past a multiple of `groups`
+            stay in every time.
+        b: features (M, D), held fixed.
+        groups: how many parts, 2 or more.
+
+    Raises:
+        ValueError: a number outside its range, or as `frechet_distance` does.
+    """
+    if groups < 2:
+        raise ValueError(f"groups is {groups}: leaving one out takes at least 2, such as 20")
+    if len(a) < 2 * groups:
+        raise ValueError(f"a has {len(a)} rows: {groups} groups need at least {2 * groups}")
+    size = len(a) // groups
+    parts = (torch.cat([a[: i * size], a[(i + 1) * size :]]) for i in range(groups))
+    distances = torch.tensor([frechet_distance(part, b) for part in parts], dtype=torch.float64)
+    return sqrt((groups - 1) * float(distances.var(correction=0)))
+
+
+def _gaussian(name: str, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean (D,), covariance (D, D) and its symmetric square root (D, D), in float64."""
+    if features.ndim != 2 or len(features) < 2:
+        raise ValueError(
+            f"{name} has the shape {tuple(features.shape)}: give features (N, D), at least 2 rows"
+        )
+    if not features.isfinite().all():
+        raise ValueError(f"{name} has a number that is not finite: look at the pictures it is of")
+    features = features.detach().cpu().double()
+    centred = features - features.mean(0)
+    covariance = centred.T @ centred / (len(features) - 1)
+    values, vectors = torch.linalg.eigh(covariance)
+    return features.mean(0), covariance, vectors * values.clamp_min(0).sqrt() @ vectors.T
+
+
+def nearest(queries: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """For each query, the picture that is most like it, pixel by pixel.
+
+    |q - p|**2 = |q|**2 + |p|**2 - 2 * q @ p finds it, a few thousand pictures at a time, so that
+    no table of all the distances is ever held; the distance to the one found is then taken
+    directly. Of two pictures whose distances differ by less than about 0.001, either may be found.
+
+    Args:
+        queries: (Q, ...), Q 1 or more.
+        pictures: (P, ...) of the same shape and range, P 1 or more.
+
+    Returns:
+        distances (Q,): the root of the mean squared difference of the pixels, in their units;
+        indices int64 (Q,): which of `pictures`.
+
+    Raises:
+        ValueError: an empty set, another shape, or a number that is not finite.
+    """
+    if queries.shape[1:] != pictures.shape[1:] or 0 in (len(queries), len(pictures)):
+        raise ValueError(
+            f"queries {tuple(queries.shape)} and pictures {tuple(pictures.shape)}: give at least "
+            "one of each, all of one size with the same channels"
+        )
+    flat = queries.flatten(1)
+    best, indices = torch.full((len(flat),), torch.inf), torch.zeros(len(flat)).long()
+    chunk = max(1, _CELLS // len(flat))
+    for start in range(0, len(pictures), chunk):
+        part = pictures[start : start + chunk].flatten(1)
+        # without |q|**2, which is the same for every picture
+        gaps, places = torch.addmm(part.square().sum(1), flat, part.T, alpha=-2).min(1)
+        indices = torch.where(gaps < best, places + start, indices)
+        best = torch.minimum(gaps, best)
+    if not (best.isfinite().all() and flat.isfinite().all()):
+        raise ValueError("a picture has a number that is not finite: look at where it was made")
+    return (flat - pictures[indices].flatten(1)).square().mean(1).sqrt(), indices

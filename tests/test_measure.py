@@ -1,10 +1,13 @@
-"""Intervals of measured shares, against closed forms and by counting."""
+"""Intervals, distances between sets and nearest pictures, against closed forms and by counting."""
 
+import subprocess
+import sys
 from math import comb
 
 import pytest
+import torch
 
-from diffusion_lessons.measure import wilson
+from diffusion_lessons.measure import frechet_distance, frechet_error, nearest, wilson
 
 Z = 1.959963984540054  # the normal quantile of 97.5 %
 
@@ -68,3 +71,172 @@ def test_intervals_contain_the_true_share_about_as_often_as_they_say(share):
 def test_numbers_out_of_range(arguments, message):
     with pytest.raises(ValueError, match=message):
         wilson(*arguments)
+
+
+# --- the Frechet distance ---
+
+
+def random(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def exact_set(mean, covariance, count=64, seed=0):
+    """Features whose sample mean and covariance are exactly the given ones."""
+    rows = random(count, len(mean), seed=seed)
+    rows = rows - rows.mean(0)
+    white = torch.linalg.inv(torch.linalg.cholesky(rows.T @ rows / (count - 1)))
+    return rows @ white.T @ torch.linalg.cholesky(covariance).T + mean
+
+
+def rotation(size, seed):
+    return torch.linalg.qr(random(size, size, seed=seed))[0]
+
+
+def test_one_feature_has_the_textbook_form():
+    a = exact_set(torch.tensor([1.0]).double(), torch.tensor([[4.0]]).double())
+    b = exact_set(torch.tensor([4.0]).double(), torch.tensor([[0.25]]).double(), seed=1)
+    assert frechet_distance(a, b) == pytest.approx(3**2 + (2 - 0.5) ** 2)
+
+
+def test_gaussians_that_share_their_axes():
+    turn = rotation(5, 2)
+    spread_a, spread_b = torch.tensor([[1.0, 2, 3, 0.1, 5], [2.0, 2, 1, 0.4, 1]]).double()
+    mean_a, mean_b = random(2, 5, seed=3)
+    a = exact_set(mean_a, turn @ spread_a.square().diag() @ turn.T)
+    b = exact_set(mean_b, turn @ spread_b.square().diag() @ turn.T, count=90, seed=4)
+    expected = (mean_a - mean_b).square().sum() + (spread_a - spread_b).square().sum()
+    assert frechet_distance(a, b) == pytest.approx(float(expected), rel=1e-9)
+
+
+def test_gaussians_that_do_not_share_their_axes():
+    """The root of C_a @ C_b by its eigenvalues: another way than the one of the function."""
+    a, b = random(200, 6, seed=1) @ random(6, 6, seed=2), random(300, 6, seed=3) + 0.3
+    cov_a, cov_b = torch.cov(a.T), torch.cov(b.T)
+    root = torch.linalg.eigvals(cov_a @ cov_b).sqrt().sum().real
+    expected = (a.mean(0) - b.mean(0)).square().sum() + (cov_a + cov_b).trace() - 2 * root
+    assert frechet_distance(a, b) == pytest.approx(float(expected), rel=1e-8)
+
+
+def test_it_is_symmetric_and_zero_between_a_set_and_itself():
+    a, b = random(50, 8), random(70, 8, seed=1) * 2 + 1
+    assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a), rel=1e-9)
+    assert 0 <= frechet_distance(a, a) < 1e-9
+
+
+def test_turning_both_sets_changes_nothing_and_scaling_squares():
+    a, b, turn = random(50, 8), random(70, 8, seed=1) * 2 + 1, rotation(8, 5)
+    here = frechet_distance(a, b)
+    assert frechet_distance(a @ turn + 7, b @ turn + 7) == pytest.approx(here, rel=1e-9)
+    assert frechet_distance(3 * a, 3 * b) == pytest.approx(9 * here, rel=1e-9)
+
+
+def test_fewer_rows_than_features():
+    """Singular covariances: each set spans one direction, and the two are perpendicular."""
+    line = torch.tensor([[-1.0], [1.0]])
+    a, b = torch.zeros(2, 40), torch.zeros(2, 40)
+    a[:, :1], b[:, 7:8] = line, 3 * line
+    assert frechet_distance(a, b) == pytest.approx(2 + 2 * 9)
+    assert frechet_distance(a, 3 * a) == pytest.approx(2 * (3 - 1) ** 2)
+
+
+def test_float32_far_from_zero_loses_nothing():
+    a, b = random(400, 3, seed=1), random(400, 3, seed=2) + 0.5
+    far = frechet_distance((a + 1000).float(), (b + 1000).float())
+    assert far == pytest.approx(frechet_distance(a, b), rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    "a, b, message",
+    [
+        (torch.zeros(1, 3), torch.zeros(5, 3), r"a has the shape \(1, 3\).*at least 2 rows"),
+        (torch.zeros(5, 3), torch.zeros(1, 3), r"b has the shape \(1, 3\)"),
+        (torch.zeros(5), torch.zeros(5, 3), r"a has the shape \(5,\)"),
+        (torch.zeros(5, 3), torch.zeros(5, 4), "3 features a row and b has 4"),
+        (torch.full((5, 3), torch.nan), torch.zeros(5, 3), "a has a number that is not finite"),
+        (torch.zeros(5, 3), torch.full((5, 3), torch.inf), "b has a number that is not finite"),
+    ],
+)
+def test_features_that_have_no_distance(a, b, message):
+    with pytest.raises(ValueError, match=message):
+        frechet_distance(a, b)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.7])
+def test_the_error_is_the_scatter_of_repeated_samples(shift):
+    """Sixty samples of 400, each with its own error: on average it is how much they scatter."""
+    truth = random(5000, 6, seed=9)
+    samples = [random(400, 6, seed=seed) + shift for seed in range(60)]
+    scatter = torch.tensor([frechet_distance(a, truth) for a in samples]).std()
+    errors = torch.tensor([frechet_error(a, truth) for a in samples])
+    assert 0.75 * scatter < errors.square().mean().sqrt() < 1.5 * scatter
+
+
+def test_more_samples_have_a_smaller_error():
+    truth = random(2000, 4)
+    few, many = random(100, 4, seed=1) + 1, random(1600, 4, seed=1) + 1
+    assert frechet_error(many, truth) < 0.5 * frechet_error(few, truth)
+
+
+def test_an_error_needs_groups_and_rows_for_them():
+    with pytest.raises(ValueError, match="groups is 1"):
+        frechet_error(random(50, 2), random(50, 2), groups=1)
+    with pytest.raises(ValueError, match="39 rows: 20 groups need at least 40"):
+        frechet_error(random(39, 2), random(50, 2))
+
+
+# --- the nearest picture ---
+
+
+def test_nearest_agrees_with_a_table_of_all_distances(monkeypatch):
+    queries, pictures = random(23, 3, 6, 6).float(), random(211, 3, 6, 6, seed=1).float()
+    table = (queries[:, None] - pictures).square().mean((2, 3, 4)).sqrt()
+    for cells in (1, 23 * 10, 2**22):  # a picture at a time, ten, all at once
+        monkeypatch.setattr("diffusion_lessons.measure._CELLS", cells)
+        distances, indices = nearest(queries, pictures)
+        assert torch.equal(indices, table.argmin(1))
+        assert torch.allclose(distances, table.amin(1), atol=1e-6)
+
+
+def test_a_copy_has_distance_zero_and_a_step_of_brightness_its_height():
+    pictures = random(40, 1, 28, 28).float().clamp(-1, 1)
+    distances, indices = nearest(pictures[[31, 2]], pictures)
+    assert indices.tolist() == [31, 2] and distances.tolist() == [0, 0]
+    distances, indices = nearest(pictures[5:6] + 0.25, pictures)
+    assert indices.tolist() == [5] and float(distances) == pytest.approx(0.25, rel=1e-5)
+
+
+PEAK = """
+import resource, torch
+from diffusion_lessons.measure import nearest
+torch.set_num_threads(1)
+nearest(torch.zeros(4, 1, 28, 28), torch.zeros(4, 1, 28, 28))
+pictures, queries = torch.rand(60_000, 1, 28, 28), torch.rand(1_000, 1, 28, 28)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+nearest(queries, pictures)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives a process's peak in KB")
+def test_a_thousand_queries_among_sixty_thousand_need_little_memory(project):
+    """Beyond the 188 MB of the pictures themselves; the whole table would take 240 MB."""
+    run = subprocess.run(
+        [sys.executable, "-c", PEAK], capture_output=True, text=True, check=True, cwd=project
+    )
+    assert int(run.stdout) < 100_000
+
+
+@pytest.mark.parametrize(
+    "queries, pictures, message",
+    [
+        (torch.zeros(0, 3, 4, 4), torch.zeros(2, 3, 4, 4), "at least one of each"),
+        (torch.zeros(2, 3, 4, 4), torch.zeros(0, 3, 4, 4), "at least one of each"),
+        (torch.zeros(2, 3, 4, 4), torch.zeros(2, 1, 4, 4), r"\(2, 3, 4, 4\).*\(2, 1, 4, 4\)"),
+        (torch.full((2, 4), torch.nan), torch.zeros(2, 4), "not finite"),
+        (torch.zeros(2, 4), torch.full((2, 4), torch.nan), "not finite"),
+        (torch.full((2, 4), torch.inf), torch.zeros(2, 4), "not finite"),
+    ],
+)
+def test_pictures_that_cannot_be_compared(queries, pictures, message):
+    with pytest.raises(ValueError, match=message):
+        nearest(queries, pictures)
