@@ -12,7 +12,7 @@ FLOORS = (
     {"__init__"},
     {"workspace", "postcards", "schedule"},
     {"data", "fitting", "measure", "models", "pictures"},
-    {"recognition"},
+    {"fashion", "recognition"},
     set(),  # training and pipeline come with later lessons
     {"widgets", "checks"},
     {"recipes", "doctor"},
