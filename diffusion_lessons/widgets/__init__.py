@@ -1,8 +1,9 @@
-"""What a learner moves: pictures to scrub, pictures drawn on request, a guess to commit.
+"""What a learner moves or watches: pictures to scrub or to ask for, a guess, a training.
 
     scrub(...)   frames computed ahead, moved in the page without the kernel: the first choice
     live(...)    the kernel draws each new picture: for a new seed, a new prompt, a model call
     guess(...)   a prediction before the reveal, compared with the truth after it
+    watch(...)   a training while it runs: progress, loss, a strip of samples
 
 Each is an anywidget whose page side is a plain ES module `render({model, el})`, so that JupyterLab
 and any other host with get, set, on and save_changes can show it. Each leaves a still version
@@ -13,6 +14,7 @@ from .calls import Choice, Slider, Text, live
 from .panels import Bars, Curve, Pictures
 from .predictions import guess
 from .scrubber import scrub
+from .watching import watch
 
 __all__ = [
     "Bars",
@@ -24,4 +26,5 @@ __all__ = [
     "guess",
     "live",
     "scrub",
+    "watch",
 ]

@@ -9,10 +9,12 @@ import anywidget
 
 from diffusion_lessons.pictures import few_colours
 
+_SHARED = ("parts.js", "plots.js", "dots.js")
+
 
 def module(name: str) -> str:
     """The ES module of one widget: the shared parts, then `static/NAME.js`, as one text."""
-    return static("parts.js") + "\n" + static(f"{name}.js")
+    return "\n".join(static(file) for file in (*_SHARED, f"{name}.js"))
 
 
 def static(name: str) -> str:

@@ -61,11 +61,11 @@ def draw_strip(
         for i, curve in enumerate(curves):
             cell = (width - _GAP) // len(curves)
             box = (_LEFT + i * cell, curves_top + 26, cell - _LEFT - _GAP, _CURVE)
-            _draw_curve(_axes(fig, *box), curve, shape, options, shown, name)
+            _draw_curve(axes_at(fig, *box), curve, shape, options, shown, name)
         return figure_png(fig), width
 
 
-def _axes(fig: Figure, left: int, top: int, width: int, height: int) -> Axes:
+def axes_at(fig: Figure, left: int, top: int, width: int, height: int) -> Axes:
     """Axes at a place counted in pixels from the upper left corner."""
     across, down = fig.get_size_inches() * DPI
     return fig.add_axes((left / across, 1 - (top + height) / down, width / across, height / down))
@@ -73,7 +73,7 @@ def _axes(fig: Figure, left: int, top: int, width: int, height: int) -> Axes:
 
 def _row_axes(fig: Figure, top: int, height: int, count: int) -> list[Axes]:
     lefts = [_LEFT + i * (_SIDE + _GAP) for i in range(count)]
-    return [_axes(fig, left, top, _SIDE, height) for left in lefts]
+    return [axes_at(fig, left, top, _SIDE, height) for left in lefts]
 
 
 def _label(option: str, panel: Panel, row: int, height: int) -> str:

@@ -1,0 +1,153 @@
+// A training as it runs: Python sends how far it is; everything here changes in place.
+
+const STAGE_SIDE = 128; // pixels a stage is wide, or the nearest whole multiple of its own pixels
+const STAGE_REACH = 2; // the piece of the plane that a stage of points shows
+
+/** Marks for a logarithmic axis from low to high: 1, 2, 5 times powers of ten, or the powers alone. */
+function logTicks(low, high) {
+  const powers = [];
+  for (let p = Math.floor(Math.log10(low)); p <= Math.ceil(Math.log10(high)); p += 1) powers.push(p);
+  const within = (marks) => marks.filter((mark) => mark >= low * 0.999 && mark <= high * 1.001);
+  const fine = within(powers.flatMap((p) => [1, 2, 5].map((n) => Number(`${n}e${p}`))));
+  return fine.length <= 6 ? fine : within(powers.map((p) => Number(`1e${p}`)));
+}
+
+/** The nearest 1, 2 or 5 times a power of ten, so that the axis rests while the loss moves. */
+function roundDown(value) {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [5, 2, 1].map((n) => n * power).find((one) => one <= value * 1.001) ?? power;
+}
+function roundUp(value) {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 5, 10].map((n) => n * power).find((one) => one >= value * 0.999);
+}
+
+/** The loss so far on a logarithmic axis: a line for the mean of a few steps, a band around it. */
+function lossCurve(total) {
+  const svg = plot();
+  const node = make("figure", { className: "dl-panel dl-graph" }, [
+    make("figcaption", { textContent: "loss" }),
+    svg,
+  ]);
+  const x = across(0, total);
+  function put(curve) {
+    const [steps, mean, low, high] = ["steps", "mean", "low", "high"].map((name) => floatsOf(curve[name]));
+    const placed = [...low, ...high].filter((value) => value > 0 && Number.isFinite(value));
+    const bottom = placed.length ? roundDown(Math.min(...placed)) : 0.1;
+    const top = Math.max(placed.length ? roundUp(Math.max(...placed)) : 1, 2 * bottom);
+    const y = upwards(Math.log10(bottom), Math.log10(top));
+    const height = (value) => (value > 0 ? Math.log10(value) : NaN);
+    const line = (values) => [...steps].map((step, i) => [step, height(values[i])]);
+    const band = [...line(high), ...line(low).reverse()].filter(([, value]) => Number.isFinite(value));
+    svg.replaceChildren();
+    axes(svg, x, ticks(0, total), (value) => y(Math.log10(value)), logTicks(bottom, top));
+    svg.append(
+      draw("text", { class: "dl-tick", x: BOX.left + INNER_W / 2, y: BOX.height - 1, "text-anchor": "middle" }, "steps"),
+      draw("path", { class: "dl-band", d: pathOf(band, x, y) }),
+      draw("path", { class: "dl-line dl-line0", d: pathOf(line(mean), x, y) }),
+    );
+    const last = mean.length - 1;
+    const now = last < 0 ? "none yet" : `${said(mean[0])} at first, ${said(mean[last])} at step ${steps[last].toFixed()}`;
+    svg.setAttribute("aria-label", `The loss so far: ${now}.`);
+  }
+  return { node, put };
+}
+
+/** The tiles of one stage on one canvas, a pixel apart. */
+function tiles({ count, width, height, data }) {
+  const columns = Math.ceil(Math.sqrt(count));
+  const canvas = make("canvas", {
+    width: columns * (width + 1) - 1,
+    height: Math.ceil(count / columns) * (height + 1) - 1,
+    attrs: { role: "img" },
+  });
+  const zoom = Math.max(1, Math.round(STAGE_SIDE / canvas.width));
+  canvas.style.width = `${zoom * canvas.width}px`;
+  const rgb = bytesOf(data);
+  const tile = make("canvas", { width, height });
+  for (let i = 0; i < count; i += 1) {
+    paint(tile, rgb, i * width * height * 3);
+    canvas.getContext("2d").drawImage(tile, (i % columns) * (width + 1), Math.floor(i / columns) * (height + 1));
+  }
+  return canvas;
+}
+
+function cloud({ data, behind }) {
+  const svg = planeSquare();
+  svg.append(
+    draw("path", { class: "dl-behind", d: dotsPath(floatsOf(behind), STAGE_REACH) }),
+    draw("path", { class: "dl-dots", d: dotsPath(floatsOf(data), STAGE_REACH) }),
+  );
+  return svg;
+}
+
+const STAGES = { pictures: tiles, points: cloud };
+
+/** The strip: a stage stays as it was drawn, a new one is added, one that has left is taken out. */
+function strip(alt) {
+  const node = make("div", { className: "dl-stages" });
+  const shown = new Map(); // number of the stage to its figure
+  function put(stages) {
+    const stay = new Set(stages.map((stage) => stage.number));
+    for (const [number, figure] of shown) {
+      if (stay.has(number)) continue;
+      figure.remove();
+      shown.delete(number);
+    }
+    for (const stage of stages) {
+      if (shown.has(stage.number)) continue;
+      const picture = STAGES[stage.kind](stage);
+      picture.setAttribute("aria-label", `${alt}, ${stage.caption}`);
+      const caption = make("figcaption", { textContent: stage.caption });
+      const figure = make("figure", { className: "dl-stage" }, [picture, caption]);
+      shown.set(stage.number, figure);
+      node.append(figure);
+    }
+  }
+  return { node, put };
+}
+
+function render({ model, el }) {
+  const total = model.get("total");
+  const fill = make("div", { className: "dl-fill" });
+  const bar = make("div", { className: "dl-bar", attrs: {
+    role: "progressbar", "aria-label": "training", "aria-valuemin": 0, "aria-valuemax": total,
+  } }, [fill]);
+  const words = make("p", { className: "dl-now" });
+  const status = make("p", { className: "dl-hidden", attrs: { role: "status" } });
+  const loss = lossCurve(total);
+  const samples = strip(model.get("alt"));
+  const root = make("div", { className: "dl-widget dl-watch" }, [
+    words,
+    bar,
+    make("div", { className: "dl-training" }, [loss.node, samples.node]),
+    status,
+  ]);
+
+  function heard() {
+    const { step, words: now, said: spoken } = model.get("progress");
+    bar.setAttribute("aria-valuenow", step);
+    bar.setAttribute("aria-valuetext", now);
+    fill.style.width = `${(100 * step) / total}%`;
+    words.textContent = now;
+    if (status.textContent !== spoken) status.textContent = spoken;
+  }
+  const drawn = () => loss.put(model.get("curve"));
+  const grown = () => samples.put(model.get("stages"));
+
+  el.append(root);
+  heard();
+  drawn();
+  grown();
+  model.on("change:progress", heard);
+  model.on("change:curve", drawn);
+  model.on("change:stages", grown);
+  return () => {
+    model.off?.("change:progress", heard);
+    model.off?.("change:curve", drawn);
+    model.off?.("change:stages", grown);
+    root.remove();
+  };
+}
+
+export default { render };

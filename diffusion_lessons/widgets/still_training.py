@@ -1,0 +1,75 @@
+"""The still version of a watched training: its loss curve, and the strip of samples below."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from diffusion_lessons.pictures import DPI, PALETTE, figure_png, look
+
+from .strip import axes_at
+
+STAGE_WIDTH = 860
+"""Width of the picture in pixels."""
+_CURVE, _SIDE, _GAP, _LEFT = 180, 128, 10, 52
+
+
+def draw_training(curve: dict[str, np.ndarray], total: int, stages: Sequence[dict]) -> bytes:
+    """PNG bytes: the loss (as `Watch` bins it) over `total` steps, and a picture per stage."""
+    columns = (STAGE_WIDTH - _GAP) // (_SIDE + _GAP)
+    rows = math.ceil(len(stages) / columns)
+    below = 16 + _CURVE + 52
+    height = below + rows * (_SIDE + 22 + _GAP)
+    settings = {"figure.constrained_layout.use": False, "font.size": 9, "axes.titlesize": 9}
+    with mpl.rc_context(look() | settings | {"axes.titlelocation": "center"}):
+        fig = Figure(figsize=(STAGE_WIDTH / DPI, height / DPI), layout="none")
+        box = (_LEFT, 16, STAGE_WIDTH - _LEFT - 2 * _GAP, _CURVE)
+        _draw_curve(axes_at(fig, *box), curve, total)
+        for i, stage in enumerate(stages):
+            left = _GAP + i % columns * (_SIDE + _GAP)
+            top = below + i // columns * (_SIDE + 22 + _GAP)
+            ax = axes_at(fig, left, top, _SIDE, _SIDE)
+            ax.set(xticks=[], yticks=[])
+            ax.grid(False)
+            ax.set_xlabel(textwrap.fill(stage["caption"], 20))
+            _STAGES[stage["kind"]](ax, stage)
+        return figure_png(fig)
+
+
+def _draw_curve(ax: Axes, curve: dict[str, np.ndarray], total: int) -> None:
+    drawn = {name: np.where(one > 0, one, np.nan) for name, one in curve.items()}
+    ax.fill_between(drawn["steps"], drawn["low"], drawn["high"], color=PALETTE["teal"], alpha=0.25)
+    ax.plot(drawn["steps"], drawn["mean"], color=PALETTE["teal"])
+    ax.set(xlim=(0, total), yscale="log", xlabel="steps", ylabel="loss")
+
+
+def _draw_pictures(ax: Axes, stage: dict) -> None:
+    shape = (stage["count"], stage["height"], stage["width"], 3)
+    tiles = np.frombuffer(stage["data"], np.uint8).reshape(shape)
+    columns = math.ceil(math.sqrt(stage["count"]))
+    rows = math.ceil(stage["count"] / columns)
+    height, width = stage["height"] + 1, stage["width"] + 1
+    paper = np.full((rows * height - 1, columns * width - 1, 3), 255, np.uint8)
+    for i, tile in enumerate(tiles):
+        top, left = i // columns * height, i % columns * width
+        paper[top : top + height - 1, left : left + width - 1] = tile
+    ax.imshow(paper)
+    ax.spines[:].set_visible(False)
+
+
+def _draw_points(ax: Axes, stage: dict) -> None:
+    behind, points = (
+        np.frombuffer(stage[name], np.float32).reshape(-1, 2) for name in ("behind", "data")
+    )
+    ax.scatter(*behind.T, s=5, color="#b9bdc9")
+    ax.scatter(*points.T, s=5, color=PALETTE["teal"])
+    ax.set(xlim=(-2, 2), ylim=(-2, 2))
+
+
+_STAGES = {"pictures": _draw_pictures, "points": _draw_points}

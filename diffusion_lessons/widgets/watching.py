@@ -1,0 +1,231 @@
+"""A training that is watched while it runs: progress, the loss so far, a strip of samples.
+
+The cell that trains keeps the kernel busy, yet what it sends reaches the page at once. So the loop
+itself says how far it is, and the view changes in place: never cleared, never drawn anew.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import time
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import torch
+import traitlets
+from IPython.display import display
+
+from diffusion_lessons.pictures import checked_alt, img_tag, to_uint8
+
+from .page import PageWidget, module
+from .still_training import STAGE_WIDTH, draw_training
+
+BINS = 120
+"""Most places on the loss curve: many steps share one, and their mean is drawn."""
+MOST_STAGES = 8
+"""Most stages in the strip. When one more comes, every second one makes room."""
+SEND_S = 0.2
+"""Seconds between two messages to the page."""
+
+
+class Watch(PageWidget):
+    """What `watch` returns: a view to enter with `with`, and to tell of each step.
+
+    Leaving the block by an interrupt (the stop button of JupyterLab, or Ctrl-C) is no error: the
+    view says at which step it was, and the cell goes on after the block. Any other error is raised
+    as usual. After the block a still version stays in the stored notebook.
+    """
+
+    _esm = module("watch")
+
+    total = traitlets.Int().tag(sync=True)
+    alt = traitlets.Unicode().tag(sync=True)
+    progress = traitlets.Dict().tag(sync=True)  # {"step", "words", "said"}
+    curve = traitlets.Dict().tag(sync=True)  # {"steps", "mean", "low", "high"}: float32 bytes
+    stages = traitlets.List().tag(sync=True)  # one dict per stage of the strip
+
+    def __init__(self, total: int, alt: str) -> None:
+        self._steps: list[int] = []
+        self._losses: list[float] = []
+        self._clock = _Clock(total)
+        self._told_at, self._quarter, self._ended = -math.inf, 0, ""
+        self._added = 0
+        super().__init__(total=total, alt=alt)
+        self.progress = {"step": 0, "words": "waiting for the first step", "said": ""}
+        self.curve = self._packed()
+
+    def step(self, step: int, loss: float | torch.Tensor) -> None:
+        """Say that `step` steps are done (1 to total), the last one with this loss.
+
+        Cheap enough for every step. Raises ValueError on a step outside 1 to total.
+        """
+        if not 1 <= step <= self.total:
+            raise ValueError(
+                f"step is {step}, expected 1 to {self.total}: watch(total=...) says how many steps "
+                "there will be, and the first one is 1"
+            )
+        self._steps.append(int(step))
+        self._losses.append(float(loss))
+        self._clock.tick(step)
+        if time.monotonic() - self._told_at >= SEND_S:
+            self._tell()
+
+    def pictures(self, images: torch.Tensor, caption: str) -> None:
+        """Add a stage to the strip: pictures (N, C, H, W) in [-1, 1] as a square of small tiles."""
+        frames = to_uint8(images)
+        count, height, width = frames.shape[:3]
+        size = {"count": count, "height": height, "width": width}
+        self._add({"kind": "pictures", "caption": caption, **size, "data": frames.tobytes()})
+
+    def points(
+        self, points: torch.Tensor, caption: str, behind: torch.Tensor | None = None
+    ) -> None:
+        """Add a stage to the strip: points (N, 2) in the plane, over faint ones (K, 2) `behind`."""
+        stage = {"kind": "points", "caption": caption, "data": _pairs("points", points)}
+        self._add(
+            stage | {"behind": _pairs("behind", torch.empty(0, 2) if behind is None else behind)}
+        )
+
+    def still(self) -> tuple[str, bytes | None]:
+        """The loss curve and the strip; before the first step, a sentence."""
+        if not self._steps:
+            return f"<p>{html.escape(self._ended or 'The training has not begun.')}</p>", None
+        curve = self._binned()
+        picture = draw_training(curve, self.total, self.stages)
+        first, last = curve["mean"][0], curve["mean"][-1]
+        alt = f"The loss over {self._steps[-1]} steps: {first:.2g} at first, {last:.2g} at last."
+        if self.stages:
+            captions = "; ".join(stage["caption"] for stage in self.stages)
+            alt += f" Below it: {self.alt.rstrip('.')}, {captions}."
+        words = f"<p>{html.escape(self._ended)} Loss {last:.2g}.</p>"
+        return img_tag(picture, alt, STAGE_WIDTH) + words, picture
+
+    def __enter__(self) -> Self:
+        self._handle = display(self, display_id=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        step = self._steps[-1] if self._steps else 0
+        place = f"at step {step:,} of {self.total:,}"
+        if interrupted:
+            self._ended = f"Interrupted {place}. What was learned so far is kept."
+        elif kind is not None:
+            self._ended = f"Stopped by an error {place}."
+        else:
+            self._ended = f"Done: {step:,} steps." if step == self.total else f"Ended {place}."
+        self._tell()
+        self.send_state(["progress", "curve", "stages"])  # an interrupt may have cut one off
+        if self._handle is not None:  # None outside of notebooks
+            self._handle.update(self)
+        return interrupted
+
+    def _add(self, stage: dict) -> None:
+        self._added += 1
+        stages = [*self.stages, {"number": self._added, **stage}]
+        self.stages = stages[::2] if len(stages) > MOST_STAGES else stages
+        self._tell()
+
+    def _tell(self) -> None:
+        """Send where the training is, in one message."""
+        step = self._steps[-1] if self._steps else 0
+        now = f"step {step:,} of {self.total:,}{self._clock.words(step)}"
+        quarter = 4 * step // self.total
+        said = self.progress["said"]
+        if self._ended:
+            now = said = f"{self._ended} It took {_about(self._clock.elapsed())}."
+        elif quarter > self._quarter or not said:
+            said = f"{25 * quarter} % done{self._clock.words(step)}"
+        self._quarter = quarter
+        with self.hold_sync():
+            self.progress = {"step": step, "words": now, "said": said}
+            self.curve = self._packed()
+        self._told_at = time.monotonic()
+
+    def _packed(self) -> dict[str, bytes]:
+        return {name: one.tobytes() for name, one in self._binned().items()}
+
+    def _binned(self) -> dict[str, np.ndarray]:
+        """The loss so far in at most BINS places: middle step, mean, lowest and highest loss.
+
+        A place covers the same steps from beginning to end, so that the curve only grows.
+        """
+        steps, losses = np.array(self._steps, int), np.array(self._losses, float)
+        width = math.ceil(self.total / BINS)
+        places, which = np.unique((steps - 1) // width, return_inverse=True)
+        low, high = np.full(len(places), np.inf), np.full(len(places), -np.inf)
+        np.minimum.at(low, which, losses)
+        np.maximum.at(high, which, losses)
+        counts = np.bincount(which, minlength=len(places))
+        mean = np.bincount(which, losses, len(places)) / counts
+        middle = np.bincount(which, steps, len(places)) / counts
+        curve = {"steps": middle, "mean": mean, "low": low, "high": high}
+        return {name: one.astype(np.float32) for name, one in curve.items()}
+
+
+class _Clock:
+    """Seconds since the start, and an estimate of those to come from the steps so far."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._start = total, time.monotonic()
+        self._first: tuple[int, float] | None = None  # the first step is slow, so it is left out
+
+    def tick(self, step: int) -> None:
+        if self._first is None:
+            self._first = (step, time.monotonic())
+
+    def elapsed(self) -> float:
+        return time.monotonic() - self._start
+
+    def words(self, step: int) -> str:
+        """ ", about 55 s in all, 40 s left", or nothing while too little is known."""
+        if self._first is None or step == self._total:
+            return ""
+        steps, seconds = step - self._first[0], time.monotonic() - self._first[1]
+        if steps < 3 or seconds < 1:
+            return ""
+        left = seconds / steps * (self._total - step)
+        return f", about {_about(self.elapsed() + left)} in all, {_about(left)} left"
+
+
+def watch(total: int, alt: str) -> Watch:
+    """Watch a training of `total` steps: a bar with the seconds left, the loss, a strip of samples.
+
+    `alt` says in words what the strip shows ("pictures the network draws as it learns"), for those
+    who cannot see it. Enter it with `with`, call `step` after every step, and `pictures` or
+    `points` now and then:
+
+        with watch(total=500, alt="sprites the network draws as it learns") as view:
+            for done in train(...):
+                view.step(done.step, done.loss)
+                if done.step % 100 == 0:
+                    view.pictures(sample(), f"after {done.step} steps")
+
+    Raises ValueError when `total` is not a whole number above zero, or `alt` is empty.
+    """
+    if not isinstance(total, int) or total < 1:
+        raise ValueError(
+            f"total is {total!r}, expected the number of steps: a whole number above 0"
+        )
+    return Watch(total, checked_alt(alt))
+
+
+def _about(seconds: float) -> str:
+    """Seconds as one would say them: 7 s, 45 s, 3 min."""
+    if seconds < 20:
+        return f"{round(seconds)} s"
+    return f"{5 * round(seconds / 5)} s" if seconds < 120 else f"{round(seconds / 60)} min"
+
+
+def _pairs(name: str, points: torch.Tensor) -> bytes:
+    points = torch.as_tensor(points).detach().to("cpu", torch.float32)
+    if points.dim() != 2 or points.shape[1] != 2:
+        raise ValueError(f"{name} has shape {tuple(points.shape)}, expected (N, 2)")
+    return points.contiguous().numpy().tobytes()
