@@ -73,7 +73,7 @@ def _random(seed: int) -> torch.Generator:
 
 
 def report(model: FashionJudge, images: Tensor, labels: Tensor) -> dict:
-    """How often `model` names the class of pictures that it has not seen: the scores of its card."""
+    """How often `model` names the class of pictures new to it: the scores of its card."""
     with torch.inference_mode():
         said = torch.cat([model(part).argmax(1) for part in images.split(500)])
     right = said == labels
