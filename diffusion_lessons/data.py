@@ -7,13 +7,10 @@ returns another: what cannot be had raises `DataUnavailable` with a sentence tha
 
 from __future__ import annotations
 
-import errno
 import operator
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,28 +18,47 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import postcards
-from .postcards import words
-from .workspace import data_path, sha256
+from . import downloads, postcards
+from .downloads import DataUnavailable
+from .postcards import VALUES, Scenes, words
 
-NAMES = ("postcards", "fashion-mnist")
+__all__ = [
+    "MAX_SEED",
+    "NAMES",
+    "SPLITS",
+    "Batch",
+    "DataUnavailable",
+    "PictureSet",
+    "load",
+    "scenes",
+]
+
 SPLITS = ("train", "test")
 # Seeds are below it; postcards of the test split are drawn from those above. torch's generator
 # on the CPU tells apart only seeds below 2**32.
 MAX_SEED = 2**31
 
-#: SHA-256 of the four unpacked files of Fashion-MNIST (Xiao, Rasul, Vollgraf 2017, arXiv
-#: 1708.07747). torchvision checks only the packed ones, and reads an altered unpacked file.
-FASHION_SHA256 = {
-    "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-    "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+
+@dataclass(frozen=True)
+class _World:
+    """A part of the postcards: the kind of scene, what is the same in all, what labels tell."""
+
+    kind: str | None
+    fixed: dict[str, str]
+    factors: tuple[str, ...]
+
+
+_SINGLE = ("object", "colour", "size", "position", "sky", "ground")
+_WORLDS = {
+    "postcards": _World(None, {}, (*_SINGLE[:4], "count", *_SINGLE[4:])),
+    "single-postcards": _World("single", {}, _SINGLE),
+    "sprites": _World(
+        "single",
+        {"sky": "day", "ground": "grass", "size": "large", "position": "middle"},
+        ("object", "colour"),
+    ),
 }
-
-
-class DataUnavailable(RuntimeError):
-    """A data set that cannot be had here and now; the message says why and what to do."""
+NAMES = (*_WORLDS, "fashion-mnist")
 
 
 @dataclass(frozen=True)
@@ -51,7 +67,8 @@ class Batch:
 
     Attributes:
         images: float32 in [-1, 1], (N, C, size, size).
-        labels: int64 (N,), indices into the set's `classes`; -1 where there is no label.
+        labels: int64 (N, K): for each of the set's K `factors` the index of its word, -1 where
+            nothing is said.
         captions: N texts: what the picture shows, or the name of its class.
     """
 
@@ -67,16 +84,18 @@ class PictureSet:
     Attributes:
         name: what it was asked for by, or the class name of a learner's own set.
         size, channels: every picture is (channels, size, size).
-        classes: the names that labels stand for.
+        factors: what labels tell: the name of each column and the words that its numbers stand
+            for; {"class": ()} where the classes have no names.
         count: how many pictures there are, None for endlessly many.
     """
 
     name: str
     size: int
     channels: int
-    classes: tuple[str, ...]
+    factors: dict[str, tuple[str, ...]]
     count: int | None
     _take: Callable[[int, int], Batch]
+    _all: Callable[[], Batch] | None = None
 
     def sample(self, count: int, seed: int) -> Batch:
         """`count` pictures at random, none of them twice; the same seed gives the same ones.
@@ -91,16 +110,31 @@ class PictureSet:
             raise ValueError(f"count is {count}: choose a number from 0 {most}")
         return self._take(count, seed)
 
+    def all(self) -> Batch:
+        """Every picture of the set, in its own order.
+
+        Raises:
+            ValueError: there are endlessly many.
+        """
+        if self._all is None:
+            raise ValueError(
+                f"{self.name} has no end, so there is no `all`: ask for as many as you need, "
+                "such as sample(1000, seed=0)"
+            )
+        return self._all()
+
 
 def load(data: str | Any, size: int = 64, channels: int = 3, split: str = "train") -> PictureSet:
     """A data set whose pictures are float32 in [-1, 1], shape (channels, size, size).
 
     Args:
-        data: "postcards" (endless; labels name the object of the first thing), "fashion-mnist"
-            (through torchvision), or your own data set in torchvision's manner: `len(data)`, and
-            `data[i]` a pair (picture, label). A picture is a PIL image, a tensor (C, H, W) or
-            (H, W), or an array (H, W) or (H, W, C); uint8, or float in [0, 1]. A label is an int
-            (named by `data.classes`, if there is such a list) or a caption.
+        data: one of `NAMES`, or your own data set. The names are "postcards" (endless; labels tell
+            of the thing that a caption names first), "single-postcards" (those with one thing,
+            once), "sprites" (of those, the large ones in the middle, on grass by day) and
+            "fashion-mnist" (through torchvision). Your own is in torchvision's manner:
+            `len(data)`, and `data[i]` a pair (picture, label). A picture is a PIL image, a tensor
+            (C, H, W) or (H, W), or an array (H, W) or (H, W, C); uint8, or float in [0, 1]. A
+            label is an int (named by `data.classes`, if there is such a list) or a caption.
         size: side in pixels. A picture that is not square loses the ends of its longer side; one
             of 28x28 first gets a black border to 32x32 when `size` is 32, 64, 96...; then it is
             resized (bilinear, antialiased).
@@ -127,67 +161,116 @@ def load(data: str | Any, size: int = 64, channels: int = 3, split: str = "train
         )
     if split != "train":
         raise ValueError("split='test' is for named data sets; pass the test part of your own one")
-    return _stored(type(data).__name__, data, size, channels)
+    return _own(data, size, channels)
 
 
 def _named(name: str, size: int, channels: int, split: str) -> PictureSet:
     """One of the sets of `NAMES`; capitals, and _ for -, do not matter."""
     plain = name.lower().replace("_", "-")
-    if plain == "postcards":
-        return _postcards(size, channels, split)
+    if plain in _WORLDS:
+        return _drawn(plain, size, channels, split)
     if plain == "fashion-mnist":
-        return _stored(plain, _open_fashion_mnist(split), size, channels)
+        return _fashion_mnist(size, channels, split)
     near = get_close_matches(plain, NAMES, 1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise ValueError(f"unknown data set {name!r}: {hint}There are {' and '.join(NAMES)}")
+    known = f"{', '.join(NAMES[:-1])} and {NAMES[-1]}"
+    raise ValueError(f"unknown data set {name!r}: {hint}There are {known}")
 
 
-# ---- postcards ------------------------------------------------------------------------------
+# ---- drawn data sets ------------------------------------------------------------------------
 
 
-def _postcards(size: int, channels: int, split: str) -> PictureSet:
-    """Postcards of the training mix; the two splits draw from seeds that they do not share."""
-    offset = MAX_SEED if split == "test" else 0
+def scenes(name: str, count: int, seed: int, split: str = "train") -> Scenes:
+    """What `load(name, split=split).sample(count, seed)` shows, for judging or drawing anew.
+
+    No (object, colour) pair of `postcards.HELD_OUT` is among them, in either split: the splits
+    draw from seeds that they do not share.
+
+    Args:
+        name: "postcards", "single-postcards" or "sprites".
+        count, seed, split: as in `PictureSet.sample` and `load`.
+    """
+    world = _WORLDS[name]
+    shown = postcards.sample_scenes(count, seed + MAX_SEED * (split == "test"), kind=world.kind)
+    for attribute, word in world.fixed.items():
+        values = shown.attributes[attribute]
+        values[values >= 0] = VALUES[attribute].index(word)
+    return shown
+
+
+def _drawn(name: str, size: int, channels: int, split: str) -> PictureSet:
+    """Postcards, all of them or a part; the pictures are drawn when they are asked for."""
+    factors = {factor: VALUES[factor] for factor in _WORLDS[name].factors}
 
     def take(count: int, seed: int) -> Batch:
-        scenes = postcards.sample_scenes(count, seed + offset)
-        images = _with_channels(postcards.draw(scenes, size), channels)
-        labels = postcards.attributes(scenes)["object"][:, 0].clone()
-        return Batch(images, labels, words.captions(scenes, seed + offset))
+        shown = scenes(name, count, seed, split)
+        images = _with_channels(postcards.draw(shown, size), channels)
+        told = [shown.attributes[factor] for factor in factors]
+        first = [values if values.dim() == 1 else values[:, 0] for values in told]
+        captions = words.captions(shown, seed + MAX_SEED * (split == "test"))
+        return Batch(images, torch.stack(first, dim=1), captions)
 
     take(0, 0)  # a size that cannot be drawn is refused now
-    return PictureSet("postcards", size, channels, postcards.VALUES["object"], None, take)
+    return PictureSet(name, size, channels, factors, None, take)
 
 
 # ---- stored data sets -----------------------------------------------------------------------
 
 
-def _stored(name: str, pairs: Any, size: int, channels: int) -> PictureSet:
-    """A set of (picture, label) pairs, read when they are asked for."""
+def _stored(
+    name: str, size: int, channels: int, classes: tuple[str, ...], count: int,
+    read: Callable[[Tensor], Batch],
+) -> PictureSet:  # fmt: skip
+    """A set of `count` pictures with one label each; `read` gives those of some indices."""
+
+    def take(wanted: int, seed: int) -> Batch:
+        order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+        return read(order[:wanted])
+
+    factors = {"class": classes}
+    return PictureSet(name, size, channels, factors, count, take, lambda: read(torch.arange(count)))
+
+
+def _fashion_mnist(size: int, channels: int, split: str) -> PictureSet:
+    """Fashion-MNIST, many pictures at a time."""
+    pixels, targets, classes = downloads.fashion_mnist(split)
+    at_a_time = 2048
+
+    def read(rows: Tensor) -> Batch:
+        images, labels = torch.zeros(len(rows), channels, size, size), targets[rows]
+        for start in range(0, len(rows), at_a_time):
+            part = pixels[rows[start : start + at_a_time], None].float() / 255
+            images[start : start + at_a_time] = _fit(part, size, channels)
+        return Batch(images, labels[:, None], [classes[label] for label in labels.tolist()])
+
+    return _stored("fashion-mnist", size, channels, classes, len(pixels), read)
+
+
+def _own(pairs: Any, size: int, channels: int) -> PictureSet:
+    """A learner's set of (picture, label) pairs, read one by one when they are asked for."""
+    name = type(pairs).__name__
     classes = tuple(str(name) for name in getattr(pairs, "classes", ()))
 
-    def read(index: int) -> tuple[Tensor, int, str]:
+    def one(index: int) -> tuple[Tensor, int, str]:
         try:
             picture, label = _pair(pairs[index])
-            return _fit(_pixels(picture), size, channels), *_label(label, classes)
+            return _fit(_pixels(picture)[None], size, channels)[0], *_label(label, classes)
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"item {index} of {name}: {error}") from error
 
-    def take(count: int, seed: int) -> Batch:
-        generator = torch.Generator().manual_seed(seed)
-        chosen = torch.randperm(len(pairs), generator=generator)[:count].tolist()
-        images, labels = torch.zeros(count, channels, size, size), torch.zeros(count).long()
-        captions = []
-        for i, index in enumerate(chosen):
-            images[i], labels[i], caption = read(index)
+    def read(rows: Tensor) -> Batch:
+        images = torch.zeros(len(rows), channels, size, size)
+        labels, captions = torch.zeros(len(rows), 1, dtype=torch.int64), []
+        for i, index in enumerate(rows.tolist()):
+            images[i], labels[i, 0], caption = one(index)
             captions.append(caption)
         return Batch(images, labels, captions)
 
     if len(pairs) == 0:
         raise ValueError(f"{name} is empty: it has no pictures")
-    read(0)  # a set that cannot be read says so now, not in the middle of a lesson
-    return PictureSet(name, size, channels, classes, len(pairs), take)
+    one(0)  # a set that cannot be read says so now, not in the middle of a lesson
+    return _stored(name, size, channels, classes, len(pairs), read)
 
 
 def _pair(item: Any) -> tuple[Any, Any]:
@@ -242,16 +325,15 @@ def _pixels(picture: Any) -> Tensor:
 
 
 def _fit(pixels: Tensor, size: int, channels: int) -> Tensor:
-    """(1 or 3, H, W) in [0, 1] to (channels, size, size) in [-1, 1]; see `load` for how."""
+    """(N, 1 or 3, H, W) in [0, 1] to (N, channels, size, size) in [-1, 1]; see `load` for how."""
     height, width = pixels.shape[-2:]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    pixels = pixels[:, top : top + side, left : left + side]
+    pixels = pixels[..., top : top + side, left : left + side]
     if side == 28 and size % 32 == 0:
         pixels = F.pad(pixels, (2, 2, 2, 2))
     if pixels.shape[-1] != size:
-        shape = (size, size)
-        pixels = F.interpolate(pixels[None], shape, mode="bilinear", antialias=True)[0]
+        pixels = F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
     return _with_channels(pixels.clamp(0, 1) * 2 - 1, channels)
 
 
@@ -263,106 +345,3 @@ def _with_channels(images: Tensor, channels: int) -> Tensor:
         return images.expand(*images.shape[:-3], 3, *images.shape[-2:]).contiguous()
     weights = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
     return (images * weights).sum(-3, keepdim=True).clamp(-1, 1)
-
-
-# ---- Fashion-MNIST --------------------------------------------------------------------------
-
-
-def _open_fashion_mnist(split: str) -> Any:
-    """torchvision's FashionMNIST, found or downloaded, its files checked."""
-    datasets = _torchvision_datasets()
-    root = _fashion_root()
-    raw = root / "FashionMNIST" / "raw"
-    if (raw.parent / "processed").exists():
-        raise DataUnavailable(
-            f"{raw.parent / 'processed'} is from an old version of torchvision, which would read "
-            "it instead of the checked files. Fix: delete that folder and try again."
-        )
-    if not all((raw / name).is_file() for name in FASHION_SHA256):
-        _unpack_or_download(datasets.FashionMNIST, root, raw)
-    _check_whole(raw)
-    return datasets.FashionMNIST(str(root), train=split == "train")
-
-
-def _torchvision_datasets() -> Any:
-    """The module `torchvision.datasets`. Imported here only: a torchvision that does not fit its
-    torch raises RuntimeError or AttributeError, and must not stop lessons on postcards."""
-    try:
-        from torchvision import datasets
-    except ModuleNotFoundError as error:
-        if error.name != "torchvision":
-            raise
-        fix = "torchvision is not installed. Install it from where torch came from"
-        raise DataUnavailable(f"{fix}: run `make setup`, or `pip install torchvision`.") from error
-    except Exception as error:
-        raise DataUnavailable(
-            f"torchvision does not work with torch {torch.__version__} ({type(error).__name__}: "
-            f"{error}). The two must be a pair that was built together, both from the same place. "
-            "Fix: install both with one command, `make setup` or `pip install --force-reinstall "
-            "torch torchvision`, and start the kernel again."
-        ) from error
-    return datasets
-
-
-def _fashion_root() -> Path:
-    """The folder that holds FashionMNIST/raw, or the one to download it into.
-
-    Looked for where DIFFUSION_LESSONS_DATA points, in the course's data/, in the user's cache.
-    """
-    named = os.environ.get("DIFFUSION_LESSONS_DATA")
-    own = Path.home() / ".cache" / "diffusion-lessons"
-    roots = [Path(named).expanduser()] if named else []
-    roots += [data_path(), own]
-    for root in roots:
-        raw = root / "FashionMNIST" / "raw"
-        if all((raw / n).is_file() or (raw / f"{n}.gz").is_file() for n in FASHION_SHA256):
-            return root
-    is_clone = data_path().parent != Path(__file__).resolve().parent
-    return roots[0] if named or is_clone else own
-
-
-def _unpack_or_download(fashion_mnist: Any, root: Path, raw: Path) -> None:
-    """Let torchvision unpack the .gz files, after downloading those that are missing or broken."""
-    packed = all((raw / f"{name}.gz").is_file() for name in FASHION_SHA256)
-    print("Unpacking" if packed else "Downloading (31 MB)", f"Fashion-MNIST in {raw}", flush=True)
-    try:
-        fashion_mnist(str(root), download=True)
-    except Exception as error:
-        raise DataUnavailable(_why_not(error, raw)) from error
-
-
-def _why_not(error: Exception, raw: Path) -> str:
-    """A sentence on why Fashion-MNIST could not be brought into `raw`, and what to do."""
-    number = getattr(error, "errno", None)
-    if number == errno.ENOSPC:
-        return f"Fashion-MNIST needs 90 MB in {raw} and the disk is full. Make room and try again."
-    if number in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
-        return (
-            f"Fashion-MNIST cannot be unpacked in {raw}: nothing can be written there "
-            f"({os.strerror(number)}). Fix: make a folder that you can write to, copy FashionMNIST "
-            "into it if you have it, and set DIFFUSION_LESSONS_DATA to that folder."
-        )
-    return (
-        f"Fashion-MNIST is not in {raw} (or not whole) and could not be downloaded "
-        f"({type(error).__name__}: {' '.join(str(error).split())[:300]}). Fix: connect to the "
-        "network and try again, or copy the four .gz files of Fashion-MNIST from another computer "
-        "into that folder, or set DIFFUSION_LESSONS_DATA to a folder that has FashionMNIST/raw."
-    )
-
-
-def _check_whole(raw: Path) -> None:
-    """Raise DataUnavailable unless the four unpacked files are the published ones."""
-    for name, expected in FASHION_SHA256.items():
-        try:
-            found = sha256(raw / name)
-        except OSError as error:
-            raise DataUnavailable(
-                f"{raw / name} cannot be read ({error.strerror}). Fix: make it readable for you, "
-                "or delete it and try again; it is then unpacked or downloaded anew."
-            ) from error
-        if found != expected:
-            raise DataUnavailable(
-                f"{raw / name} is not the published file (SHA-256 differs): it was altered or only "
-                f"half unpacked, and is not used. Fix: delete {name} and try again; it is then "
-                "unpacked or downloaded anew."
-            )

@@ -5,8 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from diffusion_lessons import data, postcards
+from diffusion_lessons import data, downloads, postcards
 from diffusion_lessons.data import load
+from diffusion_lessons.postcards import VALUES, words
 
 
 class Pairs(list):
@@ -25,8 +26,11 @@ def test_postcards():
     batch = cards.sample(20, seed=5)
     scenes = postcards.sample_scenes(20, seed=5)
     assert torch.equal(batch.images, postcards.draw(scenes, 64))
-    assert torch.equal(batch.labels, postcards.attributes(scenes)["object"][:, 0])
-    assert cards.classes == postcards.VALUES["object"] and cards.count is None
+    assert torch.equal(batch.labels[:, 0], postcards.attributes(scenes)["object"][:, 0])
+    assert torch.equal(batch.labels[:, 5], postcards.attributes(scenes)["sky"])
+    names = ["object", "colour", "size", "position", "count", "sky", "ground"]
+    assert cards.factors == {name: postcards.VALUES[name] for name in names}
+    assert list(cards.factors) == names and batch.labels.shape == (20, 7) and cards.count is None
     assert len(batch.captions) == 20 and all(batch.captions)
 
 
@@ -101,23 +105,26 @@ def test_the_picture_given_is_not_changed():
 def test_labels_and_captions():
     grey = torch.zeros(1, 4, 4)
     numbers = load(Pairs([(grey, 7), (grey, np.int64(2)), (grey, torch.tensor(5))])).sample(3, 0)
-    assert sorted(numbers.labels.tolist()) == [2, 5, 7]
-    assert numbers.captions == [f"class {label}" for label in numbers.labels]
+    assert sorted(numbers.labels.flatten().tolist()) == [2, 5, 7]
+    assert numbers.captions == [f"class {label}" for label in numbers.labels.flatten()]
+    assert numbers.labels.shape == (3, 1)
 
     named = one(grey, 1)
     named.classes = ["cat", "dog"]
-    assert load(named).sample(1, 0).captions == ["dog"] and load(named).classes == ("cat", "dog")
+    assert load(named).sample(1, 0).captions == ["dog"]
+    assert load(named).factors == {"class": ("cat", "dog")}
 
     told = load(one(grey, "a grey square")).sample(1, 0)
-    assert told.captions == ["a grey square"] and told.labels.tolist() == [-1]
+    assert told.captions == ["a grey square"] and told.labels.tolist() == [[-1]]
 
 
 def test_samples_are_random_without_repeats_and_reproducible():
     pairs = Pairs((torch.full((1, 2, 2), i / 100), i) for i in range(100))
     pictures = load(pairs, 2)
     batch = pictures.sample(100, seed=4)
-    assert sorted(batch.labels.tolist()) == list(range(100)) != batch.labels.tolist()
-    assert torch.allclose(batch.images[:, 0, 0, 0], batch.labels / 50 - 1, atol=1e-6)
+    labels = batch.labels[:, 0]
+    assert sorted(labels.tolist()) == list(range(100)) != labels.tolist()
+    assert torch.allclose(batch.images[:, 0, 0, 0], labels / 50 - 1, atol=1e-6)
     assert torch.equal(pictures.sample(10, seed=4).labels, batch.labels[:10])
     assert not torch.equal(pictures.sample(10, seed=5).labels, batch.labels[:10])
     assert pictures.sample(0, seed=4).images.shape == (0, 3, 2, 2)
@@ -133,7 +140,8 @@ def test_samples_are_random_without_repeats_and_reproducible():
     "name", ["fashion-mnist", "fashion_mnist", "Fashion-MNIST", "FASHION_MNIST", "Postcards"]
 )
 def test_capitals_and_underscores_in_a_name_do_not_matter(monkeypatch, name):
-    monkeypatch.setattr(data, "_open_fashion_mnist", lambda split: one(torch.zeros(1, 28, 28)))
+    clothes = torch.zeros(1, 28, 28, dtype=torch.uint8), torch.zeros(1).long(), ("shirt",)
+    monkeypatch.setattr(downloads, "fashion_mnist", lambda split: clothes)
     assert load(name, size=32).name == name.lower().replace("_", "-")
 
 
@@ -145,7 +153,7 @@ def test_capitals_and_underscores_in_a_name_do_not_matter(monkeypatch, name):
     [
         (dict(data="fashion_mnits"), "'fashion_mnits': did you mean 'fashion-mnist'"),
         (dict(data="Postcard"), "did you mean 'postcards'"),
-        (dict(data="zzz"), "There are postcards and fashion-mnist"),
+        (dict(data="zzz"), "There are postcards, single-postcards, sprites and fashion-mnist"),
         (dict(data="postcards", size=0), "size is 0"),
         (dict(data="postcards", size=4), "4"),
         (dict(data="postcards", size=-3), "size is -3"),
@@ -200,3 +208,64 @@ def test_a_label_without_a_name():
     named.classes = ["cat", "dog"]
     with pytest.raises(ValueError, match="label 2 has no name: there are 2 classes"):
         load(named)
+
+
+# ---- parts of the postcards ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["single-postcards", "sprites"])
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_part_of_the_postcards_shows_what_its_labels_tell(name, split):
+    part = load(name, 32, split=split)
+    batch, shown = part.sample(300, 3), data.scenes(name, 300, 3, split)
+    assert torch.equal(batch.images, postcards.draw(shown, 32))
+    assert torch.equal(part.sample(300, 3).images, batch.images)
+    for column, factor in enumerate(part.factors):
+        told = shown.attributes[factor].view(300, -1)[:, 0]
+        assert torch.equal(batch.labels[:, column], told)
+        assert part.factors[factor] == VALUES[factor]
+        assert set(told.tolist()) == set(range(len(VALUES[factor])))
+    assert (postcards.kinds(shown) == 0).all() and part.count is None
+    said = postcards.parse(batch.captions[0])
+    assert said["things"][0]["object"] in (None, VALUES["object"][batch.labels[0, 0]])
+
+
+def test_sprites_are_large_in_the_middle_on_grass_by_day():
+    shown = words.describe(data.scenes("sprites", 50, 0))
+    fixed = dict(size="large", position="middle", count="one")
+    for scene in shown:
+        (thing,) = scene["things"]
+        assert (scene["sky"], scene["ground"]) == ("day", "grass")
+        assert {name: thing[name] for name in fixed} == fixed
+    pictures = load("sprites", 32).sample(2, 0).images
+    assert list(load("sprites", 32).factors) == ["object", "colour"]
+    assert not torch.equal(pictures[0], pictures[1])
+
+
+@pytest.mark.parametrize("name", ["postcards", "single-postcards", "sprites"])
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_held_out_pairs_are_in_no_split(name, split):
+    a = data.scenes(name, 3000, 8, split).attributes
+    pairs = {
+        (VALUES["object"][o], VALUES["colour"][c])
+        for o, c in zip(a["object"].flatten().tolist(), a["colour"].flatten().tolist(), strict=True)
+        if o >= 0
+    }
+    assert not pairs & postcards.HELD_OUT and len(pairs) == 56 - 8
+
+
+# ---- everything at once ----------------------------------------------------------------------
+
+
+def test_all_is_every_picture_in_order():
+    pairs = Pairs((torch.full((1, 2, 2), i / 10), i) for i in range(10))
+    batch = load(pairs, 2, 1).all()
+    assert batch.labels[:, 0].tolist() == list(range(10))
+    assert torch.allclose(batch.images[:, 0, 0, 0], torch.arange(10) / 5 - 1, atol=1e-6)
+    assert batch.captions[3] == "class 3"
+
+
+@pytest.mark.parametrize("name", ["postcards", "single-postcards", "sprites"])
+def test_all_of_an_endless_set_is_refused(name):
+    with pytest.raises(ValueError, match=f"{name} has no end.*sample"):
+        load(name, 32).all()

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from diffusion_lessons import data
+from diffusion_lessons import downloads
 from diffusion_lessons.data import DataUnavailable, load
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -49,7 +49,7 @@ def originals() -> Path | None:
         places.insert(0, Path(os.environ["DIFFUSION_LESSONS_DATA"]))
     for place in places:
         raw = place / "FashionMNIST" / "raw"
-        if all((raw / f"{name}.gz").is_file() for name in data.FASHION_SHA256):
+        if all((raw / f"{name}.gz").is_file() for name in downloads.FASHION_SHA256):
             return raw
     return None
 
@@ -58,7 +58,7 @@ def originals() -> Path | None:
 def no_network(monkeypatch):
     """No test downloads anything: the mirrors answer like a machine without a network."""
     try:
-        datasets = data._torchvision_datasets()
+        datasets = downloads._torchvision_datasets()
     except DataUnavailable as reason:
         pytest.skip(str(reason))
     monkeypatch.setattr(datasets.FashionMNIST, "mirrors", [CLOSED_PORT])
@@ -69,7 +69,7 @@ def empty(monkeypatch, tmp_path):
     """No Fashion-MNIST anywhere; returns the data folder that the learner names."""
     monkeypatch.setenv("DIFFUSION_LESSONS_DATA", str(tmp_path / "mine"))
     clone = tmp_path / "clone" / "data"
-    monkeypatch.setattr(data, "data_path", lambda *parts: clone.joinpath(*parts))
+    monkeypatch.setattr(downloads, "data_path", lambda *parts: clone.joinpath(*parts))
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
     return tmp_path / "mine"
 
@@ -78,7 +78,7 @@ def empty(monkeypatch, tmp_path):
 def stand_in(monkeypatch, empty):
     """A small Fashion-MNIST; returns the folder of its four files."""
     raw = empty / "FashionMNIST" / "raw"
-    monkeypatch.setattr(data, "FASHION_SHA256", make_stand_in(raw))
+    monkeypatch.setattr(downloads, "FASHION_SHA256", make_stand_in(raw))
     return raw
 
 
@@ -90,7 +90,7 @@ def packed(tmp_path_factory):
         pytest.skip("the published Fashion-MNIST files are not on this machine")
     raw = tmp_path_factory.mktemp("published") / "FashionMNIST" / "raw"
     raw.mkdir(parents=True)
-    for name in data.FASHION_SHA256:
+    for name in downloads.FASHION_SHA256:
         shutil.copyfile(source / f"{name}.gz", raw / f"{name}.gz")
     return raw
 
@@ -99,10 +99,10 @@ def test_the_published_files_are_unpacked_checked_and_loaded(monkeypatch, empty,
     monkeypatch.setenv("DIFFUSION_LESSONS_DATA", str(packed.parent.parent))
     train, test = load("fashion-mnist", size=32, channels=1), load("fashion-mnist", split="test")
     assert (train.count, test.count) == (60_000, 10_000)
-    assert train.classes[9] == "Ankle boot"
+    assert train.factors["class"][9] == "Ankle boot"
     batch = train.sample(64, seed=0)
     assert batch.images.shape == (64, 1, 32, 32) and batch.images.dtype == torch.float32
-    assert batch.captions == [train.classes[label] for label in batch.labels]
+    assert batch.captions == [train.factors["class"][label] for label in batch.labels[:, 0]]
     assert len(set(batch.captions)) > 5
     # Mean and spread of the 28x28 pixels as published: 0.286 and 0.353 in [0, 1].
     inner = (train.sample(2000, seed=1).images[:, :, 2:-2, 2:-2] + 1) / 2
@@ -134,6 +134,18 @@ def test_fashion_mnist_in_every_shape(stand_in):
     assert doubled.shape == (40, 3, 64, 64)
     assert doubled.min() >= -1 and doubled.max() <= 1
     assert torch.allclose(doubled.mean((1, 2, 3)), bordered.mean((1, 2, 3)), atol=0.01)
+
+
+@pytest.mark.parametrize(("size", "channels"), [(28, 1), (32, 3), (64, 1), (20, 1)])
+def test_many_at_a_time_are_the_same_as_one_by_one(stand_in, size, channels):
+    """The pairs of torchvision, read one by one as a learner's own set is."""
+    pairs = downloads._torchvision_datasets().FashionMNIST(str(stand_in.parent.parent))
+    fast, slow = load("fashion-mnist", size, channels), load(pairs, size, channels)
+    assert fast.factors == slow.factors and fast.factors["class"][9] == "Ankle boot"
+    for mine, theirs in ((fast.all(), slow.all()), (fast.sample(9, 4), slow.sample(9, 4))):
+        assert torch.equal(mine.images, theirs.images) and torch.equal(mine.labels, theirs.labels)
+        assert mine.captions == theirs.captions
+    assert len(fast.all().images) == 40 and fast.sample(0, 0).images.shape[0] == 0
 
 
 def test_test_split_is_not_the_training_split(stand_in):
@@ -173,7 +185,7 @@ def test_without_data_and_network_there_is_a_sentence(empty, capsys):
 def test_a_broken_download_is_not_used(empty):
     raw = empty / "FashionMNIST" / "raw"
     raw.mkdir(parents=True)
-    for name in data.FASHION_SHA256:
+    for name in downloads.FASHION_SHA256:
         (raw / f"{name}.gz").write_bytes(b"half of a file")
     with pytest.raises(DataUnavailable, match="not whole.*train-images-idx3-ubyte.gz"):
         load("fashion-mnist")
@@ -202,25 +214,25 @@ def test_a_file_that_cannot_be_read(stand_in, monkeypatch):
     def refuse(path):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
-    monkeypatch.setattr(data, "sha256", refuse)
+    monkeypatch.setattr(downloads, "sha256", refuse)
     with pytest.raises(DataUnavailable, match="cannot be read"):
         load("fashion-mnist")
 
 
 def test_where_it_is_looked_for_and_where_it_would_go(empty, monkeypatch, tmp_path):
     clone, home = tmp_path / "clone" / "data", tmp_path / "home" / ".cache" / "diffusion-lessons"
-    assert data._fashion_root() == empty
+    assert downloads._root() == empty
     for root in (home, clone, empty):  # each found before the one that was made before it
         make_stand_in(root / "FashionMNIST" / "raw")
-        assert data._fashion_root() == root
+        assert downloads._root() == root
     monkeypatch.delenv("DIFFUSION_LESSONS_DATA")
-    assert data._fashion_root() == clone
+    assert downloads._root() == clone
     shutil.rmtree(clone)
     shutil.rmtree(home)
-    assert data._fashion_root() == clone
-    inside = Path(data.__file__).parent
-    monkeypatch.setattr(data, "data_path", lambda *parts: inside.joinpath("data", *parts))
-    assert data._fashion_root() == home  # nothing is downloaded into an installed package
+    assert downloads._root() == clone
+    inside = Path(downloads.__file__).parent
+    monkeypatch.setattr(downloads, "data_path", lambda *parts: inside.joinpath("data", *parts))
+    assert downloads._root() == home  # nothing is downloaded into an installed package
 
 
 class Raises(importlib.abc.MetaPathFinder):
