@@ -8,7 +8,7 @@ from statistics import NormalDist
 import torch
 from torch import Tensor
 
-_CELLS = 2**22  # of the table of distances that `nearest` holds at one time: 16 MB
+_CELLS = 2**21  # of the table of distances that `nearest` holds at one time: 8 MB
 
 
 def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:

@@ -190,7 +190,7 @@ def test_an_error_needs_groups_and_rows_for_them():
 def test_nearest_agrees_with_a_table_of_all_distances(monkeypatch):
     queries, pictures = random(23, 3, 6, 6).float(), random(211, 3, 6, 6, seed=1).float()
     table = (queries[:, None] - pictures).square().mean((2, 3, 4)).sqrt()
-    for cells in (1, 23 * 10, 2**22):  # a picture at a time, ten, all at once
+    for cells in (1, 23 * 10, 2**21):  # a picture at a time, ten, all at once
         monkeypatch.setattr("diffusion_lessons.measure._CELLS", cells)
         distances, indices = nearest(queries, pictures)
         assert torch.equal(indices, table.argmin(1))
@@ -228,7 +228,7 @@ def test_a_thousand_queries_among_sixty_thousand_need_little_memory(project):
     run = subprocess.run(
         [sys.executable, "-c", PEAK], capture_output=True, text=True, check=True, cwd=project
     )
-    assert int(run.stdout) < 100_000
+    assert int(run.stdout) < 80_000
 
 
 @pytest.mark.parametrize(
