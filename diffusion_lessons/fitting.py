@@ -81,7 +81,7 @@ class Fit:
         if ema_decay is not None:
             self.ema = copy.deepcopy(model).requires_grad_(False).eval()
         self._loss, self._ema_decay = loss, ema_decay
-        self._rising = max(1, round(warm_up * steps))
+        self._rising = max(1, int(warm_up * steps))
         learned = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self._names = list(learned)
         self._optimizer = torch.optim.AdamW(

@@ -7,15 +7,14 @@ what stands at the left, in the middle, at the right. `by_place` brings the trut
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from . import postcards, workspace
+from .fitting import Fit
 from .measure import wilson
 from .models import Judge, Recogniser
 from .postcards import VALUES, Scenes
@@ -64,7 +63,7 @@ def load(name: str) -> nn.Module:
         raise ValueError(f"no network {name!r}: choose one of {', '.join(NETWORKS)}")
     model = NETWORKS[name](OUTPUTS)
     tensors, _ = workspace.load_weights(name)
-    model.load_state_dict(tensors)
+    workspace.fit_weights(model, tensors, name)
     return model.eval().requires_grad_(False)
 
 
@@ -168,43 +167,31 @@ def every_pair(count: int, seed: int) -> Scenes:
     ])  # fmt: skip
 
 
-@dataclass(frozen=True)
-class TrainStep:
-    """What one training step did: its number (from 0), its loss, and its learning rate."""
+def train(model: nn.Module, steps: int, batch: int, learning_rate: float, seed: int) -> Fit:
+    """Fits a recogniser to freshly drawn scenes with every pair, a new batch each step.
 
-    step: int
-    loss: float
-    learning_rate: float
+    Iterate over what is returned to train: it yields after every step, and can be stopped and gone
+    on with, see `fitting.Fit`.
 
-
-def train(
-    model: nn.Module, steps: int, batch: int, learning_rate: float, seed: int
-) -> Iterator[TrainStep]:
-    """Trains a recogniser on freshly drawn scenes with every pair, a new batch each step.
-
-    The learning rate rises over the first 5 % of the steps and falls to 0 along a cosine. Yields
-    after every step, so that progress bars and early stops stay outside.
+    Args:
+        model: the network, on the device where it is to be trained.
+        steps, batch, learning_rate: of AdamW; the rate rises over the first 5 % of the steps.
+        seed: with the number of the step it settles the scenes and their faults.
     """
-    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.02)
-    warm_up = max(1, steps // 20)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda step: min((step + 1) / warm_up, 0.5 + 0.5 * math.cos(math.pi * step / steps)),
-    )
-    model.train()
-    for step in range(steps):
+    device = next(model.parameters()).device
+
+    def loss(step: int) -> Tensor:
         own_seed = seed * 1_000_003 + step
         scenes = every_pair(batch, own_seed)
         faults = torch.Generator().manual_seed(2**31 + own_seed)
-        images = imperfect(postcards.draw(scenes), faults)
-        loss = reading_loss(model(images), by_place(postcards.attributes(scenes)))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        rate = schedule.get_last_lr()[0]
-        schedule.step()
-        yield TrainStep(step, loss.item(), rate)
+        images = imperfect(postcards.draw(scenes), faults).to(device)
+        truth = by_place(postcards.attributes(scenes))
+        return reading_loss(model(images), {name: v.to(device) for name, v in truth.items()})
+
+    return Fit(
+        model, steps, learning_rate, loss,
+        weight_decay=0.02, betas=(0.9, 0.999), warm_up=0.05, fused=False,
+    )  # fmt: skip
 
 
 def spoiled_conditions() -> dict[str, Callable[[Scenes, torch.Generator], Tensor]]:

@@ -11,11 +11,15 @@ import os
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
-from torch import Tensor
+from torch import Tensor, nn
 
 SHIPPED = ("bench", "pictures", "weights")
 """The folders under `data/` that the course ships; whatever else is there is the learner's own."""
+
+FORMAT = 1
+"""The version of cards and weights that this package writes; a card without one is of version 1."""
 
 GET_IT_AGAIN = "Fix: download the course again and copy its folder data over yours."
 
@@ -101,10 +105,56 @@ def load_weights(name: str) -> tuple[dict[str, Tensor], dict]:
     """Return the tensors (on the CPU) and the card of `data/weights/NAME.safetensors`.
 
     The card is a dict: what the weights are for, how they were trained, what they score.
-    Raises DamagedFile if the file or its card is missing, cut short, altered or not the course's.
+    Raises DamagedFile if the file or its card is missing, cut short, altered or not the course's,
+    or of another version.
     """
-    card = json.loads(verify(f"weights/{name}.json").read_text(encoding="utf-8"))
+    path = verify(f"weights/{name}.json")
+    card = json.loads(path.read_text(encoding="utf-8"))
+    version = card.get("format", 1)
+    if version != FORMAT:
+        older = isinstance(version, int) and version < FORMAT
+        fix = GET_IT_AGAIN if older else "Fix: update the course, package and data together."
+        raise DamagedFile(
+            f"{path} is of format {version!r}, and this package reads format {FORMAT}: the file is "
+            f"{'older' if older else 'newer'} than the package. {fix}"
+        )
     return load_file(verify(f"weights/{name}.safetensors")), card
+
+
+def fit_weights(model: nn.Module, tensors: dict[str, Tensor], name: str) -> None:
+    """Put the tensors of the weights `name` into `model`; half precision becomes the model's own.
+
+    Raises DamagedFile, and leaves the model as it was, unless every tensor of the network is among
+    them in its shape, and no other: it says which is not, and what to do.
+    """
+    needed = model.state_dict()
+    fault = _misfit({key: tuple(tensor.shape) for key, tensor in needed.items()}, tensors)
+    if fault:
+        raise DamagedFile(
+            f"the weights {name!r} do not fit the {type(model).__name__} that was built for them: "
+            f"{fault}. Fix: build the network with the settings in data/weights/{name}.json; if "
+            "you did not build it yourself, package and data are of different versions: update "
+            "both together."
+        )
+    model.load_state_dict(tensors)
+
+
+def _misfit(needed: dict[str, tuple[int, ...]], tensors: dict[str, Tensor]) -> str:
+    """What is wrong with `tensors` for a network that needs these shapes; "" if nothing is."""
+    for key, shape in needed.items():
+        if key in tensors and tuple(tensors[key].shape) != shape:
+            return f"{key!r} has the shape {tuple(tensors[key].shape)}, and the network has {shape}"
+    missing = [key for key in needed if key not in tensors]
+    if missing:
+        return f"{_some(missing)} missing"
+    unknown = [key for key in tensors if key not in needed]
+    return f"{_some(unknown)} not part of the network" if unknown else ""
+
+
+def _some(names: list[str]) -> str:
+    """The first of `names` and how many more, with the verb."""
+    more = f" and {len(names) - 1} more are" if len(names) > 1 else " is"
+    return repr(names[0]) + more
 
 
 def save_weights(path: Path | str, tensors: dict[str, Tensor], card: dict) -> None:
@@ -123,6 +173,39 @@ def save_weights(path: Path | str, tensors: dict[str, Tensor], card: dict) -> No
     root = data_path()
     if path.resolve().is_relative_to(root):
         write_checksums(root)
+
+
+def partial_path(name: str) -> Path:
+    """Return where a training of the weights `name` that is not finished is kept."""
+    return data_path("weights", f".{name}.partial.safetensors")
+
+
+def save_partial(name: str, tensors: dict[str, Tensor], notes: dict) -> None:
+    """Keep a training of `name` that is not finished: its state, and `notes` that JSON can hold.
+
+    Whoever interrupts it finds the old state or the new one, never half of one.
+    Raises OSError with a sentence if it cannot be written.
+    """
+    write_whole(partial_path(name), save(tensors, metadata={"notes": json.dumps(notes)}))
+
+
+def load_partial(name: str) -> tuple[dict[str, Tensor], dict] | None:
+    """Return what `save_partial` kept for `name`, or None if there is nothing.
+
+    Raises DamagedFile if it cannot be read.
+    """
+    path = partial_path(name)
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            notes = json.loads((file.metadata() or {})["notes"])
+            return {key: file.get_tensor(key) for key in file.keys()}, notes
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise DamagedFile(
+            f"{path}, a training that was stopped half-way, cannot be read ({error}). "
+            "Fix: delete it; the training then starts anew."
+        ) from error
 
 
 def check_writable(path: Path) -> None:

@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -216,3 +217,49 @@ def test_the_held_out_pairs_are_named_for_readers(project):
     text = " ".join((project / "data" / "README.md").read_text(encoding="utf-8").split())
     said = [f"{colour} {thing}" for thing, colour in postcards.HELD_OUT]
     assert [pair for pair in said if f" {pair}" not in text] == []
+
+
+# The first losses of both recipes, as the loop gave them that made the shipped weights.
+FIRST_LOSSES = {
+    "recogniser": [9.098615646362305, 9.038544654846191, 9.065751075744629],
+    "judge": [9.0756254196167, 9.05377197265625, 9.032065391540527],
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_recipe_begins_as_it_did_for_the_shipped_weights(name):
+    recipe = recipes.RECIPES[name]
+    torch.manual_seed(recipe.seed)
+    model = recognition.NETWORKS[name](recognition.OUTPUTS)
+    fit = recognition.train(model, **dataclasses.asdict(recipe))
+    steps = [done for _, done in zip(range(3), fit, strict=False)]
+    # Processors round differently, so elsewhere the last digits may.
+    assert [done.loss for done in steps] == pytest.approx(FIRST_LOSSES[name], rel=1e-5)
+    warm_up = recipe.steps // 20
+    rates = [recipe.learning_rate * (step + 1) / warm_up for step in range(3)]
+    assert [done.learning_rate for done in steps] == pytest.approx(rates, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_loop_is_the_one_that_made_the_shipped_weights(name):
+    """To the last bit: torch's own AdamW at its defaults, with the rates of a LambdaLR."""
+
+    def network():
+        torch.manual_seed(0)
+        return recognition.NETWORKS[name](recognition.OUTPUTS)
+
+    fit, model = recognition.train(network(), 6, 4, 2e-3, seed=9), network()
+    loss = recognition.train(model, 6, 4, 2e-3, seed=9)._loss
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.02)
+    rates = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(step + 1, 0.5 + 0.5 * math.cos(math.pi * step / 6))
+    )
+    for step, done in enumerate(fit):
+        error = loss(step)
+        optimizer.zero_grad()
+        error.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        assert (done.loss, done.learning_rate) == (error.item(), rates.get_last_lr()[0])
+        rates.step()
+    assert all(map(torch.equal, fit.model.parameters(), model.parameters()))

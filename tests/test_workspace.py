@@ -131,6 +131,93 @@ def test_every_shipped_network_loads_and_has_a_card():
             assert tensors and card
 
 
+# ---- versions, and networks that do not fit --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        (2, "newer than the package.*update the course"),
+        (0, "older than the package.*download the course again"),
+        ("two", "'two', and this package reads format 1.*Fix: "),
+    ],
+)
+def test_a_card_of_another_version_is_refused(data, version, words):
+    path = workspace.data_path("weights", "tiny.safetensors")
+    workspace.save_weights(path, {"weight": torch.zeros(1)}, CARD | {"format": version})
+    with pytest.raises(workspace.DamagedFile, match=f"tiny.json is of format.*{words}"):
+        workspace.load_weights("tiny")
+
+
+def test_a_card_of_this_version_is_read(data):
+    path = workspace.data_path("weights", "tiny.safetensors")
+    workspace.save_weights(path, {"weight": torch.ones(1)}, CARD | {"format": workspace.FORMAT})
+    assert workspace.load_weights("tiny")[0]["weight"] == 1
+
+
+def small_network(channels):
+    return torch.nn.Sequential(torch.nn.Conv2d(channels, 4, 3), torch.nn.BatchNorm2d(4))
+
+
+def test_half_precision_fits_a_network():
+    network, tensors = small_network(3), small_network(3).half().state_dict()
+    workspace.fit_weights(network, tensors, "tiny")
+    assert network[0].weight.dtype == torch.float32
+    assert torch.equal(network[0].weight, tensors["0.weight"].float())
+
+
+def without(tensors, *keys):
+    return {key: tensor for key, tensor in tensors.items() if key not in keys}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda _: small_network(1).state_dict(),
+            r"'0.weight' has the shape \(4, 1, 3, 3\), and the network has \(4, 3, 3, 3\)",
+        ),
+        (lambda t: without(t, "1.bias"), "'1.bias' is missing"),
+        (lambda t: without(t, "1.bias", "0.bias"), "'0.bias' and 1 more are missing"),
+        (lambda t: {}, "'0.weight' and 6 more are missing"),
+        (lambda t: t | {"2.scale": t["0.bias"]}, "'2.scale' is not part of the network"),
+    ],
+)
+def test_tensors_that_do_not_fit_are_named_and_change_nothing(change, words):
+    network = small_network(3)
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    with pytest.raises(workspace.DamagedFile, match=f"'tiny' do not fit.*{words}.*Fix: ") as error:
+        workspace.fit_weights(network, change(small_network(3).state_dict()), "tiny")
+    assert "\n" not in str(error.value) and "tiny.json" in str(error.value)
+    assert all(torch.equal(before[key], tensor) for key, tensor in network.state_dict().items())
+
+
+# ---- trainings that are not finished ---------------------------------------------------------
+
+
+def test_a_stopped_training_is_kept_and_is_not_a_weight(data):
+    assert workspace.load_partial("tiny") is None
+    workspace.save_partial("tiny", {"a": torch.arange(3)}, {"step": 7, "words": "ä"})
+    tensors, notes = workspace.load_partial("tiny")
+    assert tensors["a"].tolist() == [0, 1, 2] and notes == {"step": 7, "words": "ä"}
+    assert workspace.partial_path("tiny").parent == data / "weights"
+    assert not any("partial" in name for name in workspace.list_shipped(data))
+
+
+@pytest.mark.parametrize("content", [b"", b"no safetensors", "half"])
+def test_a_stopped_training_that_is_damaged_says_what_to_delete(data, content):
+    workspace.save_partial("tiny", {"a": torch.zeros(99)}, {})
+    path = workspace.partial_path("tiny")
+    path.write_bytes(path.read_bytes()[:-40] if content == "half" else content)
+    with pytest.raises(workspace.DamagedFile, match="tiny.partial.* cannot be read.*delete it"):
+        workspace.load_partial("tiny")
+
+
+def test_git_and_wheels_leave_stopped_trainings_out(project):
+    ignored = (project / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert workspace.partial_path("*").name in ignored
+
+
 def test_a_place_for_weights_is_tried_out_before_the_work(tmp_path):
     place = tmp_path / "new" / "folder" / "net.safetensors"
     workspace.check_writable(place)
