@@ -95,7 +95,7 @@ class PictureSet:
     factors: dict[str, tuple[str, ...]]
     count: int | None
     _take: Callable[[int, int], Batch]
-    _all: Callable[[], Batch] | None = None
+    _read: Callable[[Tensor], Batch] | None = None
 
     def sample(self, count: int, seed: int) -> Batch:
         """`count` pictures at random, none of them twice; the same seed gives the same ones.
@@ -116,12 +116,40 @@ class PictureSet:
         Raises:
             ValueError: there are endlessly many.
         """
-        if self._all is None:
+        if self._read is None:
             raise ValueError(
                 f"{self.name} has no end, so there is no `all`: ask for as many as you need, "
                 "such as sample(1000, seed=0)"
             )
-        return self._all()
+        return self._read(torch.arange(self.count))
+
+    def batches(self, count: int, seed: int) -> Callable[[int], Batch]:
+        """The pictures for each step of a training, as a function of the step's number.
+
+        They follow from `seed` and that number alone, so a training can stop and go on. An endless
+        set gives fresh ones at each step. Of another set every picture comes once, in random
+        order, before any comes again (but the rest that fills no batch is left out that time).
+
+        Raises:
+            ValueError: `count` less than 1 or more than there are, `seed` not in 0..2000 (each
+                has seeds of its own for 1,000,003 steps).
+        """
+        if not 0 <= seed <= 2000:
+            raise ValueError(f"seed is {seed}: choose a whole number from 0 to 2000")
+        if count < 1 or (self.count is not None and count > self.count):
+            most = "up" if self.count is None else f"to {self.count}, all that {self.name} has"
+            raise ValueError(f"count is {count}: choose a number from 1 {most}")
+        if self._read is None:
+            return lambda step: self.sample(count, seed * 1_000_003 + step)
+        read, all_of_them, a_round = self._read, self.count, self.count // count
+
+        def batch(step: int) -> Batch:
+            turn, place = divmod(step, a_round)
+            dice = torch.Generator().manual_seed(seed * 1_000_003 + turn)
+            order = torch.randperm(all_of_them, generator=dice)
+            return read(order[place * count : (place + 1) * count])
+
+        return batch
 
 
 def load(data: str | Any, size: int = 64, channels: int = 3, split: str = "train") -> PictureSet:
@@ -227,8 +255,7 @@ def _stored(
         order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
         return read(order[:wanted])
 
-    factors = {"class": classes}
-    return PictureSet(name, size, channels, factors, count, take, lambda: read(torch.arange(count)))
+    return PictureSet(name, size, channels, {"class": classes}, count, take, read)
 
 
 def _fashion_mnist(size: int, channels: int, split: str) -> PictureSet:

@@ -269,3 +269,38 @@ def test_all_is_every_picture_in_order():
 def test_all_of_an_endless_set_is_refused(name):
     with pytest.raises(ValueError, match=f"{name} has no end.*sample"):
         load(name, 32).all()
+
+
+# ---- a training's batches --------------------------------------------------------------------
+
+
+def test_every_picture_comes_once_before_any_comes_again():
+    pictures = load(Pairs((torch.full((1, 2, 2), i / 10), i) for i in range(10)), 2)
+    batch = pictures.batches(3, seed=1)
+    rounds = [[batch(3 * turn + i).labels[:, 0].tolist() for i in range(3)] for turn in range(4)]
+    flat = [sum(parts, []) for parts in rounds]
+    assert all(len(set(seen)) == 9 for seen in flat) and len(set(map(tuple, flat))) == 4
+    assert batch(4).labels[:, 0].tolist() == rounds[1][1]  # whatever was asked for before
+    assert pictures.batches(3, seed=2)(0).labels[:, 0].tolist() != rounds[0][0]
+    assert pictures.batches(10, seed=1)(7).images.shape == (10, 3, 2, 2)
+
+
+def test_batches_of_an_endless_set_are_fresh_at_each_step():
+    sprites = load("sprites", 32)
+    batch = sprites.batches(4, seed=3)
+    assert torch.equal(batch(5).images, sprites.sample(4, 3_000_014).images)
+    assert not torch.equal(batch(5).images, batch(6).images)
+
+
+@pytest.mark.parametrize(
+    ("count", "seed", "message"),
+    [
+        (0, 0, "count is 0: choose a number from 1 to 1, all"),
+        (2, 0, "count is 2"),
+        (1, 2001, "seed is 2001"),
+        (1, -1, "seed is -1"),
+    ],
+)
+def test_batches_that_cannot_be_had(count, seed, message):
+    with pytest.raises(ValueError, match=message):
+        load(one(torch.zeros(1, 2, 2)), 2).batches(count, seed)
