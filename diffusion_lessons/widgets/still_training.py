@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from diffusion_lessons.pictures import DPI, PALETTE, figure_png, look
 
@@ -17,7 +18,7 @@ from .strip import axes_at
 
 STAGE_WIDTH = 860
 """Width of the picture in pixels."""
-_CURVE, _SIDE, _GAP, _LEFT = 180, 128, 10, 52
+_CURVE, _SIDE, _GAP, _LEFT = 180, 128, 10, 58
 
 
 def draw_training(curve: dict[str, np.ndarray], total: int, stages: Sequence[dict]) -> bytes:
@@ -47,6 +48,9 @@ def _draw_curve(ax: Axes, curve: dict[str, np.ndarray], total: int) -> None:
     ax.fill_between(drawn["steps"], drawn["low"], drawn["high"], color=PALETTE["teal"], alpha=0.25)
     ax.plot(drawn["steps"], drawn["mean"], color=PALETTE["teal"])
     ax.set(xlim=(0, total), yscale="log", xlabel="steps", ylabel="loss")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_locator(NullLocator())
 
 
 def _draw_pictures(ax: Axes, stage: dict) -> None:
@@ -59,7 +63,12 @@ def _draw_pictures(ax: Axes, stage: dict) -> None:
     for i, tile in enumerate(tiles):
         top, left = i // columns * height, i % columns * width
         paper[top : top + height - 1, left : left + width - 1] = tile
-    ax.imshow(paper)
+    zoom = max(1, _SIDE // paper.shape[1])  # whole pixels; what is left of the square is paper
+    paper = paper.repeat(zoom, axis=0).repeat(zoom, axis=1)[:_SIDE, :_SIDE]
+    down, right = (_SIDE - paper.shape[0]) // 2, (_SIDE - paper.shape[1]) // 2
+    square = np.full((_SIDE, _SIDE, 3), 255, np.uint8)
+    square[down : down + paper.shape[0], right : right + paper.shape[1]] = paper
+    ax.imshow(square, aspect="auto")
     ax.spines[:].set_visible(False)
 
 

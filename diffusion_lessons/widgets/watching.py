@@ -141,7 +141,7 @@ class Watch(PageWidget):
         said = self.progress["said"]
         if self._ended:
             now = said = f"{self._ended} It took {_about(self._clock.elapsed())}."
-        elif quarter > self._quarter or not said:
+        elif self._quarter < quarter < 4 or not said:
             said = f"{25 * quarter} % done{self._clock.words(step)}"
         self._quarter = quarter
         with self.hold_sync():

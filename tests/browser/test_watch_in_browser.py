@@ -1,0 +1,118 @@
+"""A watched training in JupyterLab: the page follows while the cell runs, and after a stop too."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.browser.driving import CONTENT, axe_violations, pictures_without_words
+from tests.browser.lab import opened
+from tests.browser.test_widgets_in_browser import _write
+
+SETUP = """
+import math, time, torch
+from diffusion_lessons import widgets
+generator = torch.Generator().manual_seed(0)
+
+def sprites():
+    return torch.rand(16, 3, 16, 16, generator=generator) * 2 - 1
+"""
+TRAIN = """
+with widgets.watch(total=300, alt="sprites the network draws") as view:
+    for step in range(1, 301):
+        time.sleep(0.02)
+        view.step(step, math.exp(-step / 80) + 0.05 * torch.rand((), generator=generator))
+        if step % 60 == 0:
+            view.pictures(sprites(), f"after {step} steps")
+"""
+# Notes each change of the view, and in each frame of the screen whether the view is whole.
+FOLLOW = """() => {
+  window.followed = { steps: [], said: [], views: new Set(), gaps: 0, heights: [] };
+  const look = () => {
+    const view = document.querySelector('.dl-watch');
+    if (view) {
+      followed.views.add(view);
+      const now = Number(view.querySelector('[role=progressbar]').getAttribute('aria-valuenow'));
+      if (followed.steps.at(-1) !== now) followed.steps.push(now);
+      const said = view.querySelector('[role=status]').textContent;
+      if (followed.said.at(-1) !== said) followed.said.push(said);
+      if (!view.querySelector('.dl-plot .dl-axis')) followed.gaps += 1;
+      followed.heights.push(Math.round(view.getBoundingClientRect().height));
+    } else if (followed.views.size) followed.gaps += 1;
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
+
+@pytest.fixture
+def open_cells(browser, lab, request):
+    """Open a notebook of these cells in JupyterLab."""
+    return lambda *cells: opened(browser, lab, _write(lab, request.node.name[:40], *cells))
+
+
+def _photograph(notebook, name, width=1280):
+    if folder := os.environ.get("COURSE_PHOTOS"):
+        notebook.photograph(Path(folder) / name, width)
+
+
+def test_the_page_follows_while_the_cell_runs_and_rests_whole(open_cells):
+    with open_cells(SETUP, TRAIN) as notebook:
+        page = notebook.page
+        notebook.start_cell(0)
+        notebook.wait_idle()
+        page.evaluate(FOLLOW)
+        notebook.start_cell(1)
+        page.wait_for_function("() => window.followed.steps.at(-1) > 150")
+        running = not page.evaluate("() => window.probe.idle()")
+        half = page.evaluate("() => window.followed")
+        words = page.locator(".dl-now").inner_text()
+        _photograph(notebook, "watch-running.png")
+        notebook.wait_idle()
+        whole = page.evaluate("() => ({ ...followed, views: followed.views.size })")
+        assert running and len(half["steps"]) > 5  # shown while the cell was at work
+        assert "about" in words and "left" in words
+        assert whole["steps"] == sorted(whole["steps"]) and whole["steps"][-1] == 300
+        assert whole["gaps"] == 0  # in no frame was the view gone or without its curve
+        assert len(whole["said"]) <= 6  # nothing, 0, 25, 50, 75 %, done
+        assert max(whole["heights"][-60:]) - min(whole["heights"][-60:]) <= 1
+        assert page.locator(".dl-watch").count() == 1
+        assert page.locator(".dl-stage").count() == 5
+        assert page.locator(".dl-now").inner_text().startswith("Done: 300 steps.")
+        _photograph(notebook, "watch-light.png")
+        _photograph(notebook, "watch-narrow.png", 560)
+        assert pictures_without_words(page) + axe_violations(page) == []
+        notebook.use_theme("JupyterLab Dark")
+        _photograph(notebook, "watch-dark.png")
+        assert axe_violations(page) == []
+        notebook.use_theme("JupyterLab Light")
+        stored = page.evaluate(
+            "() => jupyterapp.shell.currentWidget.content.model.cells.get(1).outputs.toJSON()"
+        )
+        assert len(stored) == 1 and "Done: 300 steps." in "".join(stored[0]["data"]["text/html"])
+        assert "image/png" in stored[0]["data"]
+        assert notebook.faults + notebook.cell_errors() == []
+
+
+def test_an_interrupt_keeps_the_cell_and_the_notebook_going(open_cells):
+    after = "print('view is at', view.progress['step'])"
+    with open_cells(SETUP, TRAIN + after, "print('the next cell runs')") as notebook:
+        page = notebook.page
+        notebook.start_cell(0)
+        notebook.wait_idle()
+        notebook.start_cell(1)
+        page.wait_for_selector(".dl-stage")
+        page.evaluate("() => jupyterapp.commands.execute('notebook:interrupt-kernel')")
+        page.get_by_text("What was learned so far is kept.").first.wait_for()
+        notebook.wait_idle()
+        notebook.start_cell(2)
+        notebook.wait_idle()
+        bar = page.get_by_role("progressbar", name="training")
+        step = int(bar.get_attribute("aria-valuenow"))
+        outputs = [one.inner_text() for one in page.query_selector_all(CONTENT[0])]
+        _photograph(notebook, "watch-interrupted.png")
+        assert 60 <= step < 300
+        assert f"Interrupted at step {step} of 300." in outputs[0]
+        assert outputs[1].strip() == f"view is at {step}"
+        assert outputs[2].strip() == "the next cell runs"
+        assert notebook.faults + notebook.cell_errors() == []
