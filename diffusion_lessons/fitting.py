@@ -152,7 +152,11 @@ class Fit:
         for index, kept in self._optimizer.state_dict()["state"].items():
             for key, tensor in kept.items():
                 tensors[f"optimizer.{key}.{self._names[index]}"] = tensor
-        return {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
+        plain = torch.contiguous_format  # as files hold them
+        return {
+            name: tensor.detach().to("cpu").clone(memory_format=plain)
+            for name, tensor in tensors.items()
+        }
 
     def restore(self, tensors: dict[str, Tensor], step: int) -> None:
         """Go on after `step` steps from what `state` returned then.
@@ -165,19 +169,30 @@ class Fit:
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
             parts[part][rest] = tensor
-        states = {index: {} for index in range(len(self._names))} if parts["optimizer"] else {}
-        for rest, tensor in parts["optimizer"].items():
-            key, _, name = rest.partition(".")
-            states[self._names.index(name)][key] = tensor
         try:
             self.model.load_state_dict(parts["model"])
             if self.ema is not self.model:
                 self.ema.load_state_dict(parts["ema"])
-            groups = self._optimizer.state_dict()["param_groups"]
-            self._optimizer.load_state_dict({"state": states, "param_groups": groups})
-        except RuntimeError as error:
+            self._restore_optimizer(parts["optimizer"])
+        except (RuntimeError, KeyError) as error:
             raise ValueError(f"this state is not one of this network: {error}") from error
         self.step = step
+
+    def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
+        """Put tensors named "exp_avg.layer.weight" and the like back to their parameters."""
+        numbers = {name: index for index, name in enumerate(self._names)}
+        learned = dict(self.model.named_parameters())
+        states: dict[int, dict[str, Tensor]] = {}
+        for rest, tensor in tensors.items():
+            key, _, name = rest.partition(".")
+            states.setdefault(numbers[name], {})[key] = tensor
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": states, "param_groups": groups})
+        for name, index in numbers.items():  # a fused update needs all in one order in memory
+            for key, tensor in self._optimizer.state[learned[name]].items():
+                if key != "step" and tensor.shape == learned[name].shape:
+                    same = torch.empty_like(learned[name], requires_grad=False).copy_(tensor)
+                    self._optimizer.state[learned[name]][key] = same
 
 
 @contextlib.contextmanager

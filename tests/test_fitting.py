@@ -121,6 +121,26 @@ def test_an_interruption_waits_for_the_end_of_an_update():
     assert seen and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_network_in_another_order_in_memory_goes_on_as_well(fused):
+    """A fused update walks through memory: wherever the order differs, it would mix up numbers."""
+
+    def fit():
+        torch.manual_seed(0)
+        model = nn.Conv2d(5, 6, 3).to(memory_format=torch.channels_last)
+        x = torch.randn(2, 5, 4, 4)
+        return Fit(model, 6, 1e-1, lambda step: model(x + step).square().mean(), fused=fused)
+
+    whole, first, second = fit(), fit(), fit()
+    losses = [done.loss for done in whole]
+    for _ in zip(range(3), first, strict=False):
+        pass
+    assert all(tensor.is_contiguous() for tensor in first.state().values())
+    second.restore(first.state(), 3)
+    assert [done.loss for done in second] == pytest.approx(losses[3:], rel=1e-6)
+    assert second.model.weight.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_the_state_does_not_change_afterwards():
     fit = fit_of()
     steps = iter(fit)
