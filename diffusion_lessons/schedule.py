@@ -8,8 +8,10 @@ time t from 0 (clean) to 1 (noise). They meet in one rule: after row r (0 to 999
 ``t = (r + 1) / T``, see `row_to_t`. So t = 0 is the clean picture, before any row, with
 alpha_bar = 1; t = 1/1000 is the end of row 0; t = 1 is the end of row 999. At those times a
 schedule returns the table's own value. Between two of them log(alpha_bar) is a straight line.
+The straight schedule `flow` has no table; the same times serve it.
 
-Papers: Ho, Jain & Abbeel 2020 (DDPM), Nichol & Dhariwal 2021 (cosine), Kingma et al. 2021 (SNR).
+Papers: Ho, Jain & Abbeel 2020 (DDPM), Nichol & Dhariwal 2021 (cosine), Kingma et al. 2021 (SNR),
+Liu, Gong & Liu 2022 (rectified flow).
 """
 
 import math
@@ -91,6 +93,27 @@ def cosine(t: Tensor) -> tuple[Tensor, Tensor]:
     return _rates(t, cosine_beta)
 
 
+def flow(t: Tensor) -> tuple[Tensor, Tensor]:
+    """The straight schedule of rectified flow: signal_rate 1 - t, noise_rate t.
+
+    t: floats in [0, 1], shape (B,). Returns signal_rate and noise_rate, each (B, 1, 1, 1), in the
+    dtype of t; they add up to 1 (their squares do not). Raises ValueError or TypeError for any
+    other t. Liu et al. 2022 eq. 1, with data at t = 0 and noise at t = 1.
+    """
+    _refuse_bad_time(t)
+    t = t.view(-1, 1, 1, 1)
+    return 1 - t, t.clone()
+
+
+def rates_like(x: Tensor, *rates: Tensor) -> tuple[Tensor, ...]:
+    """Give rates as many axes as x has, so that they multiply item by item.
+
+    x: data, shape (B, ...), such as pictures (B, C, H, W) or points (B, 2). rates: what a schedule
+    returns, each (B, 1, 1, 1). Returns each as (B, 1, ..., 1), in the dtype of x.
+    """
+    return tuple(rate.to(x.dtype).view(-1, *[1] * (x.ndim - 1)) for rate in rates)
+
+
 def snr(t: Tensor, schedule: Schedule) -> Tensor:
     """Signal-to-noise ratio at time t: alpha_bar / (1 - alpha_bar), a ratio of variances.
 
@@ -118,8 +141,7 @@ def add_noise(x_0: Tensor, eps: Tensor, t: Tensor, schedule: Schedule) -> Tensor
             f"t has shape {tuple(t.shape)} for a batch of {len(x_0)}; give one time for each item: "
             f"torch.full(({len(x_0)},), 0.5)."
         )
-    trailing = [1] * (x_0.ndim - 1)
-    signal_rate, noise_rate = (rate.to(x_0.dtype).view(-1, *trailing) for rate in schedule(t))
+    signal_rate, noise_rate = rates_like(x_0, *schedule(t))
     return signal_rate * x_0 + noise_rate * eps
 
 

@@ -1,0 +1,158 @@
+"""What a network is trained to say, and what can be read off from it.
+
+A network sees ``x_t = signal_rate * x_0 + noise_rate * eps`` and t. It may be asked for the noise,
+for the clean data, or for a mix of both. With x_t known, each answer gives all the others, because
+they are solutions of one equation. So one loss and one family of samplers serve all kinds:
+
+========== ================================================= =====================================
+kind       what the network says                             paper
+========== ================================================= =====================================
+"eps"      the noise                                         Ho et al. 2020, eq. 14
+"x_0"      the clean data                                    Ho et al. 2020, section 3.2
+"v"        signal_rate * eps - noise_rate * x_0              Salimans & Ho 2022, section 4
+"velocity" eps - x_0                                         Liu et al. 2022, eq. 1 (opposite sign)
+========== ================================================= =====================================
+
+Where dividing means nothing. At pure noise x_t holds no trace of the picture, so a noise guess says
+nothing about x_0; at t = 0 a clean guess says nothing about eps. `read_off` calls a rate below
+`SMALLEST_RATE` nothing: what the network said stays as it is, and the other guess is 0.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .schedule import Schedule, rates_like
+
+KINDS = ("eps", "x_0", "v", "velocity")
+"""What a network may be trained to say."""
+
+SMALLEST_RATE = 5e-4
+"""Nothing is divided by a rate below this. It lies between the last row of the cosine table, whose
+signal_rate is 0.00005 (alpha_bar 2.4e-9: dividing would multiply each error by 20,000), and all
+other rows, of which the smallest rate is 0.001."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Both guesses of a denoiser, for one x_t: `x_0` and `eps`, each in the shape of x_t."""
+
+    x_0: Tensor
+    eps: Tensor
+
+
+Denoiser = Callable[[Tensor, Tensor], Prediction]
+"""x_t (B, ...) and t (B,) to both guesses. All that a sampler needs to know of a network."""
+
+
+def target(kind: str, x_0: Tensor, eps: Tensor, signal_rate: Tensor, noise_rate: Tensor) -> Tensor:
+    """What a network of this kind should have said, for a known mix.
+
+    kind: one of `KINDS`. x_0: clean data, shape (B, ...). eps: its noise, same shape. The rates:
+    as a schedule returns them, (B, 1, 1, 1). Returns the shape of x_0; the loss is the mean squared
+    difference to it. Raises ValueError for another kind. Papers: see the table above.
+    """
+    _refuse_unknown(kind)
+    signal_rate, noise_rate = rates_like(x_0, signal_rate, noise_rate)
+    if kind == "eps":
+        return eps
+    if kind == "x_0":
+        return x_0
+    if kind == "v":
+        return signal_rate * eps - noise_rate * x_0
+    return eps - x_0
+
+
+def read_off(
+    kind: str, output: Tensor, x_t: Tensor, signal_rate: Tensor, noise_rate: Tensor
+) -> Prediction:
+    """Both guesses, from what the network said: solves the mix for what is not known.
+
+    kind: one of `KINDS`. output, x_t: shape (B, ...). The rates: as a schedule returns them,
+    (B, 1, 1, 1). Returns x_0 and eps with ``signal_rate * x_0 + noise_rate * eps = x_t``, except
+    where a division would mean nothing (rate below `SMALLEST_RATE`): for "eps" at pure noise x_0
+    is 0, for "x_0" at t = 0 eps is 0. Raises ValueError for another kind or another shape.
+    """
+    _refuse_unknown(kind)
+    if output.shape != x_t.shape:
+        raise ValueError(
+            f"the network's output has shape {tuple(output.shape)} and x_t has "
+            f"{tuple(x_t.shape)}; it must answer in the shape of what it was shown."
+        )
+    signal_rate, noise_rate = rates_like(x_t, signal_rate, noise_rate)
+    if kind == "eps":
+        return Prediction(_divide(x_t - noise_rate * output, signal_rate), output)
+    if kind == "x_0":
+        return Prediction(output, _divide(x_t - signal_rate * output, noise_rate))
+    if kind == "v":  # the two squares add up to 1, but not on the straight schedule
+        squares = signal_rate**2 + noise_rate**2
+        x_0 = (signal_rate * x_t - noise_rate * output) / squares
+        return Prediction(x_0, (noise_rate * x_t + signal_rate * output) / squares)
+    both = signal_rate + noise_rate
+    return Prediction((x_t - noise_rate * output) / both, (x_t + signal_rate * output) / both)
+
+
+def as_denoiser(
+    model: Callable[..., Tensor],
+    schedule: Schedule,
+    kind: str,
+    labels: Tensor | None = None,
+    clip: bool = False,
+) -> Denoiser:
+    """Wrap a network so that samplers need not know what kind it is.
+
+    model: called as ``model(x_t, t, labels)``, or ``model(x_t, t)`` without labels. kind: one of
+    `KINDS`. labels: (B, K) whole numbers. clip: keep the clean guess in [-1, 1], where pictures
+    live, and let eps be what then fits x_t. Raises ValueError for another kind.
+    """
+    _refuse_unknown(kind)
+    said = () if labels is None else (labels,)
+
+    def denoiser(x_t: Tensor, t: Tensor) -> Prediction:
+        rates = schedule(t)
+        prediction = read_off(kind, model(x_t, t, *said), x_t, *rates)
+        if clip:
+            prediction = read_off("x_0", prediction.x_0.clamp(-1, 1), x_t, *rates)
+        return prediction
+
+    return denoiser
+
+
+def exact_denoiser(x_0_set: Tensor, schedule: Schedule) -> Denoiser:
+    """The best possible denoiser of a finite set: a weighted mean of its members.
+
+    x_0_set: (N, ...), such as pictures (N, C, H, W) or points (N, 2), each as likely as the other.
+    A member counts by how likely x_t would be if it were the clean one:
+    ``softmax(-|x_t - signal_rate * x_0|^2 / (2 * noise_rate^2))``, over the N members. No network
+    can have a smaller mean squared error on this set. Computed in float64 on the CPU; the set is
+    kept as such. Raises ValueError for an empty set. Karras et al. 2022, eq. 57.
+    """
+    if x_0_set.ndim < 2 or len(x_0_set) == 0:
+        raise ValueError(
+            f"x_0_set has shape {tuple(x_0_set.shape)}; give at least one member, as (N, ...)."
+        )
+    members = x_0_set.detach().cpu().double().flatten(1)  # (N, D)
+    squares = (members**2).sum(dim=1)  # (N,)
+
+    def denoiser(x_t: Tensor, t: Tensor) -> Prediction:
+        rates = schedule(t)
+        flat = x_t.detach().cpu().double().flatten(1)  # (B, D)
+        signal_rate, noise_rate = rates_like(flat, *(rate.cpu() for rate in rates))  # (B, 1)
+        # |x_t|^2 is the same for all members, so the softmax does not see it.
+        distance = signal_rate**2 * squares - 2 * signal_rate * (flat @ members.T)  # (B, N)
+        weights = torch.softmax(-distance / (2 * noise_rate.clamp(min=SMALLEST_RATE) ** 2), dim=1)
+        return read_off("x_0", (weights @ members).to(x_t).view_as(x_t), x_t, *rates)
+
+    return denoiser
+
+
+def _divide(part: Tensor, rate: Tensor) -> Tensor:
+    """part / rate, and 0 where the rate is next to nothing."""
+    return torch.where(rate < SMALLEST_RATE, 0.0, part / rate.clamp(min=SMALLEST_RATE))
+
+
+def _refuse_unknown(kind: str) -> None:
+    if kind not in KINDS:
+        raise ValueError(f"kind is {kind!r}; it must be one of {', '.join(map(repr, KINDS))}.")
