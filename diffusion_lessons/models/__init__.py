@@ -1,6 +1,22 @@
 """Networks: the two recognisers, the U-Net of the lessons, and a small one for points."""
 
 from .garments import FashionJudge
+from .points import PointNet
 from .readers import FEATURES, Judge, Reader, Recogniser, count_parameters
+from .unet import Attention, Down, ResBlock, UNet, Up, time_features
 
-__all__ = ["FEATURES", "FashionJudge", "Judge", "Reader", "Recogniser", "count_parameters"]
+__all__ = [
+    "FEATURES",
+    "Attention",
+    "Down",
+    "FashionJudge",
+    "Judge",
+    "PointNet",
+    "Reader",
+    "Recogniser",
+    "ResBlock",
+    "UNet",
+    "Up",
+    "count_parameters",
+    "time_features",
+]

@@ -1,0 +1,29 @@
+"""A small network for points in the plane, for the lesson's first steps."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .unet import TIME_FEATURES, time_features
+
+
+class PointNet(nn.Module):
+    """Three hidden layers: a noisy point and its time in, a guess of the same shape out.
+
+    Args:
+        width: of the hidden layers.
+    """
+
+    def __init__(self, width: int = 128):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(2 + TIME_FEATURES, width), nn.SiLU(),
+            nn.Linear(width, width), nn.SiLU(),
+            nn.Linear(width, width), nn.SiLU(),
+            nn.Linear(width, 2),
+        )  # fmt: skip
+
+    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """x_t (B, 2) and t (B,) in [0, 1] to (B, 2)."""
+        return self.layers(torch.cat([x_t, time_features(t)], dim=1))

@@ -1,0 +1,107 @@
+"""Training a denoiser: pictures under noise of every level, and how wrong the network was.
+
+One loss serves every kind of prediction and every schedule; `fitting.Fit` does the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from .data import Batch
+from .fitting import Fit
+from .prediction import target
+from .schedule import Schedule, add_noise, rates_like
+
+LEAST_TIME = 0.001  # training sees times from here to 1: row 0 of a table to its last row
+LARGEST_WEIGHT = 100.0  # of the clean picture's error, where there is hardly any noise
+
+Batches = Callable[[int], Batch]
+"""A step's number to its data: `data.PictureSet.batches`, or a function that makes a `Batch`."""
+
+
+def diffusion_loss(
+    model: nn.Module,
+    x_0: Tensor,
+    t: Tensor,
+    eps: Tensor,
+    schedule: Schedule,
+    kind: str,
+    labels: Tensor | None = None,
+) -> Tensor:
+    """How wrong the network is about noisy data: the loss of DDPM, for every kind of prediction.
+
+    The mean squared difference between what it says and what it should have said. For kind "x_0"
+    each item's error is divided by noise_rate^2 (times 100 at most), which makes it the error in v:
+    without that, pictures with little noise, which need the finest work, would hardly count.
+
+    Args:
+        model: called as model(x_t, t), or model(x_t, t, labels).
+        x_0: clean data (B, ...).
+        t: (B,) floats in [0, 1].
+        eps: noise, shape of x_0.
+        kind: one of `prediction.KINDS`.
+        labels: (B, K) int64 or None.
+
+    Returns:
+        one number. DDPM eq. 14; Salimans & Ho 2022 section 4 on the weights.
+
+    Raises:
+        ValueError: shapes that do not fit, an unknown kind.
+    """
+    x_t = add_noise(x_0, eps, t, schedule)
+    output = model(x_t, t) if labels is None else model(x_t, t, labels)
+    signal_rate, noise_rate = rates_like(x_0, *schedule(t))
+    error = (output - target(kind, x_0, eps, signal_rate, noise_rate)) ** 2
+    if kind == "x_0":
+        error = error * (1 / noise_rate**2).clamp(max=LARGEST_WEIGHT)
+    return error.mean()
+
+
+def spread_times(count: int, generator: torch.Generator) -> Tensor:
+    """`count` times, (count,), spread evenly over [0.001, 1): one in each of as many equal parts.
+
+    Each alone is uniform; together they cover all noise levels in every batch, which makes the loss
+    less noisy. Kingma et al. 2021, appendix I.1.
+    """
+    start = torch.rand(1, generator=generator)
+    even = (start + torch.arange(count) / count) % 1
+    return LEAST_TIME + (1 - LEAST_TIME) * even
+
+
+def train(
+    model: nn.Module,
+    batches: Batches,
+    schedule: Schedule,
+    kind: str,
+    steps: int,
+    learning_rate: float,
+    seed: int = 0,
+    ema_decay: float = 0.999,
+) -> Fit:
+    """Train a denoiser; `for done in train(...)` makes a step at a time and yields a `TrainStep`.
+
+    Times and noise of a step follow from `seed` and its number alone, so a training that was
+    stopped goes on as if nothing had happened. What to sample from is `.ema`, the running average.
+
+    Args:
+        model: on the device that it is to be trained on; changed in place.
+        batches: the data of each step; labels (B, 0) say nothing to the network.
+        kind: what the network says, one of `prediction.KINDS`.
+        steps, learning_rate, ema_decay: see `fitting.Fit`.
+        seed: 0 to 2000.
+    """
+    device = next(model.parameters()).device
+
+    def loss(step: int) -> Tensor:
+        generator = torch.Generator().manual_seed(2**31 + seed * 1_000_003 + step)
+        batch = batches(step)
+        x_0 = batch.images.to(device)
+        t = spread_times(len(x_0), generator).to(device)
+        eps = torch.randn(x_0.shape, generator=generator).to(device)
+        labels = batch.labels.to(device) if batch.labels.shape[1] else None
+        return diffusion_loss(model, x_0, t, eps, schedule, kind, labels)
+
+    return Fit(model, steps, learning_rate, loss, ema_decay=ema_decay)

@@ -1,0 +1,126 @@
+"""The loss says what it should, and training depends on nothing but its arguments."""
+
+import pytest
+import torch
+
+from diffusion_lessons import data, prediction, schedule, training
+from diffusion_lessons.data import Batch
+from diffusion_lessons.models import PointNet, UNet
+
+
+def mix(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    x_0, eps = torch.randn(2, 6, 1, 4, 4, generator=generator)
+    return x_0, eps, torch.rand(6, generator=generator).clamp(0.15, 0.85)
+
+
+@pytest.mark.parametrize("kind", prediction.KINDS)
+@pytest.mark.parametrize("road", [schedule.cosine, schedule.linear, schedule.flow])
+def test_whoever_is_right_has_no_loss(kind, road):
+    x_0, eps, t = mix()
+    answer = prediction.target(kind, x_0, eps, *road(t))
+    loss = training.diffusion_loss(lambda x, t: answer, x_0, t, eps, road, kind)
+    assert loss == 0
+    assert training.diffusion_loss(lambda x, t: answer + 1, x_0, t, eps, road, kind) > 0.5
+
+
+def test_the_loss_of_noise_is_the_mean_squared_error():
+    x_0, eps, t = mix()
+    loss = training.diffusion_loss(lambda x, t: 0 * x, x_0, t, eps, schedule.cosine, "eps")
+    assert loss == pytest.approx((eps**2).mean().item())
+
+
+@pytest.mark.parametrize("road", [schedule.cosine, schedule.flow])
+def test_the_weights_make_an_error_in_x_0_one_in_v(road):
+    """The same wrong guess costs the same, whether it is said as x_0, as v or as velocity."""
+    x_0, eps, t = mix()
+    wrong = x_0 + 0.3 * torch.sin(7 * x_0)
+    rates = road(t)
+    x_t = schedule.add_noise(x_0, eps, t, road)
+    eps_of_wrong = prediction.read_off("x_0", wrong, x_t, *rates).eps
+    same = "v" if road is schedule.cosine else "velocity"
+    said = prediction.target(same, wrong, eps_of_wrong, *rates)
+    as_x_0 = training.diffusion_loss(lambda x, t: wrong, x_0, t, eps, road, "x_0")
+    as_other = training.diffusion_loss(lambda x, t: said, x_0, t, eps, road, same)
+    assert as_x_0 == pytest.approx(as_other.item(), rel=1e-4)
+
+
+def test_little_noise_does_not_blow_up_the_loss():
+    x_0, eps, _ = mix()
+    t = torch.full((6,), 1e-6)
+    loss = training.diffusion_loss(lambda x, t: 0 * x, x_0, t, eps, schedule.cosine, "x_0")
+    assert loss == pytest.approx(100 * (x_0**2).mean().item(), rel=1e-3)
+
+
+def test_labels_reach_the_network():
+    x_0, eps, t = mix()
+    heard = []
+
+    def model(x_t, t, labels):
+        heard.append(labels)
+        return x_t
+
+    labels = torch.arange(6)[:, None]
+    training.diffusion_loss(model, x_0, t, eps, schedule.cosine, "eps", labels)
+    assert torch.equal(heard[0], labels)
+
+
+def test_times_are_spread_evenly():
+    t = training.spread_times(8, torch.Generator().manual_seed(1))
+    assert t.shape == (8,) and t.min() >= training.LEAST_TIME and t.max() <= 1
+    parts = ((t - training.LEAST_TIME) / (1 - training.LEAST_TIME) * 8).floor()
+    assert sorted(parts.tolist()) == list(range(8))
+    many = torch.cat(
+        [training.spread_times(4, torch.Generator().manual_seed(s)) for s in range(2000)]
+    )
+    assert many.mean() == pytest.approx(0.5, abs=0.01)
+
+
+def small():
+    torch.manual_seed(0)
+    return UNet(3, (8, 8), (1, 1), factors=(8, 7))
+
+
+def run(fit, until):
+    return [done.loss for _, done in zip(range(until), fit, strict=False)]
+
+
+def start(model, steps=6):
+    batches = data.load("sprites", size=16).batches(4, seed=1)
+    return training.train(model, batches, schedule.cosine, "x_0", steps, 1e-2, seed=1)
+
+
+def test_the_same_seed_trains_the_same_network():
+    first, second = start(small()), start(small())
+    torch.manual_seed(5)  # training does not look at torch's own dice
+    assert run(first, 6) == run(second, 6)
+    for a, b in zip(first.ema.parameters(), second.ema.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_stopped_training_goes_on_as_if_nothing_had_happened():
+    whole, part = start(small()), start(small())
+    losses = run(whole, 6)
+    run(part, 3)
+    again = start(small())
+    again.restore(part.state(), part.step)
+    assert run(again, 3) == pytest.approx(losses[3:], rel=1e-5)
+    for a, b in zip(whole.ema.parameters(), again.ema.parameters(), strict=True):
+        assert torch.allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_points_without_labels_are_learned():
+    corners = torch.tensor([[1.0, 1.0], [-1.0, -1.0]])
+
+    def batches(step):
+        return Batch(corners.repeat(32, 1), torch.zeros(64, 0).long(), [""] * 64)
+
+    torch.manual_seed(0)
+    fit = training.train(PointNet(64), batches, schedule.cosine, "x_0", 400, 1e-2)
+    losses = run(fit, 400)
+    assert sum(losses[-20:]) < 0.3 * sum(losses[:20])
+    denoise = prediction.as_denoiser(fit.ema, schedule.cosine, "x_0")
+    x_t = 0.6 * corners
+    with torch.no_grad():
+        guess = denoise(x_t, torch.full((2,), 0.5)).x_0
+    assert (guess - corners).abs().max() < 0.2
