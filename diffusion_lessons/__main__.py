@@ -11,7 +11,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m diffusion_lessons", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("doctor", help="say whether this machine is ready for the lessons")
-    train = commands.add_parser("train", help="make one of the shipped weights again")
+    train = commands.add_parser(
+        "train", help="make one of the shipped weights again; Ctrl-C stops, the same line goes on"
+    )
     train.add_argument("name", help="which weights, for example recogniser")
     parsed = parser.parse_args(arguments)
     return examine_machine() if parsed.command == "doctor" else train_weights(parsed.name)
@@ -27,15 +29,29 @@ def examine_machine() -> int:
 
 
 def train_weights(name: str) -> int:
-    """Make the weights `name` again by their recipe; return 2 for a name without one."""
-    from diffusion_lessons import recipes
+    """Make the weights `name` again by their recipe, or go on where that was interrupted.
+
+    Returns 0; 1 with a sentence if something is missing or went wrong; 2 for a name without a
+    recipe; 130, as for every interrupted program, if it was stopped.
+    """
+    from diffusion_lessons import data, recipes, resuming, workspace
 
     if name not in recipes.NAMES:
         print(
             f"{name!r} has no recipe. These have one: {', '.join(recipes.NAMES)}.", file=sys.stderr
         )
         return 2
-    recipes.train(name)
+    try:
+        recipes.train(name)
+    except resuming.Paused as paused:
+        print(paused)
+        return 130
+    except KeyboardInterrupt:
+        print("stopped before the first step")
+        return 130
+    except (data.DataUnavailable, workspace.DamagedFile, OSError, FloatingPointError) as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

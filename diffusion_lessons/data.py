@@ -7,6 +7,7 @@ returns another: what cannot be had raises `DataUnavailable` with a sentence tha
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -143,11 +144,14 @@ class PictureSet:
             return lambda step: self.sample(count, seed * 1_000_003 + step)
         read, all_of_them, a_round = self._read, self.count, self.count // count
 
+        @functools.lru_cache(maxsize=1)
+        def order(turn: int) -> Tensor:
+            dice = torch.Generator().manual_seed(seed * 1_000_003 + turn)
+            return torch.randperm(all_of_them, generator=dice)
+
         def batch(step: int) -> Batch:
             turn, place = divmod(step, a_round)
-            dice = torch.Generator().manual_seed(seed * 1_000_003 + turn)
-            order = torch.randperm(all_of_them, generator=dice)
-            return read(order[place * count : (place + 1) * count])
+            return read(order(turn)[place * count : (place + 1) * count])
 
         return batch
 
@@ -226,6 +230,12 @@ def scenes(name: str, count: int, seed: int, split: str = "train") -> Scenes:
     return shown
 
 
+def labels(name: str, shown: Scenes) -> Tensor:
+    """What the labels of the set `name` tell of scenes, int64 (N, K): of the first thing."""
+    told = [shown.attributes[factor] for factor in _WORLDS[name].factors]
+    return torch.stack([values if values.dim() == 1 else values[:, 0] for values in told], dim=1)
+
+
 def _drawn(name: str, size: int, channels: int, split: str) -> PictureSet:
     """Postcards, all of them or a part; the pictures are drawn when they are asked for."""
     factors = {factor: VALUES[factor] for factor in _WORLDS[name].factors}
@@ -233,10 +243,8 @@ def _drawn(name: str, size: int, channels: int, split: str) -> PictureSet:
     def take(count: int, seed: int) -> Batch:
         shown = scenes(name, count, seed, split)
         images = _with_channels(postcards.draw(shown, size), channels)
-        told = [shown.attributes[factor] for factor in factors]
-        first = [values if values.dim() == 1 else values[:, 0] for values in told]
         captions = words.captions(shown, seed + MAX_SEED * (split == "test"))
-        return Batch(images, torch.stack(first, dim=1), captions)
+        return Batch(images, labels(name, shown), captions)
 
     take(0, 0)  # a size that cannot be drawn is refused now
     return PictureSet(name, size, channels, factors, None, take)

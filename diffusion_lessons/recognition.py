@@ -84,6 +84,12 @@ def read(images: Tensor, model: nn.Module) -> Reading:
     return reading
 
 
+def features(images: Tensor, model: nn.Module) -> Tensor:
+    """What the last layer of a network sees of each picture: (N, 192); arguments as in `read`."""
+    with torch.inference_mode():
+        return torch.cat([model.features(resized(batch)) for batch in images.split(256)])
+
+
 def resized(images: Tensor) -> Tensor:
     """Pictures at the size the recognisers look at."""
     if images.shape[-1] == SIZE:

@@ -30,7 +30,7 @@ def load_judge() -> FashionJudge:
         workspace.DamagedFile: its weights are missing or not whole.
     """
     model = FashionJudge()
-    model.load_state_dict(workspace.load_weights(NAME)[0])
+    workspace.fit_weights(model, workspace.load_weights(NAME)[0], NAME)
     return model.eval().requires_grad_(False)
 
 
@@ -61,7 +61,7 @@ def train(
         start = step % a_round * batch
         chosen = torch.randperm(len(images), generator=order)[start : start + batch]
         coins = torch.rand(batch, generator=_random(2 * (seed * 1_000_003 + step) + 1))
-        shown = images[chosen]
+        shown, coins = images[chosen], coins.to(images.device)
         shown = torch.where(coins.view(-1, 1, 1, 1) < 0.5, shown.flip(3), shown)
         return functional.cross_entropy(model(shown), labels[chosen], label_smoothing=0.05)
 

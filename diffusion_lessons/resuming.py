@@ -1,0 +1,110 @@
+"""A long training that can be stopped at any moment and gone on with, also after a power cut.
+
+What the next step builds on is written beside the weights every minute and at Ctrl-C; the next
+call picks it up. Since all chance follows from the number of the step (see `fitting.Fit`), the
+result is that of a training that was never stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+
+import torch
+from tqdm.auto import tqdm
+
+from . import workspace
+from .fitting import Fit, uninterrupted
+
+KEEP_EVERY = 60.0  # seconds between two times that an unfinished training is written to disk
+
+
+class Paused(Exception):
+    """A training was interrupted and is kept; the message says how to go on."""
+
+
+def carry_out(name: str, recipe: dict, fit: Fit) -> dict[str, int]:
+    """Make the steps of `fit` that an earlier call left, with a progress bar.
+
+    At the end the last state is still kept, so that what follows may be interrupted too: remove it
+    with `forget`.
+
+    Args:
+        name: of the weights.
+        recipe: all that settles the training; if an earlier, unfinished one had another, this one
+            starts anew and says so.
+        fit: before its first step.
+
+    Returns:
+        how long it took over all calls: "CPU seconds", "GPU seconds", those that are not 0. CPU
+        seconds add up over the cores; GPU seconds are by the clock.
+
+    Raises:
+        Paused: it was interrupted.
+        FloatingPointError: training fell apart, see `fitting.Fit`.
+        workspace.DamagedFile: an earlier, unfinished training cannot be read.
+        OSError: the state could not be written.
+    """
+    print_of = _fingerprint(recipe, fit)
+    before = _pick_up(name, print_of, fit)
+    on_cpu = _device(fit).type == "cpu"
+    clock, unit = (time.process_time, "CPU") if on_cpu else (time.monotonic, "GPU")
+    started, kept_at = clock(), time.monotonic()
+
+    def seconds() -> dict[str, float]:
+        so_far = before.get(unit, 0.0) + clock() - started
+        return before | {unit: so_far}
+
+    def keep() -> None:
+        with uninterrupted():
+            notes = {"step": fit.step, "fingerprint": print_of, "seconds": seconds()}
+            workspace.save_partial(name, fit.state(), notes)
+
+    try:
+        with tqdm(fit, total=fit.steps, initial=fit.step, desc=name, unit="step") as bar:
+            for done in bar:
+                bar.set_postfix(loss=f"{done.loss:.3f}", refresh=False)
+                if time.monotonic() - kept_at > KEEP_EVERY:
+                    keep()
+                    kept_at = time.monotonic()
+    except KeyboardInterrupt:
+        keep()
+        raise Paused(
+            f"stopped at step {fit.step} of {fit.steps}; run the same line again to go on"
+        ) from None
+    keep()
+    return {f"{unit} seconds": round(spent) for unit, spent in seconds().items() if spent}
+
+
+def forget(name: str) -> None:
+    """Remove what is kept of an unfinished training of `name`."""
+    workspace.partial_path(name).unlink(missing_ok=True)
+
+
+def _pick_up(name: str, print_of: str, fit: Fit) -> dict[str, float]:
+    """Bring `fit` to where an earlier call stopped; returns the seconds it took until then."""
+    kept = workspace.load_partial(name)
+    if kept is None:
+        return {}
+    tensors, notes = kept
+    if notes["fingerprint"] != print_of:
+        print(
+            f"A training of {name} was stopped at step {notes['step']}, but its recipe or its "
+            "network has changed since: this one starts anew, and will replace it."
+        )
+        return {}
+    fit.restore(tensors, notes["step"])
+    print(f"going on at step {fit.step} of {fit.steps}")
+    return notes["seconds"]
+
+
+def _fingerprint(recipe: dict, fit: Fit) -> str:
+    """A short text that changes with the recipe and with the shape of the network."""
+    shapes = {key: list(tensor.shape) for key, tensor in fit.state().items()}
+    said = json.dumps([recipe, shapes], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _device(fit: Fit) -> torch.device:
+    return next(fit.model.parameters()).device

@@ -1,0 +1,274 @@
+"""Making weights: stopped and gone on with, cards that tell the truth, every kind of network."""
+
+import dataclasses
+import json
+import os
+import signal
+
+import pytest
+import torch
+from PIL import Image
+
+from diffusion_lessons import (
+    __main__,
+    data,
+    downloads,
+    models,
+    recipes,
+    recognition,
+    resuming,
+    ruler,
+    scoring,
+    training,
+    workspace,
+)
+
+READER = recipes.RecogniserRecipe(seed=1, steps=6, batch=4, learning_rate=1e-3)
+SPRITES = recipes.GeneratorRecipe(
+    seed=2, data="sprites", size=16, channels=3, widths=(8, 16), blocks=(1, 1), patch=2,
+    schedule="cosine", kind="x_0", steps=6, batch=4, learning_rate=1e-2, ema_decay=0.9,
+    sampler="ddim", sampling_steps=2,
+)  # fmt: skip
+CLOTHES = dataclasses.replace(SPRITES, data="fashion-mnist", size=32, channels=1, schedule="flow")
+JUDGE = recipes.FashionJudgeRecipe(seed=3, steps=6, batch=10, learning_rate=1e-3)
+TINY = {"recogniser": READER, "postcards-32": SPRITES, "fashion": CLOTHES, "fashion-judge": JUDGE}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch, tmp_path):
+    """A data folder of its own, tiny recipes, few pictures to score, a stand-in for real ones."""
+    recognition.load("judge")  # before its weights are out of sight
+    monkeypatch.setattr(workspace, "data_path", lambda *parts: tmp_path.joinpath(*parts))
+    monkeypatch.setattr(workspace, "pick_device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(recipes, "RECIPES", dict(TINY))
+    monkeypatch.setattr(recipes, "SCORED", 48)
+    monkeypatch.setattr(recipes, "SHEET", 16)
+    report = recognition.report
+    monkeypatch.setattr(recognition, "report", lambda model, count, seed: report(model, 2, seed))
+    pixels = torch.randint(256, (60, 28, 28), generator=torch.Generator().manual_seed(0)).byte()
+    clothes = pixels, torch.arange(60) % 10, tuple("abcdefghij")
+    monkeypatch.setattr(downloads, "fashion_mnist", lambda split: clothes)
+    torch.manual_seed(0)
+    judge = models.FashionJudge().eval()
+    monkeypatch.setattr(ruler, "load_judge", lambda: judge)
+    scoring._clothes_ruler.cache_clear()
+    yield tmp_path
+    scoring._clothes_ruler.cache_clear()
+
+
+def made(name):
+    """The tensors and the card of `name`, without what no two trainings share."""
+    tensors, card = workspace.load_weights(name)
+    for key in ("CPU seconds of training", "seconds per picture"):
+        card.pop(key, None)
+    return tensors, card
+
+
+def train_anew(name):
+    recipes.train(name)
+    return made(name)
+
+
+def same(one, other):
+    return one[1] == other[1] and all(torch.equal(one[0][key], other[0][key]) for key in other[0])
+
+
+@pytest.fixture
+def stop_at(monkeypatch):
+    """Makes what draws the batch of a step (given to it) interrupt the training once."""
+
+    def prepare(step, error=None):
+        real, seen = data.PictureSet.batches, []
+
+        def batches(self, count, seed):
+            batch = real(self, count, seed)
+
+            def one(number):
+                if number == step and not seen:
+                    seen.append(number)
+                    if error is not None:
+                        raise error
+                    os.kill(os.getpid(), signal.SIGINT)
+                return batch(number)
+
+            return one
+
+        monkeypatch.setattr(data.PictureSet, "batches", batches)
+
+    return prepare
+
+
+# ---- stopping and going on -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["postcards-32", "fashion"])
+@pytest.mark.parametrize("step", [0, 1, 4])
+def test_stopped_and_gone_on_with_gives_the_same_weights(name, step, stop_at, small, capsys):
+    whole = train_anew(name)
+    for file in (small / "weights").glob(f"{name}.*"):
+        file.unlink()
+    stop_at(step)
+    with pytest.raises(
+        resuming.Paused, match=f"^stopped at step {step} of 6; run the same line again to go on$"
+    ):
+        recipes.train(name)
+    assert [p.name for p in (small / "weights").iterdir()] == [f".{name}.partial.safetensors"]
+    assert same(train_anew(name), whole)
+    assert f"going on at step {step} of 6" in capsys.readouterr().out
+    assert not workspace.partial_path(name).exists()
+
+
+def test_a_recogniser_goes_on_as_well(monkeypatch):
+    whole, real, seen = train_anew("recogniser"), recognition.every_pair, []
+
+    def every_pair(count, seed):
+        if seed == 1_000_003 + 3 and not seen:
+            seen.append(seed)
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(count, seed)
+
+    monkeypatch.setattr(recognition, "every_pair", every_pair)
+    with pytest.raises(resuming.Paused, match="stopped at step 3 of 6"):
+        recipes.train("recogniser")
+    assert same(train_anew("recogniser"), whole)
+
+
+def test_after_a_crash_it_goes_on_from_what_was_kept_last(monkeypatch, stop_at, capsys):
+    whole = train_anew("postcards-32")
+    monkeypatch.setattr(resuming, "KEEP_EVERY", 0.0)
+    stop_at(4, error=SystemExit("the power is gone"))
+    with pytest.raises(SystemExit):
+        recipes.train("postcards-32")
+    assert same(train_anew("postcards-32"), whole)
+    assert "going on at step 4 of 6" in capsys.readouterr().out
+
+
+def test_the_seconds_of_all_calls_are_counted(monkeypatch, stop_at, small):
+    stop_at(2)
+    with pytest.raises(resuming.Paused):
+        recipes.train("postcards-32")
+    tensors, notes = workspace.load_partial("postcards-32")
+    assert notes["seconds"]["CPU"] > 0
+    workspace.save_partial("postcards-32", tensors, notes | {"seconds": {"CPU": 500.0, "GPU": 7.0}})
+    recipes.train("postcards-32")
+    card = workspace.load_weights("postcards-32")[1]
+    assert 500 <= card["CPU seconds of training"] < 600 and card["GPU seconds of training"] == 7
+
+
+def test_scoring_can_be_interrupted_too(monkeypatch):
+    real = scoring.score
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scoring, "score", interrupted)
+    with pytest.raises(resuming.Paused, match="while scoring"):
+        recipes.train("postcards-32")
+    monkeypatch.setattr(scoring, "score", real)
+    _, notes = workspace.load_partial("postcards-32")
+    assert notes["step"] == 6
+    assert same(train_anew("postcards-32"), train_anew("postcards-32"))
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": 5e-3}, {"widths": (16, 16)}])
+def test_another_recipe_starts_anew_and_says_so(monkeypatch, stop_at, capsys, change):
+    stop_at(3)
+    with pytest.raises(resuming.Paused):
+        recipes.train("postcards-32")
+    recipe = dataclasses.replace(SPRITES, **change)
+    monkeypatch.setitem(recipes.RECIPES, "postcards-32", recipe)
+    resumed = train_anew("postcards-32")
+    said = capsys.readouterr().out
+    assert "stopped at step 3, but its recipe or its network has changed" in said
+    assert "going on" not in said and same(resumed, train_anew("postcards-32"))
+
+
+def test_a_kept_state_that_is_damaged_is_not_thrown_away(stop_at):
+    stop_at(3)
+    with pytest.raises(resuming.Paused):
+        recipes.train("postcards-32")
+    path = workspace.partial_path("postcards-32")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(workspace.DamagedFile, match="delete it"):
+        recipes.train("postcards-32")
+    assert path.exists()
+
+
+# ---- what is made ----------------------------------------------------------------------------
+
+
+def test_the_card_of_a_generator_says_all_that_is_needed_to_use_it(small):
+    tensors, card = train_anew("postcards-32")
+    assert (card["format"], card["data"], card["size"], card["channels"]) == (1, "sprites", 16, 3)
+    assert (card["schedule"], card["kind"]) == ("cosine", "x_0")
+    assert card["factors"] == {k: list(v) for k, v in data.load("sprites", 16).factors.items()}
+    assert card["recipe"] == json.loads(json.dumps(dataclasses.asdict(SPRITES)))
+    assert card["pictures seen"] == 24 and card["torch"] == torch.__version__
+    network = models.UNet(**card["unet"])
+    workspace.fit_weights(network, tensors, "postcards-32")
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
+    scores = card["scores"]
+    low, high = scores["object and colour right, 95 % interval"]
+    assert low <= scores["object and colour right"] <= high and scores["pictures"] == 48
+    assert scores["Frechet distance"] > scores["Frechet distance of real pictures"]
+    sheet = Image.open(small / "weights" / card["first seeds"]["file"])
+    assert sheet.width > 8 * 16 and len(card["first seeds"]["asked for"]) == 16
+    assert f"weights/{card['first seeds']['file']}" in workspace.checksums()
+
+
+def test_the_average_is_what_is_kept():
+    tensors, _ = train_anew("postcards-32")
+    fit = SPRITES.begin("postcards-32", torch.device("cpu"))
+    list(fit)
+    assert torch.equal(tensors["stem.weight"], fit.ema.stem.weight.half())
+    assert not torch.equal(tensors["stem.weight"], fit.model.stem.weight.half())
+
+
+def test_a_picture_follows_from_its_seed_and_its_labels():
+    torch.manual_seed(0)
+    model = models.UNet(**SPRITES.network()).eval()
+    labels = scoring.asked("sprites", 3, 0)
+    three = SPRITES.make(model, labels, range(5, 8))
+    assert three.shape == (3, 3, 16, 16) and three.abs().max() <= 1
+    assert torch.allclose(three[2:], SPRITES.make(model, labels[2:], range(7, 8)), atol=1e-5)
+
+
+def test_the_judge_of_clothes_is_made_and_scored():
+    tensors, card = train_anew("fashion-judge")
+    workspace.fit_weights(models.FashionJudge(), tensors, "fashion-judge")
+    assert card["scores"]["test pictures"] == 60 and 0 <= card["scores"]["right"] <= 1
+    assert "for measuring only" in card["purpose"]
+
+
+@pytest.mark.parametrize(
+    "name", ["recogniser", "judge", "fashion-judge", "postcards-32", "fashion"]
+)
+def test_there_is_a_recipe_for_every_shipped_weight(name):
+    assert name in recipes.NAMES
+
+
+# ---- the command line ------------------------------------------------------------------------
+
+
+def test_the_command_line_stops_with_a_sentence(stop_at, capsys):
+    stop_at(2)
+    assert __main__.main(["train", "postcards-32"]) == 130
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1] == "stopped at step 2 of 6; run the same line again to go on"
+    assert __main__.main(["train", "postcards-32"]) == 0
+
+
+def test_the_command_line_says_what_is_missing(monkeypatch, capsys):
+    def unavailable(split):
+        raise data.DataUnavailable("no Fashion-MNIST. Fix: connect.")
+
+    monkeypatch.setattr(downloads, "fashion_mnist", unavailable)
+    assert __main__.main(["train", "fashion"]) == 1
+    assert capsys.readouterr().err == "no Fashion-MNIST. Fix: connect.\n"
+
+
+def test_a_training_that_falls_apart_says_so(monkeypatch, capsys):
+    fine = training.diffusion_loss
+    monkeypatch.setattr(training, "diffusion_loss", lambda *said: fine(*said) * float("nan"))
+    assert __main__.main(["train", "postcards-32"]) == 1
+    assert "at step 0 of 6: training fell apart" in capsys.readouterr().err
