@@ -4,8 +4,8 @@
 const HALF = 100; // the square reaches from -HALF to HALF in SVG units
 
 /** An empty square that shows [-reach, reach] both ways, with its two axes. */
-function planeSquare(attrs = {}) {
-  const svg = draw("svg", { viewBox: "-100 -100 200 200", role: "img", class: "dl-plane", ...attrs });
+function planeSquare() {
+  const svg = draw("svg", { viewBox: "-100 -100 200 200", role: "img", class: "dl-plane" });
   svg.append(draw("path", { class: "dl-cross", d: `M${-HALF} 0H${HALF}M0 ${-HALF}V${HALF}` }));
   return svg;
 }
@@ -20,5 +20,29 @@ function spot(points, i, reach) {
 function dotsPath(points, reach) {
   let path = "";
   for (let i = 0; 2 * i < points.length; i += 1) path += `M${spot(points, i, reach)}h0`;
+  return path;
+}
+
+/** A path of lines, each from a point to the one with the same number in `ends`. */
+function segmentsPath(starts, ends, reach) {
+  let path = "";
+  for (let i = 0; 2 * i < starts.length; i += 1) path += `M${spot(starts, i, reach)}L${spot(ends, i, reach)}`;
+  return path;
+}
+
+/** A path of arrows from `places`, each with a head that grows with it. */
+function arrowsPath(places, vectors, reach) {
+  const scale = HALF / reach;
+  let path = "";
+  for (let i = 0; i < places.length; i += 2) {
+    const [x, y] = [places[i] * scale, -places[i + 1] * scale];
+    const [u, v] = [vectors[i] * scale, -vectors[i + 1] * scale];
+    const barb = (turn) => {
+      const [cos, sin] = [0.4 * Math.cos(turn), 0.4 * Math.sin(turn)];
+      return `${(x + u - cos * u + sin * v).toFixed(1)} ${(y + v - sin * u - cos * v).toFixed(1)}`;
+    };
+    const tip = `${(x + u).toFixed(1)} ${(y + v).toFixed(1)}`;
+    path += `M${x.toFixed(1)} ${y.toFixed(1)}L${tip}M${barb(0.5)}L${tip}L${barb(-0.5)}`;
+  }
   return path;
 }

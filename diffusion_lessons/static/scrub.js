@@ -141,12 +141,57 @@ function keyOf(i, style) {
   return svg;
 }
 
+/** Points in the plane: dots that move over faint squares that rest, arrows, the way so far. */
+function pointsPanel(data, choices, stops) {
+  const positions = floatsOf(data.data);
+  const size = positions.length / (choices * stops);
+  const at = (choice, stop) => positions.subarray((choice * stops + stop) * size, (choice * stops + stop + 1) * size);
+  const svg = planeSquare();
+  const layer = (kind) => svg.appendChild(draw("path", { class: kind }));
+  const [behind, ways, shafts, dots] = ["dl-behind", "dl-ways", "dl-arrows", "dl-dots"].map(layer);
+  if (data.behind) behind.setAttribute("d", dotsPath(floatsOf(data.behind.data), data.reach));
+  const places = data.arrows && floatsOf(data.arrows.places);
+  const vectors = data.arrows && floatsOf(data.arrows.data);
+  const pieces = new Map(); // the way of all points from one stop to the next, drawn when needed
+  function piece(choice, stop) {
+    const key = choice * stops + stop;
+    if (!pieces.has(key)) pieces.set(key, segmentsPath(at(choice, stop - 1), at(choice, stop), data.reach));
+    return pieces.get(key);
+  }
+  const signs = [["dl-dots", "points"]];
+  if (data.trails) signs.push(["dl-ways", "their way so far"]);
+  if (data.behind) signs.push(["dl-behind", data.behind.name]);
+  if (data.arrows) signs.push(["dl-arrows", data.arrows.name]);
+  return {
+    node: panelOf(data, "dl-graph", svg, [keyRow(signs.map(([kind, name]) => [planeSign(kind), name]))]),
+    put(choice, stop, count, place) {
+      dots.setAttribute("d", dotsPath(at(choice, stop), data.reach));
+      if (places) {
+        const from = (choice * count + stop) * places.length;
+        shafts.setAttribute("d", arrowsPath(places, vectors.subarray(from, from + places.length), data.reach));
+      }
+      if (data.trails) {
+        const soFar = Array.from({ length: stop }, (_, s) => piece(choice, s + 1));
+        ways.setAttribute("d", soFar.join(""));
+      }
+      svg.setAttribute("aria-label", `${data.alt}. At ${place}.`);
+    },
+  };
+}
+
+function planeSign(kind) {
+  const svg = draw("svg", { class: "dl-swatch", viewBox: "-11 -6 22 12", "aria-hidden": "true" });
+  const shapes = { "dl-ways": "M-9 0H9", "dl-arrows": "M-9 0H9M4-4L9 0L4 4" };
+  svg.append(draw("path", { class: kind, d: shapes[kind] ?? "M-5 0h0M5 0h0" }));
+  return svg;
+}
+
 function panelOf(data, kind, picture, more = []) {
   const title = make("figcaption", { textContent: data.title });
   return make("figure", { className: `dl-panel ${kind}` }, [title, picture, ...more]);
 }
 
-const PANELS = { pictures: picturesPanel, bars: barsPanel, curve: curvePanel };
+const PANELS = { pictures: picturesPanel, bars: barsPanel, curve: curvePanel, points: pointsPanel };
 
 /** Play, or with reduced motion one step per press; stops by itself at the last stop. */
 function player(step, atEnd, restart) {

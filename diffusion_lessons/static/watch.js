@@ -25,10 +25,8 @@ function roundUp(value) {
 /** The loss so far on a logarithmic axis: a line for the mean of a few steps, a band around it. */
 function lossCurve(total) {
   const svg = plot();
-  const node = make("figure", { className: "dl-panel dl-graph" }, [
-    make("figcaption", { textContent: "loss" }),
-    svg,
-  ]);
+  const title = make("figcaption", { textContent: "loss" });
+  const node = make("figure", { className: "dl-panel dl-graph" }, [title, svg]);
   const x = across(0, total);
   function put(curve) {
     const [steps, mean, low, high] = ["steps", "mean", "low", "high"].map((name) => floatsOf(curve[name]));
@@ -42,11 +40,12 @@ function lossCurve(total) {
     svg.replaceChildren();
     axes(svg, x, ticks(0, total), (value) => y(Math.log10(value)), logTicks(bottom, top));
     svg.append(
-      draw("text", { class: "dl-tick", x: BOX.left + INNER_W / 2, y: BOX.height - 1, "text-anchor": "middle" }, "steps"),
+      draw("text", { class: "dl-tick", x: BOX.left + INNER_W / 2, y: BOX.height - 4, "text-anchor": "middle" }, "steps"),
       draw("path", { class: "dl-band", d: pathOf(band, x, y) }),
       draw("path", { class: "dl-line dl-line0", d: pathOf(line(mean), x, y) }),
     );
     const last = mean.length - 1;
+    title.textContent = last < 0 ? "loss" : `loss ${said(Number(mean[last].toPrecision(2)))}`;
     const now = last < 0 ? "none yet" : `${said(mean[0])} at first, ${said(mean[last])} at step ${steps[last].toFixed()}`;
     svg.setAttribute("aria-label", `The loss so far: ${now}.`);
   }

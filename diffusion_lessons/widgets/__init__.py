@@ -3,6 +3,7 @@
     scrub(...)   frames computed ahead, moved in the page without the kernel: the first choice
     live(...)    the kernel draws each new picture: for a new seed, a new prompt, a model call
     guess(...)   a prediction before the reveal, compared with the truth after it
+    plane(...)   points in the plane that the learner draws
     watch(...)   a training while it runs: progress, loss, a strip of samples
 
 Each is an anywidget whose page side is a plain ES module `render({model, el})`, so that JupyterLab
@@ -11,7 +12,8 @@ behind (`text/html` and `image/png`) for readers of the stored notebook, where n
 """
 
 from .calls import Choice, Slider, Text, live
-from .panels import Bars, Curve, Pictures
+from .drawings import plane
+from .panels import Bars, Curve, Pictures, Points
 from .predictions import guess
 from .scrubber import scrub
 from .watching import watch
@@ -21,10 +23,12 @@ __all__ = [
     "Choice",
     "Curve",
     "Pictures",
+    "Points",
     "Slider",
     "Text",
     "guess",
     "live",
+    "plane",
     "scrub",
     "watch",
 ]

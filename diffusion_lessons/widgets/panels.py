@@ -1,10 +1,11 @@
-"""The panels of a scrubber: pictures, bars and curves, one state for each stop of the slider.
+"""The panels of a scrubber: pictures, bars, curves, points, one state for each stop of the slider.
 
 With a second axis (`choose` of `scrub`), every array below has the choices as an extra first axis.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -24,7 +25,9 @@ class Pictures:
 
     def states(self, choices: int, stops: int) -> np.ndarray:
         """The frames as uint8 (choices, stops, H, W, 3)."""
-        frames = _with_choices(self.title, "frames", self.frames, choices, (stops,), 3)
+        frames = _with_choices(
+            self.title, "frames", self.frames, choices, (stops,), ("C", "H", "W")
+        )
         return to_uint8(torch.as_tensor(frames).flatten(0, 1)).reshape(
             choices, stops, *frames.shape[-2:], 3
         )
@@ -54,7 +57,7 @@ class Bars:
     def states(self, choices: int, stops: int) -> np.ndarray:
         """The heights as float32 (choices, stops, B)."""
         bins = len(np.asarray(self.edges)) - 1
-        return _with_choices(self.title, "heights", self.heights, choices, (stops, bins), 0)
+        return _with_choices(self.title, "heights", self.heights, choices, (stops, bins))
 
     def overlay_states(self, choices: int, stops: int) -> np.ndarray | None:
         """The overlay as float32 (choices, stops, B), or None."""
@@ -63,7 +66,7 @@ class Bars:
         bins, curve = len(np.asarray(self.edges)) - 1, _array(self.overlay[1])
         if curve.shape == (bins,):
             return np.broadcast_to(curve, (choices, stops, bins)).copy()
-        return _with_choices(self.title, "overlay", curve, choices, (stops, bins), 0)
+        return _with_choices(self.title, "overlay", curve, choices, (stops, bins))
 
     def top(self, choices: int, stops: int) -> float:
         """The upper end of the scale: what half of the stops need, or the overlay if taller."""
@@ -104,12 +107,12 @@ class Curve:
         x = _array(self.x)
         if x.shape == (stops,):  # the same axis for every choice
             return np.broadcast_to(x, (choices, stops)).copy()
-        return _with_choices(self.title, "x", x, choices, (stops,), 0)
+        return _with_choices(self.title, "x", x, choices, (stops,))
 
     def states(self, choices: int, stops: int) -> dict[str, np.ndarray]:
         """Name to float32 (choices, stops)."""
         return {
-            name: _with_choices(self.title, f"y_lines[{name!r}]", y, choices, (stops,), 0)
+            name: _with_choices(self.title, f"y_lines[{name!r}]", y, choices, (stops,))
             for name, y in self.y_lines.items()
         }
 
@@ -136,7 +139,88 @@ class Curve:
         return float(low), float(values.max())
 
 
-Panel = Pictures | Bars | Curve
+@dataclass(frozen=True)
+class Points:
+    """N points in the plane per stop: `positions` (stops, N, 2), on axes that rest.
+
+    `behind` is a pair (name, points): (K, 2), drawn faint under the others at every stop. `arrows`
+    is a triple (name, places, vectors): (M, 2) and (stops, M, 2), vectors that may also differ by
+    choice. They are drawn to one scale for all stops, at which most of them reach about to the next
+    arrow; longer ones are cut to that. `trails` draws the way of each point up to the stop.
+    """
+
+    title: str
+    positions: torch.Tensor
+    alt: str
+    behind: tuple[str, torch.Tensor] | None = None
+    arrows: tuple[str, torch.Tensor, torch.Tensor] | None = None
+    trails: bool = False
+
+    def states(self, choices: int, stops: int) -> np.ndarray:
+        """The positions as float32 (choices, stops, N, 2)."""
+        values = _with_choices(
+            self.title, "positions", self.positions, choices, (stops,), ("N", "2")
+        )
+        return self._checked("positions", values)
+
+    def behind_points(self) -> np.ndarray:
+        """The faint points as float32 (K, 2), K = 0 where there are none."""
+        if self.behind is None:
+            return np.zeros((0, 2), np.float32)
+        return self._checked("behind", _array(self.behind[1]), axes=2)
+
+    def arrow_states(self, choices: int, stops: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Places (M, 2) and vectors as drawn (choices, stops, M, 2), float32, or None."""
+        if self.arrows is None:
+            return None
+        places = self._checked("arrows, places", _array(self.arrows[1]), axes=2)
+        vectors, wanted = _array(self.arrows[2]), (stops, *places.shape)
+        if vectors.shape == wanted:  # the same arrows for every choice
+            vectors = np.broadcast_to(vectors, (choices, *wanted))
+        elif choices == 1 or vectors.shape != (choices, *wanted):
+            raise ValueError(
+                f"panel {self.title!r}: arrows have vectors of shape {vectors.shape}, expected "
+                f"{wanted}: one for each stop and place"
+            )
+        vectors = self._checked("arrows, vectors", vectors)
+        lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+        spacing = np.ptp(places, axis=0).max() / max(len(places) ** 0.5 - 1, 1)
+        unit = np.quantile(lengths, 0.9) or 1.0
+        return places, vectors * np.minimum(1 / unit, 1 / np.maximum(lengths, 1e-12)) * spacing
+
+    def reach(self, choices: int, stops: int) -> float:
+        """The axes go from minus this to this: nearly all points at all stops lie within."""
+        sizes = [np.abs(self.states(choices, stops)).ravel(), np.abs(self.behind_points()).ravel()]
+        return max(0.5, math.ceil(2 * np.quantile(np.concatenate(sizes), 0.998)) / 2)
+
+    def payload(self, choices: int, stops: int) -> dict:
+        """What the page needs to draw this panel."""
+        arrows = self.arrow_states(choices, stops)
+        if arrows is not None:
+            places, vectors = (one.astype(np.float32).tobytes() for one in arrows)
+            arrows = {"name": self.arrows[0], "places": places, "data": vectors}
+        behind = (
+            {"name": self.behind[0], "data": self.behind_points().tobytes()}
+            if self.behind
+            else None
+        )
+        return _described(self, "points", behind=behind, arrows=arrows, trails=self.trails) | {
+            "data": self.states(choices, stops).tobytes(),
+            "reach": self.reach(choices, stops),
+        }
+
+    def _checked(self, name: str, values: np.ndarray, axes: int = 4) -> np.ndarray:
+        if values.ndim != axes or values.shape[-1] != 2:
+            raise ValueError(
+                f"panel {self.title!r}: {name} have shape {values.shape}; expected two numbers, "
+                "x and y, along the last axis: (N, 2) for points that rest"
+            )
+        if not np.isfinite(values).all():
+            raise ValueError(f"panel {self.title!r}: {name} hold nan or inf, which have no place")
+        return values
+
+
+Panel = Pictures | Bars | Curve | Points
 
 
 def _described(panel: Panel, kind: str, **more: object) -> dict:
@@ -154,15 +238,19 @@ def _array(values: object) -> np.ndarray:
 
 
 def _with_choices(
-    title: str, name: str, values: object, choices: int, wanted: tuple[int, ...], rest: int
+    title: str,
+    name: str,
+    values: object,
+    choices: int,
+    wanted: tuple[int, ...],
+    rest: tuple[str, ...] = (),
 ) -> np.ndarray:
-    """`values` as float32 with an axis of choices in front; `rest` axes of any size may follow."""
+    """`values` as float32, an axis of choices in front; axes of any size (`rest`) may follow."""
     values = _array(values)
     if choices > 1:
         wanted = (choices, *wanted)
-    if values.ndim != len(wanted) + rest or values.shape[: len(wanted)] != wanted:
-        tail = ("C", "H", "W")[:rest]
-        expected = ", ".join(map(str, (*wanted, *tail)))
+    if values.ndim != len(wanted) + len(rest) or values.shape[: len(wanted)] != wanted:
+        expected = ", ".join(map(str, (*wanted, *rest)))
         axes = "choices, stops" if choices > 1 else "stops"
         raise ValueError(
             f"panel {title!r}: {name} has shape {values.shape}, expected ({expected}); "

@@ -100,12 +100,20 @@ def _nested(what: str, words: Sequence, choices: int, count: int | None) -> list
 
 
 def _check_size(payloads: list[dict]) -> None:
-    size = sum(len(payload.get("data", b"")) for payload in payloads)
+    size = _bytes_in(payloads)
     if size > LARGEST:
         raise ValueError(
             f"the frames are {size / 1e6:.1f} MB, at most {LARGEST / 1e6:.0f} MB open at once: "
             "take fewer stops, smaller pictures or fewer choices"
         )
+
+
+def _bytes_in(value: object) -> int:
+    """Bytes in a payload, wherever in it they are."""
+    if isinstance(value, bytes):
+        return len(value)
+    parts = value.values() if isinstance(value, dict) else value
+    return sum(map(_bytes_in, parts)) if isinstance(value, dict | list) else 0
 
 
 def _said(option: str, stop: str, sentence: str) -> str:

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from diffusion_lessons.pictures import DPI, PALETTE, figure_png, look
 
-from .panels import Bars, Curve, Panel, Pictures
+from .panels import Bars, Curve, Panel, Pictures, Points
 
 # All lengths in pixels, so that every pixel of a picture becomes a whole number of pixels.
 _SIDE, _GAP, _LEFT, _LINE = 128, 10, 44, 13
@@ -42,7 +43,7 @@ def draw_strip(
     curves = [panel for panel in panels if isinstance(panel, Curve)]
     captions = [[textwrap.fill(some[i], 20) for i in shown] for some in stops]
     head = 8 + _LINE * max(c.count("\n") + 1 for some in captions for c in some)
-    heights = [_SIDE if isinstance(panel, Pictures) else _BARS for panel in moving]
+    heights = [_BARS if isinstance(panel, Bars) else _SIDE for panel in moving]
     block = head + sum(heights) + _GAP * len(heights)
     width = _LEFT + max(len(shown), 4) * (_SIDE + _GAP)
     curves_top = block * len(options) if moving else 0
@@ -91,6 +92,8 @@ def _draw_row(
             zoom = max(1, _SIDE // states.shape[2])
             ax.imshow(states[stop].repeat(zoom, axis=0).repeat(zoom, axis=1), aspect="auto")
             ax.spines[:].set_visible(False)
+        elif isinstance(panel, Points):
+            _draw_points(ax, panel, choice, shape, stop)
         else:
             _draw_bars(ax, panel, choice, shape, stop)
 
@@ -107,6 +110,25 @@ def _draw_bars(ax: Axes, panel: Bars, choice: int, shape: tuple[int, int], stop:
     if heights.max() > top:
         note = f"tallest bar {heights.max():.3g}, cut"
         ax.text(1, 1, note, transform=ax.transAxes, ha="right", va="top", fontsize=7)
+
+
+def _draw_points(ax: Axes, panel: Points, choice: int, shape: tuple[int, int], stop: int) -> None:
+    states, arrows, reach = (
+        panel.states(*shape)[choice],
+        panel.arrow_states(*shape),
+        panel.reach(*shape),
+    )
+    ax.scatter(*panel.behind_points().T, s=3, marker="s", color="#b4b9c6", linewidths=0)
+    if panel.trails:
+        ways = states[: stop + 1].swapaxes(0, 1)  # one line per point
+        ax.add_collection(LineCollection(ways, colors="#8cc3c8", linewidths=0.5))
+    if arrows is not None:
+        places, vectors = arrows[0], arrows[1][choice, stop]
+        straight = {"angles": "xy", "scale_units": "xy", "scale": 1}
+        ax.quiver(*places.T, *vectors.T, **straight, width=0.007, color=PALETTE["plum"])
+    ax.scatter(*states[stop].T, s=4, color=PALETTE["teal"], linewidths=0)
+    ax.set(xlim=(-reach, reach), ylim=(-reach, reach))
+    ax.spines[:].set_visible(True)
 
 
 def _draw_curve(

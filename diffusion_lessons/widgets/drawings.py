@@ -1,0 +1,105 @@
+"""Points in the plane that the learner draws, by hand or by keyboard, or takes ready-made."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import traitlets
+from matplotlib.figure import Figure
+
+from diffusion_lessons.pictures import DPI, PALETTE, figure_png, img_tag
+
+from .page import PageWidget, module
+
+REACH = 1.5
+"""The drawing goes from -REACH to REACH in x and in y."""
+MOST = 500
+"""Most points in a drawing."""
+_COUNT, _STEP = 240, 0.1
+
+
+class Plane(PageWidget):
+    """What `plane` returns: `points` are those on show."""
+
+    _esm = module("plane")
+
+    title = traitlets.Unicode().tag(sync=True)
+    drawn = traitlets.List().tag(sync=True)  # x, y, x, y, ...
+    shapes = traitlets.Dict().tag(sync=True)  # name to x, y, x, y, ...
+    reach = traitlets.Float(REACH).tag(sync=True)
+    step = traitlets.Float(_STEP).tag(sync=True)  # the cursor moves so far at a time
+    most = traitlets.Int(MOST).tag(sync=True)
+
+    @property
+    def points(self) -> torch.Tensor:
+        """The points on show, float32 (N, 2) in [-1.5, 1.5].
+
+        Raises ValueError when there are fewer than two: nothing can be learned from them.
+        """
+        points = torch.tensor(self.drawn, dtype=torch.float32).reshape(-1, 2)
+        if len(points) < 2:
+            raise ValueError(
+                f"the drawing has {len(points)} points, expected two or more: draw some in the "
+                "square above, or press one of the shapes below it"
+            )
+        return points
+
+    def still(self) -> tuple[str, bytes]:
+        """The points on show."""
+        points = torch.tensor(self.drawn, dtype=torch.float32).reshape(-1, 2)
+        fig = Figure(figsize=(2.6, 2.6), layout="none")
+        ax = fig.add_axes((0.02, 0.02, 0.96, 0.96))
+        ax.scatter(*points.T.numpy(), s=5, color=PALETTE["teal"], linewidths=0)
+        ax.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), xticks=[], yticks=[])
+        picture = figure_png(fig)
+        name = next((name for name, one in self.shapes.items() if one == self.drawn), "drawn")
+        alt = f"{self.title}: {len(points)} points in the plane, {name}"
+        return img_tag(picture, alt, int(2.6 * DPI)), picture
+
+
+def plane(title: str, start: str = "two moons") -> Plane:
+    """A square to draw points in: along a stroke of the mouse, one by one with the keyboard, or
+    ready-made with a press. It shows the shape `start` at first: one of "two moons", "ring",
+    "spiral", "heart".
+
+    Raises ValueError on another `start`.
+    """
+    shapes = {name: _ready_made(name) for name in SHAPES}
+    if start not in shapes:
+        raise ValueError(f"start is {start!r}, expected one of {list(shapes)}")
+    return Plane(title=title, shapes=shapes, drawn=shapes[start])
+
+
+def _two_moons(turn: torch.Tensor) -> torch.Tensor:
+    upper = turn < math.pi
+    x = torch.where(upper, turn.cos() - 0.5, 0.5 + turn.cos())
+    y = torch.where(upper, turn.sin() - 0.2, 0.2 + turn.sin())
+    return 0.85 * torch.stack((x, y), 1)
+
+
+def _ring(turn: torch.Tensor) -> torch.Tensor:
+    return torch.stack((turn.cos(), turn.sin()), 1)
+
+
+def _spiral(turn: torch.Tensor) -> torch.Tensor:
+    way = (turn / (2 * math.pi)).sqrt()
+    return 1.2 * way[:, None] * _ring(3.5 * math.pi * way)
+
+
+def _heart(turn: torch.Tensor) -> torch.Tensor:
+    x = 16 * turn.sin() ** 3
+    y = 13 * turn.cos() - 5 * (2 * turn).cos() - 2 * (3 * turn).cos() - (4 * turn).cos()
+    return torch.stack((x, y + 2.5), 1) / 14
+
+
+SHAPES = {"two moons": _two_moons, "ring": _ring, "spiral": _spiral, "heart": _heart}
+"""Name to a curve: angles (N,) in [0, 2 pi) to points (N, 2)."""
+
+
+def _ready_made(name: str) -> list[float]:
+    """_COUNT points spread along the curve and a little beside it, x, y, x, y, ..."""
+    generator = torch.Generator().manual_seed(0)
+    points = SHAPES[name](torch.arange(_COUNT) * (2 * math.pi / _COUNT))
+    points = points + 0.04 * torch.randn(_COUNT, 2, generator=generator)
+    return [round(number, 3) for number in points.clamp(-REACH, REACH).flatten().tolist()]
