@@ -17,6 +17,7 @@ test: setup
 	@$(VENV_PYTHON) -m tools.run_tests
 
 bench: setup
+	@$(VENV_PYTHON) -m pip install --quiet -c .venv/course-constraints.txt --no-build-isolation -e ".[bench]"
 	@$(VENV_PYTHON) -m bench
 	@$(VENV_PYTHON) tools/checksums.py
 

@@ -1,11 +1,15 @@
 """Every measurement of the course, one after the other: `make bench` or `python -m bench`."""
 
-from bench import scrubbing
+from bench import fashion, live_training, memory, samplers, scrubbing
 
 
 def main() -> None:
     """Run all benchmarks; each prints its table and writes its data file."""
     scrubbing.main()
+    memory.main()
+    live_training.main()
+    samplers.main()
+    fashion.main([])
 
 
 if __name__ == "__main__":
