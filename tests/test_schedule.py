@@ -12,8 +12,10 @@ from diffusion_lessons.schedule import (
     alpha_bar,
     cosine,
     cosine_beta,
+    flow,
     linear,
     linear_beta,
+    rates_like,
     row_to_t,
     snr,
 )
@@ -174,3 +176,29 @@ def test_the_table_cannot_be_spoilt_by_a_caller():
     schedule.linear_beta().zero_()
     linear(torch.tensor([0.5]))[0].zero_()
     assert torch.equal(linear(torch.tensor([0.5]))[0], before)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_flow_is_straight(dtype):
+    t = torch.tensor([0.0, 0.25, 1.0], dtype=dtype)
+    signal_rate, noise_rate = flow(t)
+    assert signal_rate.shape == noise_rate.shape == (3, 1, 1, 1)
+    assert signal_rate.dtype == noise_rate.dtype == dtype
+    assert signal_rate.flatten().tolist() == [1, 0.75, 0] and torch.equal(noise_rate.flatten(), t)
+    assert snr(t, flow).tolist() == [math.inf, 9, 0]
+    noise_rate.zero_()
+    assert t[2] == 1  # what a caller does to the rates does not reach his times
+
+
+def test_flow_refuses_what_is_no_time():
+    with pytest.raises(ValueError, match="must lie between 0"):
+        flow(torch.tensor([1.5]))
+    with pytest.raises(TypeError, match="row_to_t"):
+        flow(torch.tensor([500]))
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (3, 1, 4, 4), (3,)])
+def test_rates_get_the_axes_and_the_dtype_of_the_data(shape):
+    x = torch.zeros(shape, dtype=torch.float64)
+    for rate in rates_like(x, *flow(torch.tensor([0.0, 0.5, 1.0]))):
+        assert rate.dtype == x.dtype and rate.shape == (3, *[1] * (len(shape) - 1))

@@ -1,0 +1,207 @@
+"""What a network is trained to say and what is read off from it, against plain algebra."""
+
+import math
+
+import pytest
+import torch
+
+from diffusion_lessons import schedule
+from diffusion_lessons.prediction import (
+    KINDS,
+    SMALLEST_RATE,
+    Prediction,
+    as_denoiser,
+    exact_denoiser,
+    read_off,
+    target,
+)
+from diffusion_lessons.schedule import add_noise
+
+SCHEDULES = [schedule.linear, schedule.cosine, schedule.flow]
+each_schedule = pytest.mark.parametrize("rates_at", SCHEDULES)
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def a_mix(shape, rates_at, t, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(1)
+    x_0, eps = (torch.randn(shape, generator=generator, dtype=dtype) for _ in range(2))
+    t = t.to(dtype)
+    return x_0, eps, t, add_noise(x_0, eps, t, rates_at)
+
+
+@each_schedule
+@each_kind
+@pytest.mark.parametrize("shape", [(5, 3, 4, 4), (5, 2)])
+def test_what_was_said_gives_back_what_was_mixed(kind, rates_at, shape):
+    x_0, eps, t, x_t = a_mix(shape, rates_at, torch.tensor([0.001, 0.2, 0.5, 0.9, 0.999]))
+    said = target(kind, x_0, eps, *rates_at(t))
+    guess = read_off(kind, said, x_t, *rates_at(t))
+    torch.testing.assert_close(guess.x_0, x_0)
+    torch.testing.assert_close(guess.eps, eps)
+
+
+@each_schedule
+@each_kind
+def test_both_guesses_mix_to_x_t_whatever_was_said(kind, rates_at):
+    _, said, t, x_t = a_mix((4, 2), rates_at, torch.tensor([0.05, 0.3, 0.7, 0.95]))
+    guess = read_off(kind, said, x_t, *rates_at(t))
+    torch.testing.assert_close(add_noise(guess.x_0, guess.eps, t, rates_at), x_t)
+
+
+def test_targets_are_those_of_the_papers():
+    x_0, eps = torch.tensor([[2.0, -1.0]]), torch.tensor([[0.5, 3.0]])
+    rates = torch.tensor(0.6).view(1, 1, 1, 1), torch.tensor(0.8).view(1, 1, 1, 1)
+    assert target("eps", x_0, eps, *rates) is eps and target("x_0", x_0, eps, *rates) is x_0
+    torch.testing.assert_close(target("v", x_0, eps, *rates), torch.tensor([[-1.3, 2.6]]))
+    torch.testing.assert_close(target("velocity", x_0, eps, *rates), torch.tensor([[-1.5, 4.0]]))
+
+
+@each_schedule
+@each_kind
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_nothing_is_nan_at_either_end(kind, rates_at, dtype):
+    _, said, t, x_t = a_mix((2, 3, 4, 4), rates_at, torch.tensor([0.0, 1.0]), dtype)
+    said.requires_grad_()
+    guess = read_off(kind, said, x_t, *rates_at(t))
+    for part in (guess.x_0, guess.eps):
+        assert part.dtype == dtype and part.isfinite().all() and part.abs().max() < 1000
+    (guess.x_0.sum() + guess.eps.sum()).backward()
+    assert said.grad.isfinite().all()
+
+
+def test_where_dividing_means_nothing_the_other_guess_is_0():
+    for rates_at in (schedule.cosine, schedule.flow):
+        _, said, t, x_t = a_mix((1, 2), rates_at, torch.ones(1))
+        guess = read_off("eps", said, x_t, *rates_at(t))
+        assert guess.eps is said and (guess.x_0 == 0).all()
+    for rates_at in SCHEDULES:
+        _, said, t, x_t = a_mix((1, 2), rates_at, torch.zeros(1))
+        guess = read_off("x_0", said, x_t, *rates_at(t))
+        assert guess.x_0 is said and (guess.eps == 0).all()
+
+
+def test_the_smallest_rate_lies_between_the_last_row_of_cosine_and_all_others():
+    t = schedule.row_to_t(torch.arange(1000))
+    for rates_at in SCHEDULES:
+        signal_rate, noise_rate = (rate.flatten() for rate in rates_at(t))
+        assert (signal_rate[:-1] > SMALLEST_RATE).all() and (noise_rate > SMALLEST_RATE).all()
+    assert schedule.cosine(t)[0][-1] < SMALLEST_RATE < schedule.linear(t)[0][-1]
+
+
+@each_kind
+def test_a_denoiser_hides_the_kind(kind):
+    x_0, eps, t, x_t = a_mix((3, 2), schedule.cosine, torch.tensor([0.1, 0.5, 0.9]))
+
+    def knows_all(shown, at):
+        assert torch.equal(shown, x_t) and torch.equal(at, t)
+        return target(kind, x_0, eps, *schedule.cosine(t))
+
+    guess = as_denoiser(knows_all, schedule.cosine, kind)(x_t, t)
+    assert isinstance(guess, Prediction)
+    torch.testing.assert_close(guess.x_0, x_0)
+    torch.testing.assert_close(guess.eps, eps)
+
+
+def test_labels_reach_the_network():
+    labels = torch.tensor([[3, -1]])
+
+    def network(x_t, t, labels):
+        return x_t * labels[:, :1]
+
+    x_t, t = torch.ones(1, 2), torch.full((1,), 0.5)
+    assert (as_denoiser(network, schedule.flow, "eps", labels=labels)(x_t, t).eps == 3).all()
+
+
+@each_kind
+def test_clipping_keeps_the_guess_in_range_and_the_mix_true(kind):
+    _, said, t, x_t = a_mix((4, 1, 2, 2), schedule.cosine, torch.tensor([0.2, 0.5, 0.9, 1.0]))
+    denoiser = as_denoiser(lambda x_t, t: 5 * said, schedule.cosine, kind, clip=True)
+    guess = denoiser(x_t, t)
+    assert guess.x_0.abs().max() == 1
+    torch.testing.assert_close(add_noise(guess.x_0, guess.eps, t, schedule.cosine), x_t)
+
+
+def test_an_unknown_kind_is_named():
+    rates = schedule.flow(torch.full((1,), 0.5))
+    x = torch.zeros(1, 2)
+    for call in (
+        lambda: target("noise", x, x, *rates),
+        lambda: read_off("noise", x, x, *rates),
+        lambda: as_denoiser(lambda x_t, t: x_t, schedule.flow, "noise"),
+    ):
+        with pytest.raises(ValueError, match="kind is 'noise'.*'eps', 'x_0', 'v', 'velocity'"):
+            call()
+
+
+def test_an_answer_of_another_shape_is_refused():
+    rates = schedule.flow(torch.full((2,), 0.5))
+    with pytest.raises(ValueError, match=r"\(2, 1, 8, 8\).*\(2, 3, 8, 8\)"):
+        read_off("eps", torch.zeros(2, 1, 8, 8), torch.zeros(2, 3, 8, 8), *rates)
+
+
+def posterior_mean(x_t, members, signal_rate, noise_rate):
+    """The mean of the members, each weighted by its likelihood, in plain Python floats."""
+    likelihoods = [
+        math.exp(
+            -sum((x - signal_rate * y) ** 2 for x, y in zip(x_t, member, strict=True))
+            / (2 * noise_rate**2)
+        )
+        for member in members
+    ]
+    total = sum(likelihoods)
+    return [
+        sum(weight * member[i] for weight, member in zip(likelihoods, members, strict=True)) / total
+        for i in range(len(x_t))
+    ]
+
+
+@each_schedule
+def test_the_exact_denoiser_is_the_mean_of_the_posterior(rates_at):
+    members = torch.tensor([[-1.0, 0.0], [1.0, 0.5], [0.2, -0.7]])
+    _, _, t, x_t = a_mix((4, 2), rates_at, torch.tensor([0.2, 0.4, 0.6, 0.9]))
+    guess = exact_denoiser(members, rates_at)(x_t, t)
+    for item, (signal_rate, noise_rate) in enumerate(zip(*rates_at(t), strict=True)):
+        expected = posterior_mean(
+            x_t[item].tolist(), members.tolist(), signal_rate.item(), noise_rate.item()
+        )
+        torch.testing.assert_close(guess.x_0[item], torch.tensor(expected).double())
+    torch.testing.assert_close(add_noise(guess.x_0, guess.eps, t, rates_at), x_t)
+
+
+@each_schedule
+def test_the_exact_denoiser_at_both_ends(rates_at):
+    generator = torch.Generator().manual_seed(2)
+    pictures = torch.rand(20, 3, 8, 8, generator=generator) * 2 - 1
+    denoiser = exact_denoiser(pictures, rates_at)
+    nearly_clean = denoiser(pictures[[7]], torch.zeros(1))
+    torch.testing.assert_close(nearly_clean.x_0, pictures[[7]])
+    assert (nearly_clean.eps == 0).all()
+    noise = torch.randn(1, 3, 8, 8, generator=generator)
+    at_the_end = denoiser(noise, torch.ones(1))
+    assert at_the_end.x_0.dtype == torch.float32 and at_the_end.x_0.shape == (1, 3, 8, 8)
+    # The linear road ends with a trace of the picture, worth a little more than 1 in 100 here.
+    tolerance = 0.05 if rates_at is schedule.linear else 1e-3
+    torch.testing.assert_close(
+        at_the_end.x_0, pictures.mean(0, keepdim=True), atol=tolerance, rtol=0
+    )
+
+
+def test_no_guess_beats_the_exact_one():
+    generator = torch.Generator().manual_seed(3)
+    members = torch.randn(6, 2, generator=generator)
+    x_0 = members[torch.randint(6, (20_000,), generator=generator)]
+    eps, t = torch.randn(x_0.shape, generator=generator), torch.full((20_000,), 0.6)
+    x_t = add_noise(x_0, eps, t, schedule.cosine)
+    best = exact_denoiser(members, schedule.cosine)(x_t, t).x_0
+    nearest = members[torch.cdist(x_t, schedule.cosine(t[:1])[0].item() * members).argmin(1)]
+
+    def error(guess):
+        return ((guess - x_0) ** 2).mean().item()
+
+    for other in (nearest, members.mean(0).expand_as(x_0), 0.97 * best, 1.03 * best):
+        assert error(best) < error(other)
+
+
+def test_an_empty_set_is_refused():
+    with pytest.raises(ValueError, match=r"shape \(0, 2\); give at least one"):
+        exact_denoiser(torch.zeros(0, 2), schedule.flow)
