@@ -11,11 +11,13 @@ import copy
 import math
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+from .muon import Muon
 
 LARGEST_GRADIENT = 1.0  # the norm that a longer gradient is cut down to
 
@@ -30,7 +32,7 @@ class TrainStep:
 
 
 class Fit:
-    """Fits `model` to `loss` by AdamW (Loshchilov and Hutter 2019, algorithm 2).
+    """Fits `model` to `loss` by AdamW (Loshchilov and Hutter 2019, algorithm 2), or by Muon.
 
     The learning rate rises over the first steps and falls to 0 along a cosine. Gradients longer
     than 1 are cut. `for done in fit` makes the steps that are left and yields a `TrainStep` each.
@@ -41,6 +43,7 @@ class Fit:
         learning_rate: its peak.
         loss: gives the loss of a step, a tensor of one number, from the step's number. Whatever
             chance it takes has to come from that number alone, so that a restart repeats it.
+        inner: names of the weights that Muon steps, see `muon`; AdamW steps the others.
         weight_decay, betas: of AdamW.
         warm_up: the share of the steps over which the learning rate rises.
         ema_decay: None, or how slowly the running average of the weights follows, such as 0.999;
@@ -64,6 +67,7 @@ class Fit:
         learning_rate: float,
         loss: Callable[[int], Tensor],
         *,
+        inner: Collection[str] = (),
         weight_decay: float = 0.01,
         betas: tuple[float, float] = (0.9, 0.99),
         warm_up: float = 0.05,
@@ -83,10 +87,15 @@ class Fit:
         self._loss, self._ema_decay = loss, ema_decay
         self._rising = max(1, int(warm_up * steps))
         learned = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self._names = list(learned)
-        self._optimizer = torch.optim.AdamW(
-            learned.values(), learning_rate, betas, weight_decay=weight_decay, fused=fused
-        )
+        outer = [name for name in learned if name not in inner]
+        self._names = [*outer, *(name for name in learned if name in inner)]
+        split = [learned[name] for name in self._names]
+        settings = {"betas": betas, "weight_decay": weight_decay, "fused": fused}
+        if inner:
+            parts = split[len(outer) :], split[: len(outer)]
+            self._optimizer = Muon(*parts, learning_rate, **settings)
+        else:
+            self._optimizer = torch.optim.AdamW(split, learning_rate, **settings)
 
     def __len__(self) -> int:
         """How many steps are left."""
@@ -112,7 +121,7 @@ class Fit:
             raise
         with uninterrupted():
             for group in self._optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group.get("share", 1.0)
             self._optimizer.step()
             self._follow()
             self.step += 1
@@ -188,7 +197,7 @@ class Fit:
             states.setdefault(numbers[name], {})[key] = tensor
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": states, "param_groups": groups})
-        for name, index in numbers.items():  # a fused update needs all in one order in memory
+        for name in numbers:  # a fused update needs all in one order in memory
             for key, tensor in self._optimizer.state[learned[name]].items():
                 if key != "step" and tensor.shape == learned[name].shape:
                     same = torch.empty_like(learned[name], requires_grad=False).copy_(tensor)

@@ -112,7 +112,7 @@ class GeneratorRecipe:
         data, size, channels: the pictures, as `data.load` takes them; its factors are the labels.
         widths, blocks, patch: of the `UNet`.
         schedule, kind: of the noise, and what the network says (see `prediction.KINDS`).
-        steps, batch, learning_rate: of AdamW; the rate warms up and falls to 0 along a cosine.
+        steps, batch, learning_rate: see `training.train`.
         ema_decay: of the running average of the weights, which is what is kept.
         sampler, sampling_steps: how the pictures are made that the scores are taken from.
     """
@@ -220,15 +220,15 @@ RECIPES: dict[str, Recipe] = {
     "fashion-judge": FashionJudgeRecipe(seed=3, steps=3600, batch=100, learning_rate=4e-3),
     "postcards-32": GeneratorRecipe(
         seed=4, data="single-postcards", size=32, channels=3,
-        widths=(64, 128), blocks=(1, 2), patch=2, schedule="cosine", kind="x_0",
-        steps=40_000, batch=64, learning_rate=1e-3, ema_decay=0.999,
-        sampler="dpm-solver++", sampling_steps=25,
+        widths=(64, 128), blocks=(1, 3), patch=2, schedule="cosine", kind="x_0",
+        steps=16_000, batch=32, learning_rate=8e-3, ema_decay=0.999,
+        sampler="dpm-solver++", sampling_steps=16,
     ),
     "fashion": GeneratorRecipe(
-        seed=5, data="fashion-mnist", size=32, channels=1,
+        seed=5, data="fashion-mnist", size=28, channels=1,
         widths=(64, 128), blocks=(1, 2), patch=2, schedule="cosine", kind="x_0",
-        steps=20_000, batch=64, learning_rate=1e-3, ema_decay=0.999,
-        sampler="dpm-solver++", sampling_steps=25,
+        steps=12_000, batch=32, learning_rate=1e-2, ema_decay=0.999,
+        sampler="dpm-solver++", sampling_steps=16,
     ),
 }  # fmt: skip
 NAMES = tuple(RECIPES)

@@ -16,7 +16,7 @@ from .prediction import target
 from .schedule import Schedule, add_noise, rates_like
 
 LEAST_TIME = 0.001  # training sees times from here to 1: row 0 of a table to its last row
-LARGEST_WEIGHT = 100.0  # of the clean picture's error, where there is hardly any noise
+LARGEST_WEIGHT = 10.0  # of the clean picture's error, where there is little noise
 
 Batches = Callable[[int], Batch]
 """A step's number to its data: `data.PictureSet.batches`, or a function that makes a `Batch`."""
@@ -34,8 +34,9 @@ def diffusion_loss(
     """How wrong the network is about noisy data: the loss of DDPM, for every kind of prediction.
 
     The mean squared difference between what it says and what it should have said. For kind "x_0"
-    each item's error is divided by noise_rate^2 (times 100 at most), which makes it the error in v:
-    without that, pictures with little noise, which need the finest work, would hardly count.
+    each item's error is divided by noise_rate^2, which makes it the error in v: without that, pictures
+    with little noise, which need the finest work, would hardly count. It is multiplied by 10 at
+    most, so that the last grains do not take all of the network's strength.
 
     Args:
         model: called as model(x_t, t), or model(x_t, t, labels).
@@ -87,7 +88,8 @@ def train(
     stopped goes on as if nothing had happened. What to sample from is `.ema`, the running average.
 
     Args:
-        model: on the device that it is to be trained on; changed in place.
+        model: on the device that it is to be trained on; changed in place. If it names its
+            `outer_layers`, the weights of the others are stepped by Muon, see `muon`.
         batches: the data of each step; labels (B, 0) say nothing to the network.
         kind: what the network says, one of `prediction.KINDS`.
         steps, learning_rate, ema_decay: see `fitting.Fit`.
@@ -104,4 +106,14 @@ def train(
         labels = batch.labels.to(device) if batch.labels.shape[1] else None
         return diffusion_loss(model, x_0, t, eps, schedule, kind, labels)
 
-    return Fit(model, steps, learning_rate, loss, ema_decay=ema_decay)
+    return Fit(model, steps, learning_rate, loss, inner=inner_weights(model), ema_decay=ema_decay)
+
+
+def inner_weights(model: nn.Module) -> list[str]:
+    """The names of the weights that Muon steps: those with two axes or more, but for the layers
+    that the network names in `outer_layers`; none if it names no layers."""
+    outer = getattr(model, "outer_layers", None)
+    if outer is None:
+        return []
+    weights = ((name, p) for name, p in model.named_parameters() if p.ndim >= 2)
+    return [name for name, p in weights if not name.startswith(outer)]

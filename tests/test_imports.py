@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 FLOORS = (
-    {"__init__", "workspace"},
+    {"__init__", "muon", "workspace"},
     {"downloads", "postcards", "schedule"},
     {"data", "fitting", "measure", "models", "pictures", "prediction"},
     {"recognition", "resuming", "ruler", "sampling"},

@@ -15,6 +15,8 @@ class PointNet(nn.Module):
         width: of the hidden layers.
     """
 
+    outer_layers = ("layers.0", "layers.6")  # AdamW trains these, Muon what lies between
+
     def __init__(self, width: int = 128):
         super().__init__()
         self.layers = nn.Sequential(

@@ -118,6 +118,8 @@ class UNet(nn.Module):
         ValueError: as many `blocks` as `widths` are needed; widths that are no multiples of 8.
     """
 
+    outer_layers = ("stem", "head", "tables")  # AdamW trains these, Muon what lies between
+
     def __init__(
         self,
         channels: int = 3,

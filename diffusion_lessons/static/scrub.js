@@ -152,14 +152,17 @@ function pointsPanel(data, choices, stops) {
   if (data.behind) behind.setAttribute("d", dotsPath(floatsOf(data.behind.data), data.reach));
   const places = data.arrows && floatsOf(data.arrows.places);
   const vectors = data.arrows && floatsOf(data.arrows.data);
-  const pieces = new Map(); // the way of all points from one stop to the next, drawn when needed
+  const pieces = new Map(); // the ways of the first points from one stop to the next
   function piece(choice, stop) {
     const key = choice * stops + stop;
-    if (!pieces.has(key)) pieces.set(key, segmentsPath(at(choice, stop - 1), at(choice, stop), data.reach));
+    if (!pieces.has(key)) {
+      const first = (s) => at(choice, s).subarray(0, 2 * data.trails);
+      pieces.set(key, segmentsPath(first(stop - 1), first(stop), data.reach));
+    }
     return pieces.get(key);
   }
   const signs = [["dl-dots", "points"]];
-  if (data.trails) signs.push(["dl-ways", "their way so far"]);
+  if (data.trails) signs.push(["dl-ways", "ways of some"]);
   if (data.behind) signs.push(["dl-behind", data.behind.name]);
   if (data.arrows) signs.push(["dl-arrows", data.arrows.name]);
   return {

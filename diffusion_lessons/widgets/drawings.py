@@ -54,7 +54,7 @@ class Plane(PageWidget):
         ax.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), xticks=[], yticks=[])
         picture = figure_png(fig)
         name = next((name for name, one in self.shapes.items() if one == self.drawn), "drawn")
-        alt = f"{self.title}: {len(points)} points in the plane, {name}"
+        alt = f"{self.title.rstrip('.')}: {len(points)} points in the plane, {name}"
         return img_tag(picture, alt, int(2.6 * DPI)), picture
 
 

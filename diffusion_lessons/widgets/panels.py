@@ -146,7 +146,8 @@ class Points:
     `behind` is a pair (name, points): (K, 2), drawn faint under the others at every stop. `arrows`
     is a triple (name, places, vectors): (M, 2) and (stops, M, 2), vectors that may also differ by
     choice. They are drawn to one scale for all stops, at which most of them reach about to the next
-    arrow; longer ones are cut to that. `trails` draws the way of each point up to the stop.
+    arrow at half of the stops; longer ones are cut to that. The first `trails` points draw the way
+    they have come, up to the stop.
     """
 
     title: str
@@ -154,7 +155,7 @@ class Points:
     alt: str
     behind: tuple[str, torch.Tensor] | None = None
     arrows: tuple[str, torch.Tensor, torch.Tensor] | None = None
-    trails: bool = False
+    trails: int = 0
 
     def states(self, choices: int, stops: int) -> np.ndarray:
         """The positions as float32 (choices, stops, N, 2)."""
@@ -185,7 +186,7 @@ class Points:
         vectors = self._checked("arrows, vectors", vectors)
         lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
         spacing = np.ptp(places, axis=0).max() / max(len(places) ** 0.5 - 1, 1)
-        unit = np.quantile(lengths, 0.9) or 1.0
+        unit = np.median(np.quantile(lengths, 0.9, axis=(0, 2, 3))) or 1.0
         return places, vectors * np.minimum(1 / unit, 1 / np.maximum(lengths, 1e-12)) * spacing
 
     def reach(self, choices: int, stops: int) -> float:

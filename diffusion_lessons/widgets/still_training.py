@@ -76,9 +76,10 @@ def _draw_points(ax: Axes, stage: dict) -> None:
     behind, points = (
         np.frombuffer(stage[name], np.float32).reshape(-1, 2) for name in ("behind", "data")
     )
-    ax.scatter(*behind.T, s=5, color="#b9bdc9")
-    ax.scatter(*points.T, s=5, color=PALETTE["teal"])
+    ax.scatter(*behind.T, s=4, marker="s", color="#b4b9c6", linewidths=0)
+    ax.scatter(*points.T, s=5, color=PALETTE["teal"], linewidths=0)
     ax.set(xlim=(-2, 2), ylim=(-2, 2))
+    ax.spines[:].set_visible(True)
 
 
 _STAGES = {"pictures": _draw_pictures, "points": _draw_points}

@@ -119,9 +119,8 @@ def _draw_points(ax: Axes, panel: Points, choice: int, shape: tuple[int, int], s
         panel.reach(*shape),
     )
     ax.scatter(*panel.behind_points().T, s=3, marker="s", color="#b4b9c6", linewidths=0)
-    if panel.trails:
-        ways = states[: stop + 1].swapaxes(0, 1)  # one line per point
-        ax.add_collection(LineCollection(ways, colors="#8cc3c8", linewidths=0.5))
+    ways = states[: stop + 1, : panel.trails].swapaxes(0, 1)  # one line per point
+    ax.add_collection(LineCollection(ways, colors=PALETTE["ink"], linewidths=0.4, alpha=0.45))
     if arrows is not None:
         places, vectors = arrows[0], arrows[1][choice, stop]
         straight = {"angles": "xy", "scale_units": "xy", "scale": 1}

@@ -160,9 +160,9 @@ class Watch(PageWidget):
         steps, losses = np.array(self._steps, int), np.array(self._losses, float)
         width = math.ceil(self.total / BINS)
         places, which = np.unique((steps - 1) // width, return_inverse=True)
-        low, high = np.full(len(places), np.inf), np.full(len(places), -np.inf)
-        np.minimum.at(low, which, losses)
-        np.maximum.at(high, which, losses)
+        low, high = np.full(len(places), np.nan), np.full(len(places), np.nan)
+        np.fmin.at(low, which, losses)
+        np.fmax.at(high, which, losses)
         counts = np.bincount(which, minlength=len(places))
         mean = np.bincount(which, losses, len(places)) / counts
         middle = np.bincount(which, steps, len(places)) / counts

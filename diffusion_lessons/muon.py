@@ -1,0 +1,87 @@
+"""Muon: an optimizer for the matrices inside a network, with AdamW for everything else.
+
+torch has a Muon of its own, for weights of two axes; the kernels of convolutions have four.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+MOMENTUM = 0.95
+ADAMW_SHARE = 0.3  # AdamW's learning rate, as a share of Muon's
+_POLYNOMIAL = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024: x -> a x + b x^3 + c x^5
+
+
+def orthogonalised(gradient: Tensor) -> Tensor:
+    """Nearly the closest matrix whose singular values are all 1: (N, ...) seen as (N, M).
+
+    Five rounds of a polynomial that pulls each singular value towards 1 (they end between about 0.7
+    and 1.2), so that no direction of the step is much longer than another. Jordan et al. 2024.
+    """
+    a, b, c = _POLYNOMIAL
+    x = gradient.flatten(1)
+    tall = x.shape[0] > x.shape[1]
+    x = x.T if tall else x
+    x = x / (x.norm() + 1e-7)
+    for _ in range(5):
+        square = x @ x.T
+        x = a * x + (b * square + c * square @ square) @ x
+    return (x.T if tall else x).reshape(gradient.shape)
+
+
+class Muon(torch.optim.AdamW):
+    """Muon for `inner` weights, AdamW with 0.3 times the learning rate for the `outer` ones.
+
+    Muon steps along the momentum of the gradient, made orthogonal, times 0.2 * sqrt(its longer
+    side), which gives it the size of a step of AdamW. Jordan et al. 2024; Liu et al. 2025
+    ("Muon is scalable for LLM training") eq. 4.
+
+    Args:
+        inner: weights with two or more axes; kernels (N, C, k, k) are seen as (N, C * k * k).
+        outer: biases, norms, tables, the first layer and the last.
+        learning_rate: of the inner weights.
+        betas, weight_decay, fused: of AdamW; the decay is for both.
+    """
+
+    def __init__(
+        self,
+        inner: Iterable[Tensor],
+        outer: Iterable[Tensor],
+        learning_rate: float,
+        betas: tuple[float, float],
+        weight_decay: float,
+        fused: bool,
+    ):
+        groups = [
+            {"params": list(outer), "share": ADAMW_SHARE, "muon": False},
+            {"params": list(inner), "share": 1.0, "muon": True},
+        ]
+        super().__init__(groups, learning_rate, betas, weight_decay=weight_decay, fused=fused)
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """One step of both, from the gradients that are there."""
+        inner = self.param_groups[1]
+        gradients = [weight.grad for weight in inner["params"]]
+        for weight in inner["params"]:
+            weight.grad = None  # AdamW passes over what has no gradient
+        super().step()
+        for weight, gradient in zip(inner["params"], gradients, strict=True):
+            weight.grad = gradient
+            if gradient is not None:
+                self._muon_step(weight, gradient, inner["lr"], inner["weight_decay"])
+
+    def _muon_step(self, weight: Tensor, gradient: Tensor, rate: float, decay: float) -> None:
+        state = self.state[weight]
+        if not state:
+            state["step"] = torch.zeros(())  # AdamW looks for it when a state is loaded
+            state["momentum"] = torch.zeros_like(weight)
+        state["step"] += 1
+        momentum = state["momentum"].mul_(MOMENTUM).add_(gradient)
+        ahead = gradient + MOMENTUM * momentum  # Nesterov
+        size = 0.2 * math.sqrt(max(len(weight), weight[0].numel()))
+        weight.mul_(1 - rate * decay).add_(orthogonalised(ahead), alpha=-rate * size)

@@ -1,0 +1,88 @@
+"""Muon steps the inner weights, AdamW the outer ones, and both remember across a restart."""
+
+import pytest
+import torch
+from torch import nn
+
+from diffusion_lessons.fitting import Fit
+from diffusion_lessons.models import UNet
+from diffusion_lessons.muon import ADAMW_SHARE, Muon, orthogonalised
+from diffusion_lessons.training import inner_weights
+
+
+@pytest.mark.parametrize("shape", [(8, 32), (32, 8), (16, 16), (8, 4, 3, 3)])
+def test_singular_values_are_pulled_towards_one(shape):
+    gradient = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    made = orthogonalised(gradient)
+    assert made.shape == gradient.shape
+    values = torch.linalg.svdvals(made.flatten(1))
+    assert values.max() < 1.3 and values.quantile(0.2) > 0.5
+    u, _, v = torch.linalg.svd(gradient.flatten(1), full_matrices=False)
+    towards = (made.flatten(1) * (u @ v)).sum() / len(values)
+    assert towards == pytest.approx(1, abs=0.25), "the directions of the gradient are kept"
+
+
+def test_the_size_of_the_gradient_does_not_matter():
+    gradient = torch.randn(8, 8, generator=torch.Generator().manual_seed(2))
+    assert torch.allclose(orthogonalised(gradient), orthogonalised(1000 * gradient), atol=1e-4)
+
+
+def test_outer_weights_move_as_with_adamw():
+    def pair():
+        return nn.Parameter(torch.ones(4, 4)), nn.Parameter(torch.ones(4))
+
+    (inner, outer), (_, alone) = pair(), pair()
+    both = Muon([inner], [outer], 0.1, (0.9, 0.99), 0.01, fused=False)
+    for group in both.param_groups:
+        group["lr"] = 0.1 * group["share"]
+    plain = torch.optim.AdamW([alone], 0.1 * ADAMW_SHARE, (0.9, 0.99), weight_decay=0.01)
+    for step in range(3):
+        inner.grad = torch.randn(4, 4, generator=torch.Generator().manual_seed(step))
+        outer.grad = torch.arange(4.0) + step
+        alone.grad = outer.grad.clone()
+        both.step()
+        plain.step()
+    assert torch.allclose(outer, alone)
+    assert "momentum" in both.state[inner] and inner.grad is not None
+
+
+def test_first_steps_have_the_stated_size():
+    weight = nn.Parameter(torch.zeros(8, 4, 3, 3))
+    muon = Muon([weight], [nn.Parameter(torch.zeros(1))], 0.01, (0.9, 0.99), 0.0, fused=False)
+    weight.grad = torch.randn(weight.shape, generator=torch.Generator().manual_seed(3))
+    muon.step()
+    # 8 singular values near 1 over 8 * 36 entries, times 0.2 * sqrt(36) * 0.01
+    assert weight.detach().square().mean().sqrt() == pytest.approx(
+        0.01 * 0.2 * 6 / 36**0.5, rel=0.3
+    )
+
+
+def test_the_unet_says_what_lies_between():
+    names = inner_weights(UNet(factors=(10,)))
+    assert "down_blocks.0.0.conv_1.weight" in names and "time.0.weight" in names
+    assert not [name for name in names if name.startswith(("stem", "head", "tables"))]
+    assert not [name for name in names if name.endswith("bias") or "norm" in name]
+    assert inner_weights(nn.Linear(2, 2)) == []
+
+
+def test_muon_goes_on_where_it_was():
+    def start():
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 8), nn.Linear(8, 1))
+        x = torch.randn(16, 3, generator=torch.Generator().manual_seed(4))
+
+        def loss(step):
+            return (model(x) - x.sum(1, keepdim=True)).square().mean()
+
+        return Fit(model, 8, 0.02, loss, inner=["2.weight"], ema_decay=0.9)
+
+    whole = start()
+    losses = [done.loss for done in whole]
+    assert losses[-1] < losses[0]
+    part = start()
+    for done in part:
+        if done.step == 3:
+            break
+    again = start()
+    again.restore(part.state(), part.step)
+    assert [done.loss for done in again] == pytest.approx(losses[4:], rel=1e-5)
