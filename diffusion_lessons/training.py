@@ -34,9 +34,9 @@ def diffusion_loss(
     """How wrong the network is about noisy data: the loss of DDPM, for every kind of prediction.
 
     The mean squared difference between what it says and what it should have said. For kind "x_0"
-    each item's error is divided by noise_rate^2, which makes it the error in v: without that, pictures
-    with little noise, which need the finest work, would hardly count. It is multiplied by 10 at
-    most, so that the last grains do not take all of the network's strength.
+    each item's error is divided by noise_rate^2, which makes it the error in v: without that,
+    pictures with little noise, which need the finest work, would hardly count. It is multiplied by
+    10 at most, so that the last grains do not take all of the network's strength.
 
     Args:
         model: called as model(x_t, t), or model(x_t, t, labels).
