@@ -220,13 +220,13 @@ RECIPES: dict[str, Recipe] = {
     "fashion-judge": FashionJudgeRecipe(seed=3, steps=3600, batch=100, learning_rate=4e-3),
     "postcards-32": GeneratorRecipe(
         seed=4, data="single-postcards", size=32, channels=3,
-        widths=(64, 128), blocks=(1, 3), patch=2, schedule="cosine", kind="x_0",
-        steps=16_000, batch=32, learning_rate=8e-3, ema_decay=0.999,
+        widths=(48, 96), blocks=(1, 3), patch=2, schedule="cosine", kind="x_0",
+        steps=14_000, batch=32, learning_rate=8e-3, ema_decay=0.999,
         sampler="dpm-solver++", sampling_steps=16,
     ),
     "fashion": GeneratorRecipe(
         seed=5, data="fashion-mnist", size=28, channels=1,
-        widths=(64, 128), blocks=(1, 2), patch=2, schedule="cosine", kind="x_0",
+        widths=(48, 96), blocks=(1, 2), patch=2, schedule="cosine", kind="x_0",
         steps=12_000, batch=32, learning_rate=1e-2, ema_decay=0.999,
         sampler="dpm-solver++", sampling_steps=16,
     ),
