@@ -1,0 +1,384 @@
+"""The samplers on a mixture that is known exactly, against each other, and their errors."""
+
+import math
+from collections.abc import Iterator
+from itertools import islice
+
+import pytest
+import torch
+
+from diffusion_lessons import sampling, schedule
+from diffusion_lessons.prediction import KINDS, Prediction, as_denoiser, exact_denoiser, target
+from diffusion_lessons.sampling import ddim, ddpm, dpm_solver, euler, finish, times
+from diffusion_lessons.schedule import rates_like
+
+SCHEDULES = [schedule.linear, schedule.cosine, schedule.flow]
+each_schedule = pytest.mark.parametrize("rates_at", SCHEDULES)
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+# Two heaps of points in the plane, of unlike weight and spread.
+WEIGHTS = torch.tensor([0.3, 0.7], dtype=torch.float64)
+CENTRES = torch.tensor([[-1.0, 0.5], [0.8, -0.2]], dtype=torch.float64)
+SPREADS = torch.tensor([0.2, 0.3], dtype=torch.float64)
+
+WALKS = {
+    "ddpm": ddpm,
+    "ddim": ddim,
+    "ddim with eta 1": lambda *walk: ddim(*walk, eta=1.0),
+    "dpm-solver++": dpm_solver,
+    "euler": euler,
+}
+each_walk = pytest.mark.parametrize("walk", WALKS.values(), ids=WALKS)
+
+
+def mixture_denoiser(rates_at):
+    """The posterior mean of the mixture, in closed form.
+
+    Within a heap, x_t and x_0 are jointly normal, so E[x_0 | x_t, heap] is a line in x_t. The heaps
+    count by how likely each makes x_t, which is normal too.
+    """
+
+    def denoiser(x_t, t):
+        a, b = rates_like(x_t[:, None], *rates_at(t))  # (B, 1, 1)
+        spread = SPREADS.to(x_t).view(1, 2, 1)
+        variance = (a * spread) ** 2 + b**2  # of x_t within each heap, (B, 2, 1)
+        away = x_t[:, None] - a * CENTRES.to(x_t)  # (B, 2 heaps, 2)
+        log_likelihood = -(away**2).sum(-1) / (2 * variance[..., 0]) - variance[..., 0].log()
+        heap = torch.softmax(log_likelihood + WEIGHTS.to(x_t).log(), dim=1)[..., None]
+        means = CENTRES.to(x_t) + a * spread**2 / variance * away
+        x_0 = (heap * means).sum(1)
+        a, b = rates_like(x_t, a, b)
+        return Prediction(x_0, (x_t - a * x_0) / b)
+
+    return denoiser
+
+
+def of_kind(denoiser, rates_at, kind):
+    """The same denoiser, as a network of one kind would say it and as it is read off again."""
+
+    def network(x_t, t):
+        guess = denoiser(x_t, t)
+        return target(kind, guess.x_0, guess.eps, *rates_at(t))
+
+    return as_denoiser(network, rates_at, kind)
+
+
+def heaps_of(points):
+    """Share, centre and spread of each heap that the points fall into."""
+    first = (points - CENTRES[0]).norm(dim=1) < (points - CENTRES[1]).norm(dim=1)
+    parts = points[first], points[~first]
+    shares = torch.tensor([len(part) / len(points) for part in parts]).double()
+    centres = torch.stack([part.mean(0) for part in parts])
+    spreads = torch.stack([(part - part.mean(0)).square().mean().sqrt() for part in parts])
+    return shares, centres, spreads
+
+
+def noise(count, seed=1, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, 2, generator=generator, dtype=dtype)
+
+
+def assert_drawn_from_the_mixture(points):
+    shares, centres, spreads = heaps_of(points)
+    torch.testing.assert_close(shares, WEIGHTS, atol=0.03, rtol=0)  # 3 standard errors
+    torch.testing.assert_close(centres, CENTRES, atol=0.03, rtol=0)
+    torch.testing.assert_close(spreads, SPREADS, atol=0, rtol=0.1)  # steps cost a little, see below
+    torch.testing.assert_close(points.mean(0), WEIGHTS @ CENTRES, atol=0.06, rtol=0)
+
+
+@each_schedule
+@each_kind
+@pytest.mark.parametrize("eta", [0, 1])
+def test_a_known_mixture_is_drawn_by_each_kind(eta, kind, rates_at):
+    denoiser = of_kind(mixture_denoiser(rates_at), rates_at, kind)
+    assert_drawn_from_the_mixture(finish(ddim(denoiser, rates_at, noise(2500), times(150), eta)))
+
+
+@each_schedule
+@pytest.mark.parametrize("walk", [ddpm, ddim, dpm_solver])
+def test_a_known_mixture_is_drawn_by_each_sampler(walk, rates_at):
+    points = finish(walk(mixture_denoiser(rates_at), rates_at, noise(2500), times(150)))
+    assert_drawn_from_the_mixture(points)
+
+
+@each_schedule
+@pytest.mark.parametrize("walk", [ddpm, ddim, dpm_solver])
+def test_with_more_steps_the_spread_comes_closer(walk, rates_at):
+    """Each step takes its guess for the truth, so few steps draw heaps that are too narrow."""
+    lost = []
+    for num_steps in (10, 200):
+        points = finish(walk(mixture_denoiser(rates_at), rates_at, noise(1500), times(num_steps)))
+        lost.append(1 - (heaps_of(points)[2] / SPREADS).mean().item())
+    assert lost[0] > abs(lost[1]) + 0.05 and abs(lost[1]) < 0.08
+
+
+@each_schedule
+@each_walk
+def test_a_finite_set_is_drawn_and_nothing_else(walk, rates_at):
+    members = torch.tensor([[-1.0, 0.0], [1.0, 0.5], [1.0, 0.5], [0.0, -1.0]])
+    points = finish(
+        walk(exact_denoiser(members, rates_at), rates_at, noise(3000).float(), times(60))
+    )
+    distances = torch.cdist(points, members)
+    assert (distances.min(dim=1).values < 0.02).float().mean() > 0.99
+    share = (distances[:, 1] < 0.02).float().mean().item()
+    assert share == pytest.approx(0.5, abs=0.04)  # it is in the set twice
+
+
+@each_schedule
+def test_noise_in_the_last_step_can_be_measured(rates_at):
+    """The broken sampler of the lesson: fresh noise as large as that still in x_t, at the end too.
+
+    Right, nearly each point lands on a member of the set; broken, it lands beside it.
+    """
+    members = torch.tensor([[-1.0, 0.0], [1.0, 0.5], [0.0, -1.0]], dtype=torch.float64)
+    *_, last = ddpm(exact_denoiser(members, rates_at), rates_at, noise(2000), times(20))
+    t = torch.full((2000,), last.t).double()
+    broken = last.x_next + rates_like(last.x_t, *rates_at(t))[1] * noise(2000, seed=2)
+    right, wrong = (
+        torch.cdist(points, members).min(dim=1).values.median() for points in (last.x_next, broken)
+    )
+    assert right < 1e-3 and wrong > 0.04
+
+
+@each_schedule
+def test_the_deterministic_solver_of_second_order_needs_fewer_steps(rates_at):
+    denoiser = mixture_denoiser(rates_at)
+    true = finish(ddim(denoiser, rates_at, noise(500), times(1000)))
+    for num_steps in (10, 20, 40):
+        first, second = (
+            (finish(walk(denoiser, rates_at, noise(500), times(num_steps))) - true).square().mean()
+            for walk in (ddim, dpm_solver)
+        )
+        assert second < 0.6 * first
+
+
+@each_schedule
+@pytest.mark.parametrize("pair", [(1.0, 0.9), (0.6, 0.35), (0.002, 0.001), (0.2, 0.0)])
+def test_ddpm_is_ddim_with_eta_1(pair, rates_at):
+    x_t, fresh = noise(50), noise(50, seed=2)
+    t, t_next = (torch.full((50,), time).double() for time in pair)
+    guess = mixture_denoiser(rates_at)(x_t, t)
+    torch.testing.assert_close(
+        sampling.ddpm_step(guess, x_t, t, t_next, rates_at, fresh),
+        sampling.ddim_step(guess, t, t_next, rates_at, 1.0, fresh),
+    )
+
+
+def test_ddpm_step_is_equation_7_with_its_table():
+    beta = schedule.linear_beta()
+    left = schedule.alpha_bar(beta)
+    row = 400
+    x_t, fresh, x_0 = noise(5), noise(5, seed=2), noise(5, seed=3)
+    before = left[row - 1]
+    mean = before.sqrt() * beta[row] / (1 - left[row]) * x_0
+    mean += (1 - beta[row]).sqrt() * (1 - before) / (1 - left[row]) * x_t
+    variance = (1 - before) / (1 - left[row]) * beta[row]
+    t, t_next = (schedule.row_to_t(torch.tensor([r] * 5)).double() for r in (row, row - 1))
+    ours = sampling.ddpm_step(Prediction(x_0, x_t), x_t, t, t_next, schedule.linear, fresh)
+    torch.testing.assert_close(ours, mean + variance.sqrt() * fresh)
+
+
+@each_schedule
+def test_euler_and_a_first_order_solver_step_are_ddim(rates_at):
+    x_t = noise(50)
+    for pair in ((0.9, 0.7), (0.3, 0.0)):
+        t, t_next = (torch.full((50,), time).double() for time in pair)
+        guess = mixture_denoiser(rates_at)(x_t, t)
+        expected = sampling.ddim_step(guess, t, t_next, rates_at, 0.0, 0.0)
+        for ours in (
+            sampling.euler_step(guess, x_t, t, t_next, rates_at),
+            sampling.dpm_solver_step(guess, None, x_t, None, t, t_next, rates_at),
+        ):
+            torch.testing.assert_close(ours, expected)
+
+
+@each_schedule
+@each_walk
+def test_the_last_step_gives_the_guess(walk, rates_at):
+    *_, last = walk(mixture_denoiser(rates_at), rates_at, noise(20), times(7))
+    assert last.t_next == 0
+    torch.testing.assert_close(last.x_next, last.prediction.x_0)
+
+
+@each_walk
+def test_a_walk_yields_what_happened(walk):
+    when = times(5)
+    steps = walk(mixture_denoiser(schedule.cosine), schedule.cosine, noise(4), when)
+    assert isinstance(steps, Iterator)
+    steps = list(steps)
+    assert [step.t for step in steps] == when[:-1].tolist()
+    assert [step.t_next for step in steps] == when[1:].tolist()
+    assert torch.equal(steps[0].x_t, noise(4))
+    for step, after in zip(steps, steps[1:], strict=False):
+        assert after.x_t is step.x_next
+    assert all(not step.x_next.requires_grad for step in steps)
+
+
+def test_a_walk_asks_the_network_only_for_the_steps_that_are_taken():
+    asked = []
+
+    def denoiser(x_t, t):
+        asked.append((t.dtype, t.tolist()))
+        return Prediction(x_t, x_t)
+
+    steps = ddim(denoiser, schedule.flow, noise(2, dtype=torch.float32), times(10))
+    assert asked == []
+    assert len(list(islice(steps, 3))) == 3
+    assert asked == [(torch.float32, [t, t]) for t in times(10)[:3].tolist()]
+
+
+@each_walk
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_walk_keeps_the_dtype_the_start_and_the_global_chance(walk, dtype):
+    start = noise(3, dtype=dtype)
+    kept, chance = start.clone(), torch.get_rng_state()
+    for step in walk(mixture_denoiser(schedule.linear), schedule.linear, start, times(4)):
+        assert step.x_next.dtype == dtype
+    assert torch.equal(start, kept) and torch.equal(torch.get_rng_state(), chance)
+
+
+@each_walk
+def test_a_walk_repeats_itself(walk):
+    first, second = (
+        finish(walk(mixture_denoiser(schedule.flow), schedule.flow, noise(5), times(8)))
+        for _ in range(2)
+    )
+    assert torch.equal(first, second)
+
+
+def test_fresh_noise_comes_from_the_generator_given():
+    def walked(walk, seed):
+        generator = torch.Generator().manual_seed(seed)
+        denoiser = mixture_denoiser(schedule.cosine)
+        return finish(walk(denoiser, schedule.cosine, noise(5), times(8), generator=generator))
+
+    def half(*walk, generator):
+        return ddim(*walk, eta=0.5, generator=generator)
+
+    for walk in (ddpm, half):
+        assert torch.equal(walked(walk, 1), walked(walk, 1))
+        assert not torch.allclose(walked(walk, 1), walked(walk, 2))
+    assert torch.equal(walked(ddim, 1), walked(ddim, 2))
+
+
+def test_pictures_walk_as_points_do():
+    pictures = torch.linspace(-1, 1, 2 * 3 * 8 * 8).view(2, 3, 8, 8)
+    start = torch.randn(5, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    for name, walk in sampling.SAMPLERS.items():
+        found = finish(
+            walk(exact_denoiser(pictures, schedule.cosine), schedule.cosine, start, times(10))
+        )
+        nearest = torch.cdist(found.flatten(1), pictures.flatten(1)).min(1).values
+        assert found.shape == (5, 3, 8, 8) and (nearest < 1e-3).all(), name
+
+
+@each_schedule
+@each_walk
+def test_a_noise_network_that_errs_stays_in_bounds_in_float32(walk, rates_at):
+    """At t = 1 a noise guess says nothing about x_0; its error must not be blown up."""
+    exact = mixture_denoiser(rates_at)
+    denoiser = as_denoiser(lambda x_t, t: exact(x_t, t).eps + 0.02, rates_at, "eps")
+    for step in walk(denoiser, rates_at, noise(100).float(), times(20)):
+        assert step.x_next.abs().max() < 8
+        assert step.prediction.x_0.abs().max() < 20
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 49, 600, 999, 1000])
+def test_times_fall_from_noise_to_clean(num_steps):
+    when = times(num_steps)
+    assert when.shape == (num_steps + 1,) and when.dtype == torch.float32
+    assert when[0] == 1 and when[-1] == 0 and (when.diff() < 0).all()
+
+
+@pytest.mark.parametrize(
+    ("bad", "saying"),
+    [
+        (0, "between 1 and 1000"),
+        (-3, "between 1 and 1000"),
+        (1001, "between 1 and 1000"),
+        (12.5, "whole number"),
+        (10.0, "whole number"),
+        (True, "whole number"),
+        ("10", "whole number"),
+    ],
+)
+def test_a_wrong_number_of_steps_is_named(bad, saying):
+    with pytest.raises(ValueError, match=saying) as error:
+        times(bad)
+    assert repr(bad) in str(error.value)
+
+
+@pytest.mark.parametrize("eta", [-0.1, 1.1, math.nan])
+def test_eta_outside_0_to_1_is_refused_at_once(eta):
+    with pytest.raises(ValueError, match=f"eta is {eta}; it must lie between 0"):
+        ddim(mixture_denoiser(schedule.flow), schedule.flow, noise(2), times(3), eta=eta)
+
+
+@each_walk
+@pytest.mark.parametrize(
+    ("bad", "saying"),
+    [
+        (torch.zeros(3, 8, 8), r"\(3, 8, 8\); give a batch.*x_t\[None\]"),
+        (torch.zeros(2), "give a batch"),
+        (torch.zeros(0, 2), "give a batch"),
+        (torch.tensor([[0.0, math.nan]]), "NaN or infinity; start from noise"),
+        (torch.tensor([[0.0, -math.inf]]), "NaN or infinity; start from noise"),
+    ],
+)
+def test_a_bad_start_is_refused_at_once(walk, bad, saying):
+    with pytest.raises(ValueError, match=saying):
+        walk(mixture_denoiser(schedule.flow), schedule.flow, bad, times(3))
+
+
+@each_walk
+@pytest.mark.parametrize(
+    ("bad", "saying"),
+    [
+        ([0.0, 0.5, 1.0], r"from 0 to 0.5; it must fall.*flip"),
+        ([1.0, 0.5, 0.5, 0.0], "from 0.5 to 0.5; it must fall"),
+        ([1.2, 0.0], "holds 1.2.*row_to_t"),
+        ([1.0, -0.1], "holds -0.1"),
+        ([1.0, math.nan, 0.0], "holds nan"),
+        ([1.0], "two times or more"),
+        ([[1.0, 0.0]], "two times or more"),
+    ],
+)
+def test_bad_times_are_refused_at_once(walk, bad, saying):
+    with pytest.raises(ValueError, match=saying):
+        walk(mixture_denoiser(schedule.flow), schedule.flow, noise(2), torch.tensor(bad))
+
+
+@each_walk
+@pytest.mark.parametrize("guess", ["x_0", "eps"])
+def test_a_network_that_breaks_is_named_with_its_step(walk, guess):
+    def denoiser(x_t, t):
+        said = {"x_0": x_t, "eps": x_t}
+        return Prediction(**said | ({guess: x_t * math.nan} if t[0] < 0.5 else {}))
+
+    steps = walk(denoiser, schedule.linear, noise(2), times(10))
+    assert len(list(islice(steps, 6))) == 6
+    with pytest.raises(ValueError, match=rf"at step 7 of 10 \(t = 0.400\).*{guess} holds NaN"):
+        next(steps)
+
+
+@each_walk
+def test_a_guess_of_another_shape_is_named(walk):
+    steps = walk(lambda x_t, t: Prediction(x_t[:1], x_t), schedule.flow, noise(2), times(3))
+    with pytest.raises(ValueError, match=r"step 1 of 3.*x_0 has shape \(1, 2\).*\(2, 2\)"):
+        next(steps)
+
+
+def test_a_walk_that_is_over_cannot_be_finished_again():
+    steps = ddim(mixture_denoiser(schedule.flow), schedule.flow, noise(2), times(3))
+    finish(steps)
+    with pytest.raises(ValueError, match="call it again"):
+        finish(steps)
+
+
+def test_a_walk_may_begin_and_end_anywhere():
+    """Half of the way, then the other half, is the whole way, where no noise is added."""
+    denoiser, when = mixture_denoiser(schedule.cosine), times(10)
+    whole = finish(ddim(denoiser, schedule.cosine, noise(5), when))
+    half = finish(ddim(denoiser, schedule.cosine, noise(5), when[:6]))
+    torch.testing.assert_close(finish(ddim(denoiser, schedule.cosine, half, when[5:])), whole)
