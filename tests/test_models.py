@@ -3,7 +3,16 @@
 import pytest
 import torch
 
-from diffusion_lessons.models import Attention, Down, PointNet, ResBlock, UNet, Up, time_features
+from diffusion_lessons.models import (
+    Attention,
+    Down,
+    PointNet,
+    ResBlock,
+    UNet,
+    Up,
+    load_unet,
+    time_features,
+)
 
 
 def awake(model, seed=0):
@@ -115,3 +124,8 @@ def test_widths_that_do_not_fit(widths, blocks):
 
 def test_point_net():
     assert PointNet()(torch.randn(5, 2), torch.rand(5)).shape == (5, 2)
+
+
+def test_what_ships_but_is_no_unet_is_refused_by_name():
+    with pytest.raises(ValueError, match="'judge' is no U-Net.*postcards-32"):
+        load_unet("judge")

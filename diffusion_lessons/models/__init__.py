@@ -3,6 +3,7 @@
 from .garments import FashionJudge
 from .points import PointNet
 from .readers import FEATURES, Judge, Reader, Recogniser, count_parameters
+from .shipped import load_unet
 from .unet import Attention, Down, ResBlock, UNet, Up, time_features
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "UNet",
     "Up",
     "count_parameters",
+    "load_unet",
     "time_features",
 ]
