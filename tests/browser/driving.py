@@ -10,7 +10,7 @@ from playwright.sync_api import ElementHandle, Page
 from tests.browser.lab import PANEL, Notebook
 
 CONTENT = (f"{PANEL} .jp-OutputArea-output", f"{PANEL} .jp-RenderedMarkdown")
-CONTROLS = "input:not([type=hidden]), select, textarea, button, [role=slider]"
+CONTROLS = "input:not([type=hidden]), select, textarea, button, [role=slider], [role=application]"
 ANSWER_LIMIT_S, IDLE_LIMIT_S = 60, 10
 
 
@@ -87,6 +87,8 @@ def _drive(page: Page, output: ElementHandle, control: ElementHandle) -> str:
     before = _seen(output)
     if kind == "radio":
         return _drive_radio(page, output, control)
+    if kind == "application":
+        return _drive_board(page, output)
     if kind == "select-one":
         changed = _changes_after(page, output, "ArrowDown", before)
     elif kind in ("text", "number"):
@@ -140,6 +142,16 @@ def _drive_radio(page: Page, output: ElementHandle, control: ElementHandle) -> s
     if not output.query_selector("canvas, svg, img"):
         return ""  # a question: its Commit button shows what was chosen
     return "" if _wait_change(page, output, before) or here else "is dead: nothing changes"
+
+
+def _drive_board(page: Page, output: ElementHandle) -> str:
+    """A square to draw in: an arrow key moves the cross, Enter adds a point there."""
+    for key in ("ArrowLeft", "Enter"):
+        before = _seen(output)
+        page.keyboard.press(key)
+        if _seen(output) == before:
+            return f"does not answer the key {key}"
+    return ""
 
 
 def _drive_text(page: Page, output: ElementHandle, control: ElementHandle, kind: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.driving import CONTENT, axe_violations, pictures_without_words
+from tests.browser.driving import CONTENT, axe_violations, faults_of, pictures_without_words
 from tests.browser.lab import opened
 from tests.browser.test_widgets_in_browser import _write
 
@@ -116,3 +116,31 @@ def test_an_interrupt_keeps_the_cell_and_the_notebook_going(open_cells):
         assert outputs[1].strip() == f"view is at {step}"
         assert outputs[2].strip() == "the next cell runs"
         assert notebook.faults + notebook.cell_errors() == []
+
+
+SCRUB_POINTS = """
+paths = torch.randn(5, 40, 2, generator=generator)
+words = [f"stop {i}" for i in range(5)]
+behind = ("data", paths[0])
+panel = widgets.Points("paths", paths, "points that move", behind=behind, trails=5)
+frames = torch.rand(5, 3, 8, 8, generator=generator) * 2 - 1
+pictures = [widgets.Pictures(name, frames, name) for name in ("noisy", "guess", "true")]
+error = widgets.Curve("error", torch.arange(5.0), {"error": torch.rand(5)}, "an error")
+widgets.scrub(("t", words), [panel, *pictures, error], words)
+"""
+
+
+def test_points_and_the_square_pass_the_checks_and_python_has_the_drawing(open_cells):
+    draw = "plane = widgets.plane('Draw what the network shall learn')\nplane"
+    with open_cells(SETUP, SCRUB_POINTS, draw, "print(plane.points.shape)") as notebook:
+        page = notebook.page
+        notebook.run_all()
+        assert faults_of(notebook) == []
+        page.get_by_role("button", name="heart").press("Enter")
+        board = page.get_by_role("application", name="Draw what the network shall learn")
+        board.focus()
+        for key in ("ArrowLeft", "ArrowDown", "Enter", "Space"):
+            page.keyboard.press(key)
+        notebook.start_cell(3)
+        notebook.wait_idle()
+        assert "[242, 2]" in page.locator(CONTENT[0]).last.inner_text()

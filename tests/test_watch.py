@@ -1,0 +1,175 @@
+"""The Python side of a watched training. What the page does is tested in tests/browser."""
+
+import numpy as np
+import pytest
+import torch
+
+from diffusion_lessons import widgets
+from diffusion_lessons.widgets import watching
+
+SPRITES = torch.linspace(-1, 1, 4 * 3 * 5 * 5).reshape(4, 3, 5, 5)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Seconds that pass only when the test says so: clock[0]."""
+    now = [0.0]
+    monkeypatch.setattr(watching.time, "monotonic", lambda: now[0])
+    return now
+
+
+def _curve(view) -> dict[str, np.ndarray]:
+    return {name: np.frombuffer(data, np.float32) for name, data in view.curve.items()}
+
+
+def test_the_page_hears_at_most_five_times_a_second(clock):
+    with widgets.watch(total=1000, alt="nothing") as view:
+        heard = []
+        view.observe(lambda change: heard.append(change["new"]["step"]), names="progress")
+        for step in range(1, 1001):
+            clock[0] += 0.01
+            view.step(step, 1.0)
+    assert 40 <= len(heard) <= 52 and heard[-1] == 1000
+
+
+def test_seconds_are_estimated_without_the_slow_first_step(clock):
+    with widgets.watch(total=101, alt="nothing") as view:
+        clock[0] += 10
+        view.step(1, 1.0)
+        for step in range(2, 42):
+            clock[0] += 0.5
+            view.step(step, 1.0)
+        words = view.progress["words"]
+    assert words == "step 41 of 101, about 60 s in all, 30 s left"  # 10 + 20 so far, 30 to come
+
+
+def test_the_live_region_speaks_at_quarters_only(clock):
+    said = []
+    with widgets.watch(total=200, alt="nothing") as view:
+        view.observe(lambda change: said.append(change["new"]["said"]), names="progress")
+        for step in range(1, 201):
+            clock[0] += 1
+            view.step(step, 1.0)
+    different = list(dict.fromkeys(said))
+    assert [one.partition(" ")[0] for one in different] == ["0", "25", "50", "75", "Done:"]
+
+
+def test_the_curve_only_grows_and_keeps_every_loss_in_its_band(clock):
+    losses = torch.rand(600, generator=torch.Generator().manual_seed(0)).numpy() + 0.1
+    with widgets.watch(total=600, alt="nothing") as view:
+        for step in range(1, 301):
+            view.step(step, losses[step - 1])
+        view.pictures(SPRITES, "half way")
+        half = _curve(view)
+        for step in range(301, 601):
+            view.step(step, losses[step - 1])
+    whole, wide = _curve(view), losses.reshape(-1, 5)
+    assert np.allclose(whole["mean"], wide.mean(1)) and np.allclose(whole["low"], wide.min(1))
+    assert np.allclose(whole["high"], wide.max(1)) and len(whole["mean"]) <= watching.BINS
+    for name, one in half.items():
+        assert np.array_equal(whole[name][: len(one)], one)
+
+
+def test_an_interrupt_ends_the_block_and_nothing_else():
+    with widgets.watch(total=10, alt="nothing") as view:
+        view.step(3, 0.5)
+        raise KeyboardInterrupt
+    assert view.progress["step"] == 3
+    assert view.progress["words"].startswith(
+        "Interrupted at step 3 of 10. What was learned so far is kept."
+    )
+    assert "Interrupted at step 3 of 10." in view.still()[0]
+
+
+def test_an_interrupt_before_the_first_step_is_no_error_either():
+    with widgets.watch(total=10, alt="nothing") as view:
+        raise KeyboardInterrupt
+    page, picture = view.still()
+    assert "Interrupted at step 0 of 10" in page and picture is None
+
+
+def test_any_other_error_is_raised_and_said():
+    with pytest.raises(ZeroDivisionError):
+        with widgets.watch(total=10, alt="nothing") as view:
+            view.step(2, 0.5)
+            raise ZeroDivisionError
+    assert view.progress["words"].startswith("Stopped by an error at step 2 of 10.")
+
+
+def test_a_loop_that_stops_early_says_so():
+    with widgets.watch(total=10, alt="nothing") as view:
+        view.step(4, 0.5)
+    assert view.progress["words"].startswith("Ended at step 4 of 10.")
+
+
+def test_the_strip_thins_out_and_keeps_both_ends():
+    with widgets.watch(total=20, alt="sprites") as view:
+        for step in range(1, 21):
+            view.step(step, 1.0)
+            view.pictures(SPRITES, f"{step}")
+            assert len(view.stages) <= watching.MOST_STAGES
+            assert [view.stages[0]["caption"], view.stages[-1]["caption"]] == ["1", f"{step}"]
+    numbers = [stage["number"] for stage in view.stages]
+    assert numbers == sorted(set(numbers))
+
+
+def test_pictures_and_points_reach_the_page_unchanged():
+    points = torch.tensor([[0.5, -1.0], [0.25, 1.5]])
+    with widgets.watch(total=2, alt="samples") as view:
+        view.pictures(SPRITES, "first")
+        view.points(points, "second", behind=points[:1])
+    pictures, cloud = view.stages
+    frames = np.frombuffer(pictures["data"], np.uint8).reshape(4, 5, 5, 3)
+    assert frames[0, 0, 0, 0] == 0 and frames[3, 4, 4, 2] == 255
+    assert np.frombuffer(cloud["data"], np.float32).tolist() == points.flatten().tolist()
+    assert np.frombuffer(cloud["behind"], np.float32).tolist() == [0.5, -1.0]
+
+
+def _trained(clock, seconds: float):
+    with widgets.watch(total=30, alt="sprites <b>drawn</b>") as view:
+        for step in range(1, 31):
+            clock[0] += seconds
+            view.step(step, 1 / step)
+            if step % 10 == 0:
+                view.pictures(SPRITES, f"after {step} steps")
+    return view
+
+
+def test_the_still_version_is_the_same_however_long_it_took(clock):
+    first, second = (_trained(clock, seconds).still() for seconds in (0.01, 3.0))
+    assert first == second
+    page = first[0]
+    assert "1 at first, 0.033 at last. Below it: sprites &lt;b&gt;drawn&lt;/b&gt;, after 10" in page
+    assert "Done: 30 steps. Loss 0.033." in page
+    assert len(first[1]) < 100_000
+
+
+def test_a_loss_that_is_no_number_leaves_a_gap_and_no_error():
+    with widgets.watch(total=3, alt="nothing") as view:
+        for step, loss in enumerate((1.0, float("nan"), 0.0), start=1):
+            view.step(step, torch.tensor(loss))
+    assert np.isnan(_curve(view)["mean"][1]) and view.still()[1]
+
+
+@pytest.mark.parametrize("step", [0, 11])
+def test_steps_beyond_the_total_are_refused(step):
+    with pytest.raises(ValueError, match=f"step is {step}, expected 1 to 10"):
+        widgets.watch(total=10, alt="nothing").step(step, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"total": 0, "alt": "a"}, "total is 0"),
+        ({"total": 2.5, "alt": "a"}, "total is 2.5"),
+        ({"total": 5, "alt": " "}, "alt is"),
+    ],
+)
+def test_what_watch_needs_is_said(given, message):
+    with pytest.raises(ValueError, match=message):
+        widgets.watch(**given)
+
+
+def test_points_have_two_numbers_each():
+    with pytest.raises(ValueError, match=r"behind has shape \(3, 3\), expected \(N, 2\)"):
+        widgets.watch(total=5, alt="a").points(torch.zeros(1, 2), "x", behind=torch.zeros(3, 3))
