@@ -34,8 +34,8 @@ def settings() -> dict:
     }
 
 
-def one_seed(recipe: GeneratorRecipe, seed: int) -> dict:
-    """Train by `recipe` with another seed, draw what `scoring.asked` asks for, and score it."""
+def one_seed(recipe: GeneratorRecipe, seed: int, pictures: int) -> dict:
+    """Train by `recipe` with another seed, draw so many of what `scoring.asked` asks, score."""
     recipe = dataclasses.replace(recipe, seed=seed)
     wall, cpu = time.perf_counter(), time.process_time()
     fit = recipe.begin("live", torch.device("cpu"))
@@ -43,13 +43,13 @@ def one_seed(recipe: GeneratorRecipe, seed: int) -> dict:
         pass
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     fresh = recipes.FRESH_SEED + seed
-    labels = scoring.asked(recipe.data, PICTURES, fresh)
-    pictures = recipe.make(fit.ema.eval(), labels, range(fresh, fresh + PICTURES))
+    labels = scoring.asked(recipe.data, pictures, fresh)
+    drawn = recipe.make(fit.ema.eval(), labels, range(fresh, fresh + pictures))
     return {
         "seed": seed,
         "seconds": round(wall, 1),
         "cpu_seconds": round(cpu, 1),
-        **scoring.score(recipe.data, pictures, fresh),
+        **scoring.score(recipe.data, drawn, fresh),
     }
 
 
@@ -58,7 +58,7 @@ def main() -> None:
     torch.set_num_threads(CORES)
     rows = []
     for seed in SEEDS:
-        rows.append(one_seed(recipes.LIVE, seed))
+        rows.append(one_seed(recipes.LIVE, seed, PICTURES))
         print(f"seed {seed}: {rows[-1]['seconds']} s, {rows[-1][RIGHT]:.1%} right", flush=True)
     result = {
         "what": "the live training of lesson 02: seconds on two cores, and the judge's score",

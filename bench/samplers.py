@@ -20,7 +20,7 @@ from diffusion_lessons.prediction import as_denoiser
 
 WEIGHTS = "postcards-32"
 STEPS = {
-    "ddpm": (2, 4, 8, 16, 32, 64, 128, 250),
+    "ddpm": (2, 4, 8, 16, 32, 64, 250),
     "ddim": (1, 2, 4, 8, 16, 32, 64),
     "dpm-solver++": (2, 4, 8, 16, 32, 64),
 }

@@ -165,7 +165,7 @@ def test_the_card_repeats_on_this_machine(name):
 
 
 def test_no_loss_and_no_choice_of_weights_uses_the_judge():
-    """Only measuring may ask the judge."""
+    """Only measuring may ask a judge; of who asks `ruler`, see its own tests."""
     package = Path(recognition.__file__).parent
     allowed = {"recognition.py", "recipes.py", "scoring.py"}  # where it is named, made, and asked
     for path in package.rglob("*.py"):
