@@ -8,7 +8,8 @@ yields what happened, so that progress bars, pictures and early stops stay outsi
 ...     print(step.t, step.prediction.x_0.std())
 
 All steps read only the two rates of the schedule, so they work on curved and straight ones alike.
-In the table, a and b are signal_rate and noise_rate, t_next is the next time (nearer to clean).
+In their code a and b are signal_rate and noise_rate at t, a_next and b_next those at t_next, the
+next time (nearer to clean).
 
 ============= ========================================= =========================================
 sampler       a step in words                           paper
@@ -20,7 +21,12 @@ euler         straight on with the velocity             Liu et al. 2022 (rectifi
 ============= ========================================= =========================================
 
 The last step arrives at t = 0, where noise_rate is 0: there each sampler answers with its guess of
-x_0, and no noise is added, since nothing would take it away again.
+x_0, and the factor of the fresh noise is 0, since nothing would take that noise away again.
+
+With the same network and times these walks agree with `diffusers` step by step. We differ from it
+on purpose in three places: its DDIM steps T // num_steps rows down where the list of times goes
+one more (30 steps); its Euler for flow visits other times by default; and at pure noise it divides
+a noise guess by next to nothing (`prediction` says what we do).
 """
 
 from collections import deque
@@ -77,13 +83,13 @@ def ddpm_step(
     t: Tensor,
     t_next: Tensor,
     schedule: Schedule,
-    noise: Tensor | float,
+    noise: Tensor,
 ) -> Tensor:
     """One step of DDPM: the mean of x_next, given x_t and the guess of x_0, plus fresh noise.
 
     x_t: (B, ...). t, t_next: (B,), t_next < t. noise: standard normal, shape of x_t; at t_next = 0
-    it has no effect and may be 0.0. Returns x_next, shape of x_t. DDPM eq. 7 (mean and variance)
-    and 11, with 1 - alpha_bar written as noise_rate^2, so that it holds on the straight schedule.
+    its factor is 0. Returns x_next, shape of x_t. DDPM eq. 7 (mean and variance) and 11, with
+    1 - alpha_bar written as noise_rate^2, so that it holds on the straight schedule too.
     """
     a, b = rates_like(x_t, *schedule(t))
     a_next, b_next = rates_like(x_t, *schedule(t_next))
@@ -180,7 +186,7 @@ def ddpm(
     fresh_noise = _noise_from(generator)
 
     def step(prediction, x_t, t, t_next, previous):
-        return ddpm_step(prediction, x_t, t, t_next, schedule, fresh_noise(x_t, t_next))
+        return ddpm_step(prediction, x_t, t, t_next, schedule, fresh_noise(x_t))
 
     return _checked_walk(denoiser, x_t, times, step)
 
@@ -205,7 +211,7 @@ def ddim(
     fresh_noise = _noise_from(generator)
 
     def step(prediction, x_t, t, t_next, previous):
-        noise = fresh_noise(x_t, t_next) if eta > 0 else 0.0
+        noise = fresh_noise(x_t) if eta > 0 else 0.0
         return ddim_step(prediction, t, t_next, schedule, eta, noise)
 
     return _checked_walk(denoiser, x_t, times, step)
@@ -260,13 +266,11 @@ def finish(steps: Iterator[SampleStep]) -> Tensor:
     return last[0].x_next
 
 
-def _noise_from(generator: torch.Generator | None) -> Callable[[Tensor, Tensor], Tensor | float]:
-    """A function that draws the noise of a step to t_next, or gives 0 for a step to t = 0."""
+def _noise_from(generator: torch.Generator | None) -> Callable[[Tensor], Tensor]:
+    """A function that draws fresh noise like x_t."""
     source = torch.Generator().manual_seed(0) if generator is None else generator
 
-    def fresh_noise(x_t: Tensor, t_next: Tensor) -> Tensor | float:
-        if t_next[0] == 0:
-            return 0.0
+    def fresh_noise(x_t: Tensor) -> Tensor:
         noise = torch.randn(x_t.shape, generator=source, dtype=x_t.dtype, device=source.device)
         return noise.to(x_t.device)
 

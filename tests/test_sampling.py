@@ -259,6 +259,8 @@ def test_fresh_noise_comes_from_the_generator_given():
     for walk in (ddpm, half):
         assert torch.equal(walked(walk, 1), walked(walk, 1))
         assert not torch.allclose(walked(walk, 1), walked(walk, 2))
+    without = ddpm(mixture_denoiser(schedule.cosine), schedule.cosine, noise(5), times(8))
+    assert torch.equal(finish(without), walked(ddpm, 0))
     assert torch.equal(walked(ddim, 1), walked(ddim, 2))
 
 
