@@ -121,5 +121,5 @@ class Judge(Reader):
 
 
 def count_parameters(model: nn.Module) -> int:
-    """How many numbers training may change."""
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+    """How many numbers training sets."""
+    return sum(p.numel() for p in model.parameters())
