@@ -12,7 +12,7 @@ FLOORS = (
     {"__init__", "muon", "workspace"},
     {"downloads", "postcards", "schedule"},
     {"data", "fitting", "measure", "models", "pictures", "prediction"},
-    {"recognition", "resuming", "ruler", "sampling"},
+    {"diagram", "recognition", "resuming", "ruler", "sampling"},
     {"scoring", "training"},
     {"widgets", "checks"},
     {"recipes", "doctor"},

@@ -58,6 +58,11 @@ def _likely_reason(error: Exception, line: str, trial: Trial) -> str | None:
 def _sizes(message: str, trial: Trial) -> str:
     """Two tensors whose sizes do not meet."""
     tables = [v for v in trial.inputs.values() if isinstance(v, Tensor) and v.ndim == 1]
+    if "x_0_set" in trial.inputs:
+        return (
+            "Every noisy picture meets every member of the set: x_t[:, None] has shape (B, 1, D), "
+            "and its difference to signal_rate * x_0_set has (B, N, D). Or use torch.cdist."
+        )
     if any(v.is_floating_point() and f"({len(v)})" in message for v in tables):
         return "The whole table met the pictures: pick with [row]."
     return (

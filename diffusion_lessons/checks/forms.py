@@ -29,7 +29,8 @@ def wrong_form(result: object, expected: object, trial: Trial, given: list) -> l
         return _wrong_number_type(result)
     if not isinstance(result, Tensor):
         words = [f"It returns {name_of(result)}, and a torch.Tensor was expected."]
-        return [*words, _single_number(trial)] if isinstance(result, Real) else words
+        many_for_one = isinstance(result, Real) and expected.ndim > 0
+        return [*words, _single_number(trial)] if many_for_one else words
     if result.shape != expected.shape:
         return _words_for_shape(result, expected, trial)
     return _wrong_dtype(result, expected, trial)

@@ -1,0 +1,174 @@
+"""A diagram of a U-Net, drawn from the network itself: what it runs, in which order, on which maps.
+
+Nothing in it is drawn by hand. One picture goes through the network, each part is noted when it
+answers, and a skip is found where a part is handed what an earlier part had returned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from .models import Attention, Down, ResBlock, UNet, Up
+from .pictures import PALETTE, look
+
+_PARTS = (ResBlock, Attention, Down, Up)
+_COLOURS = {"Attention": "#f3dfe8", "Down": "#fbe9d8", "Up": "#fbe9d8", "ResBlock": "#dceff0"}
+_WIDE, _HIGH, _STEP, _ROW = 0.86, 0.56, 1.0, 1.15  # of a box; from one to the next
+
+
+@dataclass(frozen=True)
+class Box:
+    """One part of a network as it ran.
+
+    Attributes:
+        name: what the part is: "ResBlock", "Down", ... or "x_t", "stem", "head", "output".
+        shape: what it returned, (C, h, w).
+        skip_from: the place in the list of the part whose result it was handed besides; or None.
+        told: whether it is told the time and the labels.
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    skip_from: int | None = None
+    told: bool = False
+
+
+def trace(model: UNet, size: int) -> list[Box]:
+    """Let one picture (1, C, size, size) through the network, and list its parts as they ran.
+
+    Raises ValueError where the network does not take pictures of that size.
+    """
+    boxes, results = [Box("x_t", (model.channels, size, size))], {}
+
+    def note(part: torch.nn.Module, given: tuple, result: Tensor) -> None:
+        name = names.get(part, type(part).__name__)
+        skips = [results[id(one)] for one in given[1:] if id(one) in results]
+        told = any(one.ndim == 2 for one in given[1:])
+        results[id(result)] = len(boxes)
+        kept.append(result)  # so that no later tensor gets its id
+        boxes.append(Box(name, tuple(result.shape[1:]), skips[0] if skips else None, told))
+
+    kept, names = [], {model.stem: "stem", model.head: "head"}
+    parts = [part for part in model.modules() if isinstance(part, _PARTS) or part in names]
+    hooks = [part.register_forward_hook(note) for part in parts]
+    try:
+        with torch.no_grad():
+            x_t = torch.zeros(1, model.channels, size, size)
+            result = model(x_t, torch.zeros(1))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return [*boxes, Box("output", tuple(result.shape[1:]))]
+
+
+def describe(boxes: list[Box]) -> str:
+    """The diagram in words, for those who do not see it."""
+    parts = [f"{box.name} {_size(box)}" for box in boxes]
+    skips = [
+        f"{_size(boxes[box.skip_from])} is kept for the way up"
+        for box in boxes
+        if box.skip_from is not None
+    ]
+    return f"A U-Net, part by part: {', then '.join(parts)}. Skips: {'; '.join(skips) or 'none'}."
+
+
+def draw(boxes: list[Box]) -> Figure:
+    """The parts from left to right in the order they ran, one row for each size of map.
+
+    boxes: as `trace` returns them. Solid arrows: what one part hands to the next; dashed ones:
+    skips; the bar at the bottom: time and labels, with a line to each part that is told them.
+    """
+    sides = sorted({box.shape[1] for box in boxes}, reverse=True)
+    rows = {side: -_ROW * row for row, side in enumerate(sides)}
+    places = [(_STEP * i, rows[box.shape[1]]) for i, box in enumerate(boxes)]
+    size = (max(7.6, 0.78 * len(boxes)), 0.95 * len(sides) + 0.8)
+    with mpl.rc_context(look() | {"axes.grid": False}):
+        fig = Figure(figsize=size)
+        ax = fig.add_subplot()
+        ax.set_axis_off()
+        bar = rows[sides[-1]] - 0.85
+        _draw_bar(ax, bar, places, [box.told for box in boxes])
+        for before, after in zip(places, places[1:], strict=False):
+            _arrow(ax, before, after, "-", PALETTE["ink"])
+        for place, box in zip(places, boxes, strict=True):
+            if box.skip_from is not None:
+                _skip(ax, places[box.skip_from], place)
+            _draw_box(ax, place, box)
+        for side, y in rows.items():
+            ax.text(-0.62, y, f"{side} × {side}", ha="right", va="center", fontsize=9)
+        ax.set(xlim=(-1.5, places[-1][0] + 0.5), ylim=(bar - 0.3, 0.75))
+    return fig
+
+
+def _size(box: Box) -> str:
+    channels, height, width = box.shape
+    return f"{channels} × {height} × {width}"
+
+
+def _draw_box(ax: Axes, place: tuple[float, float], box: Box) -> None:
+    x, y = place
+    corner = (x - _WIDE / 2, y - _HIGH / 2)
+    colour = _COLOURS.get(box.name, "white")
+    patch = mpl.patches.FancyBboxPatch(
+        corner,
+        _WIDE,
+        _HIGH,
+        "round,pad=0,rounding_size=0.08",
+        fc=colour,
+        ec=PALETTE["ink"],
+        zorder=3,
+    )
+    ax.add_patch(patch)
+    ax.text(x, y + 0.11, box.name, ha="center", va="center", fontsize=7.6, weight="bold", zorder=4)
+    ax.text(x, y - 0.13, f"{box.shape[0]} ch.", ha="center", va="center", fontsize=7.5, zorder=4)
+
+
+def _draw_bar(ax: Axes, y: float, places: list, told: list[bool]) -> None:
+    left, right = places[0][0], places[-1][0]
+    for (x, top), is_told in zip(places, told, strict=True):
+        if is_told:
+            ax.plot([x, x], [y, top], ls=":", lw=1.2, color=PALETTE["teal"], zorder=1)
+    ax.plot([left, right], [y, y], ls="-", lw=5, color=PALETTE["teal"], solid_capstyle="round")
+    words = "time t and labels: told to each block that a dotted line reaches"
+    ax.text((left + right) / 2, y - 0.12, words, ha="center", va="top", fontsize=8.5)
+
+
+def _arrow(ax: Axes, start: tuple, end: tuple, style: str, colour: str, bend: float = 0.0) -> None:
+    level = start[1] == end[1]
+    to = (end[0] - _WIDE / 2, end[1]) if level else (end[0], end[1] + _side(end, start))
+    away = (start[0] + _WIDE / 2, start[1]) if level else (start[0] + _WIDE / 2, start[1])
+    path = f"arc3,rad={bend}" if level else "angle,angleA=0,angleB=90,rad=4"
+    look_of = {
+        "arrowstyle": "-|>",
+        "ls": style,
+        "color": colour,
+        "lw": 1.3,
+        "connectionstyle": path,
+    }
+    ax.annotate("", to, away, arrowprops={**look_of, "shrinkA": 0, "shrinkB": 0}, zorder=2)
+
+
+def _skip(ax: Axes, start: tuple, end: tuple) -> None:
+    """A dashed line over the boxes of its row, from the top of one part to the top of another."""
+    top = start[1] + _HIGH / 2
+    over = top + 0.2
+    points = [(start[0], top), (start[0], over), (end[0], over), (end[0], top)]
+    xs, ys = zip(*points, strict=True)
+    ax.plot(xs, ys, ls="--", lw=1.3, color=PALETTE["plum"], zorder=2)
+    ax.annotate(
+        "", (end[0], top), (end[0], over),
+        arrowprops={"arrowstyle": "-|>", "color": PALETTE["plum"], "shrinkA": 0, "shrinkB": 0},
+    )  # fmt: skip
+    middle = (start[0] + end[0]) / 2
+    ax.text(middle, over + 0.02, "skip", ha="center", va="bottom", fontsize=8.5)
+
+
+def _side(end: tuple, start: tuple) -> float:
+    """Where an arrow from another row meets a box: its top or its bottom."""
+    return _HIGH / 2 if start[1] > end[1] else -_HIGH / 2
