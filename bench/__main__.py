@@ -1,6 +1,6 @@
 """Every measurement of the course, one after the other: `make bench` or `python -m bench`."""
 
-from bench import fashion, live_training, memory, samplers, scrubbing
+from bench import fashion, live_training, memory, predictions, samplers, scrubbing
 
 
 def main() -> None:
@@ -8,6 +8,7 @@ def main() -> None:
     scrubbing.main()
     memory.main()
     live_training.main()
+    predictions.main()
     samplers.main()
     fashion.main([])
 
