@@ -1,6 +1,13 @@
 """Checks for the exercises: they take the learner's function and answer kindly."""
 
 from diffusion_lessons.checks.bugs import check_bug_mix, check_bug_spread, check_bug_steepest
+from diffusion_lessons.checks.denoising import (
+    check_both_guesses,
+    check_exact_denoiser,
+    check_loss,
+    check_time_features,
+)
+from diffusion_lessons.checks.network_bugs import check_bug_loss, check_bug_skips
 from diffusion_lessons.checks.noising import (
     check_cosine_alpha_bar,
     check_jump,
@@ -8,14 +15,32 @@ from diffusion_lessons.checks.noising import (
     check_snr,
 )
 from diffusion_lessons.checks.report import Report
+from diffusion_lessons.checks.sampling import (
+    check_bug_eta,
+    check_bug_times,
+    check_ddim_step,
+    check_ddpm_step,
+    check_solver_step,
+)
 
 __all__ = [
     "Report",
+    "check_both_guesses",
+    "check_bug_eta",
+    "check_bug_loss",
     "check_bug_mix",
+    "check_bug_skips",
     "check_bug_spread",
     "check_bug_steepest",
+    "check_bug_times",
     "check_cosine_alpha_bar",
+    "check_ddim_step",
+    "check_ddpm_step",
+    "check_exact_denoiser",
     "check_jump",
+    "check_loss",
     "check_noising_step",
     "check_snr",
+    "check_solver_step",
+    "check_time_features",
 ]
