@@ -103,7 +103,8 @@ def test_the_stored_comparison_is_the_one_of_the_lesson():
         0.01,
         0.99,
     )
-    assert (predictions.WIDTHS, predictions.BLOCKS, predictions.BATCH) == ((32, 64), (1, 2), 32)
+    assert (predictions.WIDTHS, predictions.BLOCKS) == ((32, 64), (1, 2))
+    assert (predictions.BATCH, predictions.PATCH) == (32, 4)
 
 
 def test_with_coarse_folds_only_the_clean_picture_is_learned_in_150_steps():
@@ -111,8 +112,7 @@ def test_with_coarse_folds_only_the_clean_picture_is_learned_in_150_steps():
     stored = json.loads(workspace.data_path("bench", "predictions.json").read_text())
     shares = {kind: [] for kind in ("eps", "x_0", "v")}
     for row in stored["rows"]:
-        if row["patch"] == 4:
-            shares[row["kind"]].append(row[predictions.RIGHT])
+        shares[row["kind"]].append(row[predictions.RIGHT])
     assert [len(each) for each in shares.values()] == [3, 3, 3]
     assert min(shares["x_0"]) > 0.75 and max(shares["eps"] + shares["v"]) < 0.25
 
