@@ -86,7 +86,8 @@ def measure(contestant: type[Contestant], track: Track, budgets: tuple[float, ..
 
 def table(result: dict) -> str:
     """The figures as a table to print, with each score over ours."""
-    ours = {row["budget"]: row["score"] for row in result["contestants"]["ours"]["rows"]}
+    own_rows = result["contestants"].get("ours", {"rows": []})["rows"]
+    ours = {row["budget"]: row["score"] for row in own_rows}
     lines = [
         f"{'':28}{'training':>9}{'steps':>8}{'score':>8}{'+-':>7}{'/ ours':>8}"
         f"{'s/picture':>11}{'nearest':>9}"
