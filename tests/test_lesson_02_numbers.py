@@ -79,10 +79,10 @@ def test_a_fold_holds_12_numbers_or_48():
 
 def test_the_lesson_trains_what_the_recipe_of_the_live_cell_says():
     says("the settings: 1,000 steps of 32 pictures", "It saw 32,000, fresh ones at each step")
-    says("the last 4,000 of them", "range(live.steps - 125, live.steps)")
+    says("the last 2,048 of them", "range(live.steps - 64, live.steps)")
     live = recipes.LIVE
     assert (live.steps, live.batch) == (1000, 32) and live.steps * live.batch == 32_000
-    assert 125 * live.batch == 4000
+    assert 64 * live.batch == 2048
     says("all would fill 400 megabytes")
     assert 32_000 * 3 * 32 * 32 * 4 / 1e6 == pytest.approx(400, rel=0.03)
     says("net = models.UNet(channels=3, widths=(32, 64), blocks=(1, 2), patch=2")
@@ -120,7 +120,7 @@ def test_with_coarse_folds_only_the_clean_picture_is_learned_in_150_steps():
 def test_on_new_pictures_with_little_noise_the_network_is_far_nearer_than_the_memoriser():
     says('little_noise.compare( "the network"', "The network wins by far")
     fresh = data.load("sprites", 32, 3, split="test").sample(64, seed=0)
-    pool = data.load("sprites", 32, 3).sample(2000, seed=1).images
+    pool = data.load("sprites", 32, 3).sample(1000, seed=1).images
     shipped, card = models.load_unet("postcards-32")
     same = {"size": "large", "position": "middle", "sky": "day", "ground": "grass"}
     rest = [card["factors"][factor].index(word) for factor, word in same.items()]
