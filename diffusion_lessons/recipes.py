@@ -237,7 +237,7 @@ NAMES = tuple(RECIPES)
 LIVE = GeneratorRecipe(
     seed=0, data="sprites", size=32, channels=3,
     widths=(32, 64), blocks=(1, 2), patch=2, schedule="cosine", kind="x_0",
-    steps=1000, batch=32, learning_rate=1e-2, ema_decay=0.999,
+    steps=700, batch=32, learning_rate=1e-2, ema_decay=0.999,
     sampler="dpm-solver++", sampling_steps=16,
 )  # fmt: skip
 

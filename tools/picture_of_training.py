@@ -21,7 +21,7 @@ def main() -> None:
     with widgets.watch(live.steps, alt="sprites that the network draws as it learns") as view:
         for done in fit:
             view.step(done.step + 1, done.loss)
-            if (done.step + 1) % 125 == 0:
+            if (done.step + 1) % 100 == 0:
                 denoiser = as_denoiser(fit.ema, schedule.cosine, live.kind, labels)
                 walk = sampling.dpm_solver(denoiser, schedule.cosine, start, sampling.times(8))
                 view.pictures(sampling.finish(walk), f"after {done.step + 1} steps")
