@@ -79,12 +79,12 @@ def test_a_fold_holds_12_numbers_or_48():
 
 def test_the_lesson_trains_what_the_recipe_of_the_live_cell_says():
     says("the settings: 700 steps of 32 pictures", "It saw 22,400, fresh ones at each step")
-    says("the last 1,024 of them", "range(live.steps - 64, live.steps)")
+    says("the last 1,024 of them", "range(live.steps - 32, live.steps)")
     live = recipes.LIVE
     assert (live.steps, live.batch) == (700, 32) and live.steps * live.batch == 22_400
-    assert 64 * live.batch == 2048
+    assert 32 * live.batch == 1024
     says("all would fill 275 megabytes")
-    assert 32_000 * 3 * 32 * 32 * 4 / 1e6 == pytest.approx(400, rel=0.03)
+    assert 22_400 * 3 * 32 * 32 * 4 / 1e6 == pytest.approx(275, rel=0.03)
     says("net = models.UNet(channels=3, widths=(32, 64), blocks=(1, 2), patch=2")
     assert (live.widths, live.blocks, live.patch) == ((32, 64), (1, 2), 2)
 
