@@ -204,6 +204,16 @@ class Fit:
                     self._optimizer.state[learned[name]][key] = same
 
 
+def inner_weights(model: nn.Module) -> list[str]:
+    """The names of the weights that Muon steps: those with two axes or more, but for the layers
+    that the network names in `outer_layers`; none if it names no layers."""
+    outer = getattr(model, "outer_layers", None)
+    if outer is None:
+        return []
+    weights = ((name, p) for name, p in model.named_parameters() if p.ndim >= 2)
+    return [name for name, p in weights if not name.startswith(outer)]
+
+
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
     """Let an interruption (Ctrl-C, or Jupyter's stop button) wait until the block is done."""

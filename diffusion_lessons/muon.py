@@ -27,9 +27,12 @@ def orthogonalised(gradient: Tensor) -> Tensor:
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
     x = x / (x.norm() + 1e-7)
-    for _ in range(5):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
+    square, pull = x @ x.T, torch.eye(len(x), dtype=x.dtype, device=x.device)
+    for _ in range(5):  # on the small square alone; what is pulled comes last, once
+        once = a * torch.eye(len(x), dtype=x.dtype, device=x.device)
+        once += b * square + c * square @ square
+        square, pull = once @ square @ once, once @ pull
+    x = pull @ x
     return (x.T if tall else x).reshape(gradient.shape)
 
 

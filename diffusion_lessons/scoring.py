@@ -6,12 +6,17 @@ The judges only measure: nothing here is ever a loss, nor does it choose weights
 from __future__ import annotations
 
 import functools
+import itertools
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from . import data, postcards, recognition, ruler
-from .measure import frechet_distance, frechet_error, wilson
+from .measure import frechet_distance, frechet_error, psnr, wilson
+from .models import Autoencoder
+from .postcards import VALUES
+from .postcards.styles import styled
 
 
 def asked(name: str, count: int, seed: int) -> Tensor:
@@ -48,6 +53,126 @@ def score(name: str, images: Tensor, seed: int) -> dict:
     if name == "fashion-mnist":
         return _score_clothes(images, seed)
     return _score_postcards(name, images, seed)
+
+
+def round_trips(model: Autoencoder, count: int, seed: int) -> dict:
+    """What is left of fresh pictures that went through the autoencoder and back, by their means.
+
+    For each kind of scene: the PSNR in decibels, over the picture and inside the things (of the
+    mean squared error over all pictures), and how often the judge reads everything right in what
+    came back, beside how often it does in the pictures themselves. Styled pictures: the PSNR.
+
+    Args:
+        count: pictures of each kind.
+        seed: of the scenes; training must not have used it.
+    """
+    judge, rows = recognition.load("judge"), {}
+    for name, split, kind in (
+        ("single", "train", "single"), ("single, held-out pairs", "held_out", "single"),
+        ("group", "train", "group"), ("pair", "train", "pair"),
+    ):  # fmt: skip
+        scenes = postcards.sample_scenes(count, seed, split, kind)
+        images, truth = postcards.draw(scenes), recognition.by_place(postcards.attributes(scenes))
+        back = there_and_back(model, images)
+        mask = postcards.object_mask(scenes).expand_as(images)
+        read = [recognition.agreement(recognition.read(x, judge), truth) for x in (back, images)]
+        rows[name] = {
+            "pictures": count,
+            "PSNR": round(psnr(back, images), 2),
+            "PSNR inside the things": round(psnr(back[mask], images[mask]), 2),
+            **_share("everything right", read[0]["all"]),
+            "everything right in the pictures themselves": round(
+                float(read[1]["all"].float().mean()), 4
+            ),
+        }
+    images = styled(postcards.draw(postcards.sample_scenes(count, seed)), 1.0, _generator(seed))
+    rows["styled"] = {
+        "pictures": count,
+        "PSNR": round(psnr(there_and_back(model, images), images), 2),
+    }
+    return rows
+
+
+def follows(draw: Callable[[list[str]], Tensor], count: int, seed: int) -> dict:
+    """How well a text-to-image model does what captions say, by the judge, with 95 % intervals.
+
+    Full captions: everything has to be right. Varied captions, with synonyms and half of it left
+    out: what was said has to be, see `says`.
+
+    Args:
+        draw: captions to pictures (N, 3, H, W) in [-1, 1], one each.
+        count: captions of each kind.
+        seed: of the scenes that the captions are of; training must not have used it.
+    """
+    judge, rows = recognition.load("judge"), {}
+    for name, split, kind, full in (
+        ("single, full captions", "train", "single", True),
+        ("single of held-out pairs, full captions", "held_out", "single", True),
+        ("group, full captions", "train", "group", True),
+        ("pair, full captions", "train", "pair", True),
+        ("single, varied captions", "train", "single", False),
+        ("training mix, varied captions", "train", None, False),
+    ):
+        scenes = postcards.sample_scenes(count, seed, split, kind)
+        written = postcards.captions(scenes, seed, full)
+        reading = recognition.read(draw(written), judge)
+        right = says(reading, [postcards.parse(caption) for caption in written])
+        rows[name] = {"pictures": count, **_share("what was said is right", right)}
+        if full:
+            truth = recognition.by_place(postcards.attributes(scenes))
+            agreed = recognition.agreement(reading, truth)
+            rows[name] |= {part: round(float(v.float().mean()), 4) for part, v in agreed.items()}
+    return rows
+
+
+def says(reading: recognition.Reading, said: Sequence[dict]) -> Tensor:
+    """For each picture, whether it shows what was said, whatever else it shows; bool (N,).
+
+    Every thing that was said has to stand at a place of its own, with each attribute that was said
+    of it; nothing else may stand there. Of the scenery only what was said counts.
+
+    Args:
+        reading: of N pictures, as `recognition.read` gives it.
+        said: N times what `postcards.parse` returns, in their order.
+    """
+    rows = {name: values.tolist() for name, values in reading.items()}
+    return torch.tensor([
+        _shows({name: values[i] for name, values in rows.items()}, one)
+        for i, one in enumerate(said)
+    ])  # fmt: skip
+
+
+def _shows(seen: dict, said: dict) -> bool:
+    """Whether one picture, read by place, shows what was said."""
+    for name in ("sky", "ground"):
+        if said[name] is not None and VALUES[name].index(said[name]) != seen[name]:
+            return False
+    taken = [place for place, count in enumerate(seen["count"]) if count >= 0]
+    if said["things"] and len(taken) != len(said["things"]):
+        return False
+    return any(
+        all(_fits(seen, place, thing) for place, thing in zip(places, said["things"], strict=False))
+        for places in itertools.permutations(taken)
+    )
+
+
+def _fits(seen: dict, place: int, thing: dict) -> bool:
+    """Whether what stands at a place has every attribute that was said of a thing."""
+    there = {name: seen[name][place] for name in ("object", "colour", "size", "count")}
+    there["position"] = place
+    return all(
+        value is None or VALUES[name].index(value) == there[name] for name, value in thing.items()
+    )
+
+
+def there_and_back(model: Autoencoder, images: Tensor) -> Tensor:
+    """Pictures (N, 3, H, W) through the autoencoder by the mean of their latents, in [-1, 1]."""
+    with torch.inference_mode():
+        return torch.cat([model.decode(model.encode(x)[0]).clamp(-1, 1) for x in images.split(128)])
+
+
+def _generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
 
 
 def _score_postcards(name: str, images: Tensor, seed: int) -> dict:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .data import Batch
-from .fitting import Fit
+from .fitting import Fit, inner_weights
 from .prediction import target
 from .schedule import Schedule, add_noise, rates_like
 
@@ -81,6 +81,7 @@ def train(
     learning_rate: float,
     seed: int = 0,
     ema_decay: float = 0.999,
+    half: bool = False,
 ) -> Fit:
     """Train a denoiser; `for done in train(...)` makes a step at a time and yields a `TrainStep`.
 
@@ -90,10 +91,12 @@ def train(
     Args:
         model: on the device that it is to be trained on; changed in place. If it names its
             `outer_layers`, the weights of the others are stepped by Muon, see `muon`.
-        batches: the data of each step; labels (B, 0) say nothing to the network.
+        batches: the data of each step; its labels, or its context (B, L, D), are what the network
+            is told besides; labels (B, 0) say nothing to it.
         kind: what the network says, one of `prediction.KINDS`.
         steps, learning_rate, ema_decay: see `fitting.Fit`.
         seed: 0 to 2000.
+        half: reckon in bfloat16, twice as fast where the processor has instructions for it.
     """
     device = next(model.parameters()).device
 
@@ -104,16 +107,7 @@ def train(
         t = spread_times(len(x_0), generator).to(device)
         eps = torch.randn(x_0.shape, generator=generator).to(device)
         labels = batch.labels.to(device) if batch.labels.shape[1] else None
-        return diffusion_loss(model, x_0, t, eps, schedule, kind, labels)
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            return diffusion_loss(model, x_0, t, eps, schedule, kind, labels)
 
     return Fit(model, steps, learning_rate, loss, inner=inner_weights(model), ema_decay=ema_decay)
-
-
-def inner_weights(model: nn.Module) -> list[str]:
-    """The names of the weights that Muon steps: those with two axes or more, but for the layers
-    that the network names in `outer_layers`; none if it names no layers."""
-    outer = getattr(model, "outer_layers", None)
-    if outer is None:
-        return []
-    weights = ((name, p) for name, p in model.named_parameters() if p.ndim >= 2)
-    return [name for name, p in weights if not name.startswith(outer)]

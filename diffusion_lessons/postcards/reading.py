@@ -108,11 +108,23 @@ _SINGULAR = [w for values in MEANINGS.values() for words in values.values() for 
 _RELATION = re.compile(r"\b(?:left|right) (?:side )?of\b")
 
 
-def _tokens(prompt: str) -> list[Token]:
-    """The meaningful words of a prompt, in order; raises on the ones that have no meaning here."""
+def plain_words(prompt: str) -> list[str]:
+    """The words of a prompt in lower case, without signs; "a pair of" is "two", "next to"
+    "beside"."""
+    return [word for word in _WORD.findall(_rewritten(prompt)) if word[0].isalnum()]
+
+
+def _rewritten(prompt: str) -> str:
+    """The prompt in lower case, each of its turns of phrase written in one way."""
     text = unicodedata.normalize("NFKC", prompt).casefold()
     for pattern, new in _REWRITES:
         text = pattern.sub(new, text)
+    return text
+
+
+def _tokens(prompt: str) -> list[Token]:
+    """The meaningful words of a prompt, in order; raises on the ones that have no meaning here."""
+    text = _rewritten(prompt)
     if relation := _RELATION.search(text):
         raise PromptError(
             f"'{relation[0]}' compares two places; say where each thing is in the picture: "

@@ -1,0 +1,203 @@
+"""How a caption steers: from words to context, leaving captions out, and guidance.
+
+Two conventions are about. Here and in the libraries a guidance scale of 1 means "off": s = 1 + w,
+where w is the weight of the paper, which is 0 then (Ho & Salimans 2021). In the formula a scale of
+0 leaves the caption out altogether. In `diffusers` a scale of 1 or less just switches guidance off,
+so that 0 there still follows the caption.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from .models import CrossAttention, TextUNet
+from .postcards import VALUES, PromptError, parse
+from .postcards.lexicon import MEANING_OF, plurals, vocabulary
+from .postcards.reading import plain_words
+from .prediction import Denoiser, as_denoiser
+from .schedule import Schedule
+
+WORDS = ("", *vocabulary())
+"""Every word the caption encoder knows; its number is its place. Number 0 is nothing."""
+
+LENGTH = 32  # places for words in a context
+LARGEST_SCALE = 30.0
+
+_NUMBER = {word: number for number, word in enumerate(WORDS)}
+_THING = ("object", "colour", "size", "position", "count")
+
+QUESTIONS: tuple[tuple[str, int | None], ...] = (
+    ("sky", None), ("ground", None),
+    *((name, 0) for name in _THING), *((name, 1) for name in _THING),
+)  # fmt: skip
+"""What a caption may say: an attribute, of the scene (None), of its first or its second thing."""
+
+
+# ---- words ------------------------------------------------------------------------------------
+
+
+def tokenise(prompts: Sequence[str]) -> Tensor:
+    """Prompts to numbers of words, int64 (N, 32), 0 behind the last word.
+
+    A word that no caption uses is replaced by the one that captions use for it ("cabin" by
+    "house"); small words that no caption uses are left out. "" says nothing at all.
+
+    Raises:
+        postcards.UnknownWord, postcards.PromptError: what `postcards.parse` refuses, and prompts
+            with more than 32 words.
+        TypeError: a prompt that is no str, or one str where several are expected.
+    """
+    if isinstance(prompts, str):
+        raise TypeError("tokenise takes several prompts; for one write tokenise([prompt])")
+    for prompt in prompts:
+        parse(prompt)
+    return word_numbers(prompts)
+
+
+def word_numbers(captions: Sequence[str]) -> Tensor:
+    """`tokenise` without the check that every word has a meaning: for captions, many at a time."""
+    tokens = torch.zeros(len(captions), LENGTH, dtype=torch.int64)
+    for row, caption in enumerate(captions):
+        numbers = [_NUMBER[word] for word in map(_as_captions_say, plain_words(caption)) if word]
+        if len(numbers) > LENGTH:
+            raise PromptError(
+                f"the prompt has {len(numbers)} words that count, and at most {LENGTH} are read; "
+                "one sentence is enough: 'a small red house on the left, on snow at night'"
+            )
+        tokens[row, : len(numbers)] = torch.tensor(numbers, dtype=torch.int64)
+    return tokens
+
+
+def _as_captions_say(word: str) -> str:
+    """The word itself, the one that captions use for it, or "" for one that says nothing."""
+    if word in _NUMBER or word not in MEANING_OF:
+        return word if word in _NUMBER else ""
+    attribute, value = MEANING_OF[word]
+    several = attribute == "object" and word.endswith("s")
+    return plurals(value)[0] if several else value
+
+
+def what_is_said(captions: Sequence[str]) -> Tensor:
+    """What captions say, int64 (N, 12): for each of `QUESTIONS` 0 where nothing is said, else one
+    more than the index of the word in `postcards.VALUES`."""
+    answers = torch.zeros(len(captions), len(QUESTIONS), dtype=torch.int64)
+    for row, caption in enumerate(captions):
+        said = parse(caption)
+        for column, (name, slot) in enumerate(QUESTIONS):
+            if slot is not None and slot >= len(said["things"]):
+                continue
+            value = said[name] if slot is None else said["things"][slot][name]
+            answers[row, column] = 0 if value is None else 1 + VALUES[name].index(value)
+    return answers
+
+
+def answers_of_questions() -> list[int]:
+    """For each of `QUESTIONS`, how many answers there are, "not said" among them."""
+    return [1 + len(VALUES[name]) for name, _ in QUESTIONS]
+
+
+# ---- leaving captions out, and guidance -------------------------------------------------------
+
+
+def drop_captions(
+    context: Tensor, null_context: Tensor, p_uncond: float, generator: torch.Generator
+) -> Tensor:
+    """Each caption of a batch is left out with a chance of `p_uncond`, so that the network also
+    learns to work without one. Ho & Salimans 2021, algorithm 1.
+
+    context: (B, L, D). null_context: (1, L, D), of the empty caption. Returns (B, L, D).
+    """
+    left_out = torch.rand(len(context), generator=generator) < p_uncond
+    return torch.where(left_out.to(context.device)[:, None, None], null_context, context)
+
+
+def guide(without: Tensor, with_caption: Tensor, guidance_scale: float) -> Tensor:
+    """Two answers of the network, to one that lies further in the direction in which they differ.
+
+    without + s * (with_caption - without): s = 0 is the answer without the caption, 1 the one with
+    it, 2 goes as far again. Any shape, any kind of prediction. Ho & Salimans 2021 eq. 6, with
+    s = 1 + w.
+    """
+    return without + guidance_scale * (with_caption - without)
+
+
+def guided(
+    model: TextUNet,
+    schedule: Schedule,
+    kind: str,
+    context: Tensor,
+    null_context: Tensor,
+    guidance_scale: float = 1.0,
+    interval: tuple[float, float] = (0.0, 1.0),
+) -> Denoiser:
+    """A denoiser that follows captions as strongly as it is told.
+
+    Args:
+        model: called as model(x_t, t, context).
+        kind: what it says, one of `prediction.KINDS`.
+        context: (B, L, D), one caption for each x_t.
+        null_context: (1, L, D) or (B, L, D): of the empty caption, or of a negative prompt, what
+            the picture is to move away from.
+        guidance_scale: from 0 (the captions are ignored) over 1 (no guidance) to 30. At 0 and at 1
+            the network is asked once, else twice, in one batch.
+        interval: the times between which guidance acts, both in [0, 1]; at others the scale is 1.
+            Kynkäänniemi et al. 2024.
+
+    Raises:
+        TypeError, ValueError: a scale that is no number from 0 to 30, an interval that is none.
+    """
+    scale = checked_scale(guidance_scale)
+    low, high = interval
+    if not 0 <= low <= high <= 1:
+        raise ValueError(f"interval is {interval}: give two times, 0 <= low <= high <= 1")
+    null_context = null_context.expand_as(context)
+
+    def answer(x_t: Tensor, t: Tensor) -> Tensor:
+        now = scale if low <= float(t[0]) <= high else 1.0
+        if now in (0.0, 1.0):
+            return model(x_t, t, context if now else null_context)
+        both = model(torch.cat([x_t, x_t]), torch.cat([t, t]), torch.cat([null_context, context]))
+        return guide(*both.chunk(2), now)
+
+    return as_denoiser(answer, schedule, kind)
+
+
+def checked_scale(guidance_scale: float) -> float:
+    """The scale as a float; raises TypeError or ValueError, see `guided`."""
+    if isinstance(guidance_scale, bool) or not isinstance(guidance_scale, (int, float)):
+        raise TypeError(
+            f"guidance_scale is {guidance_scale!r}: give a number, such as 3 (1 is off, 0 ignores "
+            "the caption)"
+        )
+    if not (math.isfinite(guidance_scale) and 0 <= guidance_scale <= LARGEST_SCALE):
+        raise ValueError(
+            f"guidance_scale is {guidance_scale}: it goes from 0 (ignores the caption) over 1 "
+            f"(off) to {LARGEST_SCALE:g}; from 2 to 5 is usual"
+        )
+    return float(guidance_scale)
+
+
+def attention_maps(model: TextUNet, x_t: Tensor, t: Tensor, context: Tensor) -> list[Tensor]:
+    """Where each place of the map looks among the words, in one call of the network.
+
+    Returns one tensor (B, h, w, L) for each `CrossAttention`, in the order in which they act, mean
+    over its heads; what a place gives to all words adds up to 1.
+    """
+    seen: list[Tensor] = []
+
+    def look(layer: CrossAttention, inputs: tuple[Tensor, Tensor], _: Tensor) -> None:
+        seen.append(layer.weights(*inputs))
+
+    layers = [layer for layer in model.modules() if isinstance(layer, CrossAttention)]
+    hooks = [layer.register_forward_hook(look) for layer in layers]
+    try:
+        with torch.inference_mode():
+            model(x_t, t, context)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return seen

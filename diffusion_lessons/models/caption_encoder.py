@@ -1,0 +1,93 @@
+"""The caption encoder: the words of a caption to vectors that say what each means where it stands.
+
+A small transformer (Vaswani et al. 2017). It is trained beforehand, on captions alone, to say back
+what they say, and then frozen, as the text encoder of Stable Diffusion is (Rombach et al. 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+HEAD = 32  # channels of each attention head
+
+
+class WordBlock(nn.Module):
+    """Every word asks every other word, then thinks for itself: (B, L, width), same shape out.
+
+    Two shortcuts around self-attention and a small MLP, each behind a layer norm. Vaswani et al.
+    2017 section 3.2; norms first as in GPT-2.
+    """
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.norm_1, self.norm_2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.to_qkv = nn.Linear(width, 3 * width)
+        self.to_out = nn.Linear(width, width)
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 3 * width), nn.SiLU(), nn.Linear(3 * width, width)
+        )
+
+    def forward(self, words: Tensor) -> Tensor:
+        b, length, width = words.shape
+        qkv = self.to_qkv(self.norm_1(words)).view(b, length, 3, width // HEAD, HEAD)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, L, 32)
+        found = functional.scaled_dot_product_attention(q, k, v)
+        words = words + self.to_out(found.transpose(1, 2).reshape(b, length, width))
+        return words + self.mlp(self.norm_2(words))
+
+
+class CaptionEncoder(nn.Module):
+    """Captions as numbers of words, (B, length), to their context (B, length, width).
+
+    Args:
+        words: how many words there are; number 0 is "nothing", which fills up short captions.
+        width: of the context. A multiple of 32.
+        layers: how many `WordBlock`s.
+        length: places for words.
+    """
+
+    def __init__(self, words: int, width: int = 128, layers: int = 2, length: int = 32):
+        super().__init__()
+        self.words, self.length = words, length
+        self.word = nn.Embedding(words, width)
+        self.place = nn.Parameter(torch.randn(length, width) * 0.3)
+        self.blocks = nn.Sequential(*(WordBlock(width) for _ in range(layers)))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """tokens: int64 (B, length), each from 0 to words - 1. Raises ValueError for others."""
+        if tokens.ndim != 2 or tokens.shape[1] != self.length:
+            raise ValueError(
+                f"tokens have shape {tuple(tokens.shape)}; this encoder takes (B, {self.length}): "
+                "conditioning.tokenise makes them from captions"
+            )
+        if tokens.numel() and not 0 <= int(tokens.min()) <= int(tokens.max()) < self.words:
+            raise ValueError(
+                f"tokens go from {tokens.min()} to {tokens.max()}; this encoder knows 0 to "
+                f"{self.words - 1}"
+            )
+        return self.norm(self.blocks(self.word(tokens) + self.place))
+
+
+class CaptionReader(nn.Module):
+    """A caption encoder with what it was trained by: it says back what a caption says.
+
+    Args:
+        words, width, layers, length: of its `CaptionEncoder`.
+        choices: for each question about a caption, how many answers there are.
+    """
+
+    outer_layers = ("encoder.word", "encoder.place", "head")  # AdamW trains these, Muon the others
+
+    def __init__(self, words: int, width: int, layers: int, length: int, choices: Sequence[int]):
+        super().__init__()
+        self.encoder, self.choices = CaptionEncoder(words, width, layers, length), list(choices)
+        self.head = nn.Linear(width, sum(choices))
+
+    def forward(self, tokens: Tensor) -> tuple[Tensor, ...]:
+        """tokens (B, length) to logits (B, choices) for each question, from the words' mean."""
+        return self.head(self.encoder(tokens).mean(dim=1)).split(self.choices, dim=1)

@@ -1,0 +1,132 @@
+"""How each shipped weight was made: `python -m diffusion_lessons train NAME` repeats it.
+
+A recipe is data; the method it follows lies in the rooms below. What is made goes to
+`data/weights/NAME.safetensors`, with a card beside it that says how, for how long, and how good.
+A training may be stopped and gone on with, see `resuming`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import torch
+from torch import Tensor, nn
+
+from .. import resuming, workspace
+from .autoencoder import AutoencoderRecipe
+from .captions import CaptionsRecipe
+from .generator import GeneratorRecipe
+from .readers import FashionJudgeRecipe, RecogniserRecipe
+from .recipe import FRESH_SEED, Recipe
+from .text_to_image import TextToImageRecipe
+
+__all__ = ["FRESH_SEED", "LIVE", "NAMES", "RECIPES", "GeneratorRecipe", "Recipe", "train"]
+
+_FOR_MEASURING = "for measuring only: no loss and no choice of weights ever uses it."
+PURPOSE = {
+    "recogniser": "Reads what a postcard shows. May serve in losses and in lessons.",
+    "judge": f"Reads what a postcard shows, {_FOR_MEASURING} Every reported figure is the judge's.",
+    "fashion-judge": f"Names the class of a piece of clothing, {_FOR_MEASURING}",
+    "postcards-32": "Makes postcards of 32x32 with one thing, by what they are to show.",
+    "autoencoder": "Turns postcards of 64x64 into latents of 8x8x4, and back.",
+    "captions": "Turns the words of a caption into what the text-to-image network is told.",
+    "postcards": "Makes postcards of 64x64 from captions, with the captions' encoder and the "
+    "autoencoder.",
+    "fashion": "Makes pictures of clothes like those of Fashion-MNIST, by class.",
+}
+
+RECIPES: dict[str, Recipe] = {
+    "recogniser": RecogniserRecipe(seed=1, steps=2100, batch=56, learning_rate=2e-3),
+    "judge": RecogniserRecipe(seed=2, steps=2600, batch=56, learning_rate=1.5e-3),
+    "fashion-judge": FashionJudgeRecipe(seed=3, steps=3600, batch=100, learning_rate=4e-3),
+    "postcards-32": GeneratorRecipe(
+        seed=4, data="single-postcards", size=32, channels=3,
+        widths=(48, 96), blocks=(1, 3), patch=2, schedule="cosine", kind="x_0",
+        steps=14_000, batch=32, learning_rate=8e-3, ema_decay=0.999,
+        sampler="dpm-solver++", sampling_steps=16,
+    ),
+    "fashion": GeneratorRecipe(
+        seed=5, data="fashion-mnist", size=28, channels=1,
+        widths=(48, 96), blocks=(1, 2), patch=2, schedule="cosine", kind="x_0",
+        steps=12_000, batch=32, learning_rate=1e-2, ema_decay=0.999,
+        sampler="dpm-solver++", sampling_steps=16,
+    ),
+    "autoencoder": AutoencoderRecipe(
+        seed=6, encoder=(64, 128), encoder_blocks=(2, 2),
+        decoder=(160, 80, 24), decoder_blocks=(3, 2, 1),
+        kl_weight=3e-4, styled=0.12, watched=True,
+        steps=7000, batch=32, learning_rate=6e-3, ema_decay=0.999, half=True,
+    ),
+    "captions": CaptionsRecipe(
+        seed=7, width=128, layers=2, steps=1500, batch=96, learning_rate=5e-3
+    ),
+    "postcards": TextToImageRecipe(
+        seed=8, captions="captions", autoencoder="autoencoder", pictures=65_536,
+        widths=(96, 192), blocks=(2, 2), schedule="cosine", kind="x_0",
+        p_uncond=0.1, full=0.4, steps=20_000, batch=32, learning_rate=8e-3, ema_decay=0.9995,
+        half=True, num_inference_steps=10, guidance_scale=2.5,
+    ),
+}  # fmt: skip
+NAMES = tuple(RECIPES)
+
+#: What lesson 02 trains while the learner looks on: about a minute on two cores.
+LIVE = GeneratorRecipe(
+    seed=0, data="sprites", size=32, channels=3,
+    widths=(32, 64), blocks=(1, 2), patch=2, schedule="cosine", kind="x_0",
+    steps=700, batch=32, learning_rate=1e-2, ema_decay=0.999,
+    sampler="dpm-solver++", sampling_steps=16,
+)  # fmt: skip
+
+
+def train(name: str) -> None:
+    """Makes the weights `name` anew, with a progress bar, and writes them and their card.
+
+    After an interruption the same call goes on where it was.
+
+    Raises:
+        ValueError: no such name.
+        OSError: the folder of the weights cannot be written.
+        resuming.Paused: it was interrupted (Ctrl-C, or the stop button of a notebook).
+        FloatingPointError: training fell apart, see `fitting.Fit`.
+        data.DataUnavailable, workspace.DamagedFile: what it needs cannot be had.
+    """
+    if name not in RECIPES:
+        raise ValueError(f"no recipe {name!r}: choose one of {', '.join(NAMES)}")
+    recipe = RECIPES[name]
+    path = workspace.data_path("weights", f"{name}.safetensors")
+    workspace.check_writable(path)
+    fit = recipe.begin(name, workspace.pick_device())
+    seconds = resuming.carry_out(name, asdict(recipe), fit)
+    print("scoring on fresh pictures ...")
+    try:
+        _finish(name, recipe, fit.ema, seconds)
+    except KeyboardInterrupt:
+        raise resuming.Paused(
+            "stopped while scoring; the training is done and kept: run the same line again"
+        ) from None
+    resuming.forget(name)
+
+
+def _finish(name: str, recipe: Recipe, model: nn.Module, seconds: dict[str, int]) -> None:
+    """Scores the network as it ships, half precision on disk, and writes it with its card."""
+    model = model.half().float().eval().requires_grad_(False)
+    told = recipe.tell(name, model)
+    scores = told.pop("scores")
+    card = {
+        "name": name,
+        "format": workspace.FORMAT,
+        "purpose": PURPOSE[name],
+        **told,
+        "recipe": asdict(recipe),
+        "pictures seen": recipe.steps * recipe.batch,
+        **{f"{unit} of training": spent for unit, spent in seconds.items()},
+        "torch": torch.__version__,
+        "scores": scores,
+    }
+    tensors = {key: _half(value) for key, value in model.state_dict().items()}
+    workspace.save_weights(workspace.data_path("weights", f"{name}.safetensors"), tensors, card)
+
+
+def _half(tensor: Tensor) -> Tensor:
+    """Half precision for numbers with a fraction; whole numbers stay as they are."""
+    return tensor.half() if tensor.is_floating_point() else tensor

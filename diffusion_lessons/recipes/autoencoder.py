@@ -1,0 +1,92 @@
+"""How the autoencoder is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from .. import latents, pictures, postcards, recognition, scoring, workspace
+from ..fitting import Fit
+from ..models import Autoencoder, count_parameters
+from ..postcards.styles import styled
+from .recipe import FRESH_SEED, SHEET
+
+
+@dataclass(frozen=True)
+class AutoencoderRecipe:
+    """How the autoencoder is made.
+
+    Attributes:
+        seed: for the first weights and, with the step's number, for pictures and noise.
+        encoder, encoder_blocks, decoder, decoder_blocks: of the `Autoencoder`.
+        kl_weight: see `latents.train_autoencoder`.
+        styled: the share of the pictures that are in one of `postcards.styles`.
+        watched: whether the recogniser's view of the pictures is part of the loss.
+        steps, batch, learning_rate, ema_decay, half: see `latents.train_autoencoder`.
+    """
+
+    seed: int
+    encoder: tuple[int, ...]
+    encoder_blocks: tuple[int, ...]
+    decoder: tuple[int, ...]
+    decoder_blocks: tuple[int, ...]
+    kl_weight: float
+    styled: float
+    watched: bool
+    steps: int
+    batch: int
+    learning_rate: float
+    ema_decay: float
+    half: bool
+
+    def network(self) -> dict:
+        """The settings of the `Autoencoder`, by name."""
+        names = ("encoder", "encoder_blocks", "decoder", "decoder_blocks")
+        return {name: getattr(self, name) for name in names}
+
+    def scenes(self, step: int) -> latents.Scene:
+        """The pictures of a step, of the training mix."""
+        own_seed = self.seed * 1_000_003 + step
+        shown = postcards.sample_scenes(self.batch, own_seed)
+        dice = torch.Generator().manual_seed(2**30 + own_seed)
+        images = styled(postcards.draw(shown), self.styled, dice)
+        return latents.Scene(images, postcards.object_mask(shown))
+
+    def begin(self, name: str, device: torch.device) -> Fit:
+        torch.manual_seed(self.seed)
+        watch = None
+        if self.watched:
+            watch = recognition.load("recogniser").to(device, memory_format=torch.channels_last)
+        return latents.train_autoencoder(
+            Autoencoder(**self.network()).to(device),
+            self.scenes,
+            self.steps,
+            self.learning_rate,
+            self.kl_weight,
+            seed=self.seed,
+            watch=watch and watch.body,
+            ema_decay=self.ema_decay,
+            half=self.half,
+        )
+
+    def tell(self, name: str, model: nn.Module) -> dict:
+        model = model.cpu()
+        shown = postcards.sample_scenes(2048, self.seed * 1_000_003)
+        with torch.inference_mode():
+            means = torch.cat([model.encode(x)[0] for x in postcards.draw(shown).split(128)])
+        first = postcards.draw(postcards.sample_scenes(SHEET // 2, 0))
+        pairs = torch.stack([first, scoring.there_and_back(model, first)], dim=1).flatten(0, 1)
+        path = workspace.data_path("weights", f"{name}.png")
+        sheet = pictures.grid(pairs, ["real", "back"] * len(first), columns=8, zoom=2)
+        workspace.write_whole(path, pictures.png(sheet))
+        return {
+            "network": f"Autoencoder, {count_parameters(model)} parameters",
+            "autoencoder": self.network(),
+            "data": f"postcards of the training mix, {self.styled:.0%} of them in a style, drawn "
+            "afresh for every step",
+            "scaling_factor": round(1 / float(means.std()), 4),
+            "first seeds": {"file": path.name},
+            "scores": scoring.round_trips(model, 2048, FRESH_SEED),
+        }

@@ -1,0 +1,92 @@
+"""How the caption encoder is made: it learns to say back what captions say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from .. import conditioning, postcards
+from ..fitting import Fit, inner_weights
+from ..measure import wilson
+from ..models import CaptionReader, count_parameters
+from .recipe import FRESH_SEED, SCORED
+
+_FULL = 0.35  # of the captions say everything, and
+_EMPTY = 0.03  # nothing at all
+
+
+@dataclass(frozen=True)
+class CaptionsRecipe:
+    """How the caption encoder is made.
+
+    Attributes:
+        seed: for the first weights and, with the step's number, for the captions.
+        width, layers: of the `CaptionEncoder`.
+        steps, batch, learning_rate: see `fitting.Fit`.
+    """
+
+    seed: int
+    width: int
+    layers: int
+    steps: int
+    batch: int
+    learning_rate: float
+
+    def network(self) -> dict:
+        """The settings of the `CaptionReader`, by name."""
+        return {
+            "words": len(conditioning.WORDS),
+            "width": self.width,
+            "layers": self.layers,
+            "length": conditioning.LENGTH,
+            "choices": conditioning.answers_of_questions(),
+        }
+
+    def begin(self, name: str, device: torch.device) -> Fit:
+        torch.manual_seed(self.seed)
+        model = CaptionReader(**self.network()).to(device)
+
+        def loss(step: int) -> torch.Tensor:
+            written = captions(self.batch, self.seed * 1_000_003 + step)
+            tokens = conditioning.word_numbers(written).to(device)
+            truth = conditioning.what_is_said(written).to(device)
+            answers = zip(model(tokens), truth.unbind(dim=1), strict=True)
+            return sum(functional.cross_entropy(logits, right) for logits, right in answers)
+
+        inner = inner_weights(model)
+        return Fit(model, self.steps, self.learning_rate, loss, inner=inner, ema_decay=0.995)
+
+    def tell(self, name: str, model: nn.Module) -> dict:
+        model, scores = model.cpu(), {}
+        for split in ("train", "held_out"):
+            shown = postcards.sample_scenes(SCORED, FRESH_SEED, split)
+            written = postcards.captions(shown, FRESH_SEED)
+            with torch.inference_mode():
+                answers = model(conditioning.word_numbers(written))
+            said = torch.stack([logits.argmax(dim=1) for logits in answers], dim=1)
+            right = int((said == conditioning.what_is_said(written)).all(dim=1).sum())
+            low, high = wilson(right, SCORED)
+            scores["captions" if split == "train" else "captions of held-out pairs"] = {
+                "captions": SCORED,
+                "everything right": round(right / SCORED, 4),
+                "everything right, 95 % interval": [round(low, 4), round(high, 4)],
+            }
+        return {
+            "network": f"CaptionReader, {count_parameters(model)} parameters",
+            "caption_reader": self.network(),
+            "words": list(conditioning.WORDS),
+            "data": "captions of the training split, no pictures",
+            "scores": scores,
+        }
+
+
+def captions(count: int, seed: int) -> list[str]:
+    """Captions of the training split to learn from: some say everything, a few say nothing."""
+    shown = postcards.sample_scenes(count, seed)
+    full, empty = round(count * _FULL), round(count * _EMPTY)
+    written = postcards.captions(shown[: count - full], seed)
+    written += postcards.captions(shown[count - full :], seed, full=True)
+    return [""] * empty + written[empty:]

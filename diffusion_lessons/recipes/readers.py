@@ -1,0 +1,66 @@
+"""How the networks that read pictures are made: the recogniser and the two judges."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import nn
+
+from .. import data, recognition, ruler
+from ..fitting import Fit
+from ..models import FashionJudge, count_parameters
+from .recipe import FRESH_SEED
+
+
+@dataclass(frozen=True)
+class RecogniserRecipe:
+    """How a recogniser of postcards is made.
+
+    Attributes:
+        seed: for the first weights and, with the step's number, for each batch of scenes.
+        steps, batch, learning_rate: of AdamW; the rate warms up and falls to 0 along a cosine.
+    """
+
+    seed: int
+    steps: int
+    batch: int
+    learning_rate: float
+
+    def begin(self, name: str, device: torch.device) -> Fit:
+        torch.manual_seed(self.seed)
+        model = recognition.NETWORKS[name](recognition.OUTPUTS).to(device)
+        return recognition.train(model, **asdict(self))
+
+    def tell(self, name: str, model: nn.Module) -> dict:
+        return {
+            "network": f"{type(model).__name__}, {count_parameters(model)} parameters",
+            "data": "postcards of both splits, so that every pair is seen equally often, in the "
+            "training mix, drawn afresh for every step; some blurred, noisy or coarse",
+            "scores": recognition.report(model.cpu(), count=4096, seed=FRESH_SEED),
+        }
+
+
+@dataclass(frozen=True)
+class FashionJudgeRecipe:
+    """How the judge of Fashion-MNIST is made; attributes as in `RecogniserRecipe`."""
+
+    seed: int
+    steps: int
+    batch: int
+    learning_rate: float
+
+    def begin(self, name: str, device: torch.device) -> Fit:
+        torch.manual_seed(self.seed)
+        model = FashionJudge().to(device)
+        real = data.load("fashion-mnist", ruler.SIZE, 1).all()
+        images, labels = real.images.to(device), real.labels[:, 0].to(device)
+        return ruler.train(model, images, labels, **asdict(self))
+
+    def tell(self, name: str, model: nn.Module) -> dict:
+        fresh = data.load("fashion-mnist", ruler.SIZE, 1, "test").all()
+        return {
+            "network": f"{type(model).__name__}, {count_parameters(model)} parameters",
+            "data": "the 60,000 training pictures of Fashion-MNIST, half of them mirrored",
+            "scores": ruler.report(model.cpu(), fresh.images, fresh.labels[:, 0]),
+        }
