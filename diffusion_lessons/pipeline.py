@@ -210,9 +210,7 @@ def _without_gradients(steps: Iterator[SampleStep]) -> Iterator[SampleStep]:
 
 def _several(name: str, prompt: Said) -> list[str]:
     """A prompt or several as a list; raises TypeError or ValueError for what is neither."""
-    prompts = (
-        [prompt] if isinstance(prompt, str) else list(prompt) if _is_list(prompt) else [prompt]
-    )
+    prompts = list(prompt) if isinstance(prompt, (list, tuple)) else [prompt]
     for one in prompts:
         if not isinstance(one, str):
             raise TypeError(
