@@ -7,6 +7,13 @@ from diffusion_lessons.checks.denoising import (
     check_loss,
     check_time_features,
 )
+from diffusion_lessons.checks.latents import (
+    check_bug_back,
+    check_bug_noise,
+    check_decode,
+    check_encode,
+    check_kl,
+)
 from diffusion_lessons.checks.network_bugs import check_bug_loss, check_bug_skips
 from diffusion_lessons.checks.noising import (
     check_cosine_alpha_bar,
@@ -26,9 +33,11 @@ from diffusion_lessons.checks.sampling import (
 __all__ = [
     "Report",
     "check_both_guesses",
+    "check_bug_back",
     "check_bug_eta",
     "check_bug_loss",
     "check_bug_mix",
+    "check_bug_noise",
     "check_bug_skips",
     "check_bug_spread",
     "check_bug_steepest",
@@ -36,8 +45,11 @@ __all__ = [
     "check_cosine_alpha_bar",
     "check_ddim_step",
     "check_ddpm_step",
+    "check_decode",
+    "check_encode",
     "check_exact_denoiser",
     "check_jump",
+    "check_kl",
     "check_loss",
     "check_noising_step",
     "check_snr",
