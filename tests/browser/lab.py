@@ -153,12 +153,14 @@ class Notebook:
         self.page.evaluate("index => window.probe.startCell(index)", index)
 
     def wait_idle(self) -> None:
-        """Wait until no cell runs and nothing in the outputs has changed for a moment."""
+        """Wait until no cell runs, the kernel has heard all that was moved, and nothing in the
+        outputs has changed for a moment."""
         limit = RUN_LIMIT_S * 1000
-        self.page.wait_for_function("() => window.probe.idle()", timeout=limit, polling=100)
+        rests = "() => window.probe.idle() && window.probe.heard()"
+        self.page.wait_for_function(rests, timeout=limit, polling=100)
         before, since = None, time.monotonic()
         while time.monotonic() - since < 0.7:
-            now = self.page.evaluate("() => window.probe.outputSize()")
+            now = self.page.evaluate("() => window.probe.heard() && window.probe.movement()")
             if now != before:
                 before, since = now, time.monotonic()
             time.sleep(0.1)

@@ -3,6 +3,8 @@
 window.probe = (() => {
   const panel = () => window.jupyterapp?.shell?.currentWidget;
   const kernelSaid = [];
+  const onTheWay = new Set(); // what widgets told the kernel and it has not worked off yet
+  let told = 0;
 
   /** A notebook with an idle kernel, or a dialog that asks for one. */
   function ready() {
@@ -14,8 +16,13 @@ window.probe = (() => {
   function listen() {
     panel().sessionContext.session.kernel.anyMessage.connect((_, { msg, direction }) => {
       const parent = msg.parent_header?.msg_type;
+      const { msg_type: type, msg_id: id } = msg.header;
+      if (direction === "send" && type === "comm_msg") {
+        onTheWay.add(id);
+        told += 1;
+      }
       if (direction !== "recv" || parent === "execute_request") return;
-      const { msg_type: type } = msg.header;
+      if (type === "status" && msg.content.execution_state === "idle") onTheWay.delete(msg.parent_header.msg_id);
       if (type === "error") kernelSaid.push(`${msg.content.ename}: ${msg.content.evalue}`);
       if (type === "stream" && msg.content.name === "stderr") kernelSaid.push(msg.content.text);
     });
@@ -33,12 +40,15 @@ window.probe = (() => {
     return status === "idle" && !prompts.some((text) => text.includes("*"));
   }
 
-  /** Changes while outputs are still arriving. */
-  function outputSize() {
-    return [...document.querySelectorAll(".jp-OutputArea-output")]
-      .map((n) => `${n.innerHTML.length}:${n.getBoundingClientRect().height}`)
-      .join();
+  /** Changes while outputs are still arriving, or the kernel is still being told something. */
+  function movement() {
+    const sizes = [...document.querySelectorAll(".jp-OutputArea-output")]
+      .map((n) => `${n.innerHTML.length}:${n.getBoundingClientRect().height}`);
+    return [told, ...sizes].join();
   }
+
+  /** Whether the kernel has worked off all that widgets told it. */
+  const heard = () => onTheWay.size === 0;
 
   function cellsHeight() {
     const cells = [...panel().node.querySelectorAll(".jp-Cell")];
@@ -92,5 +102,5 @@ window.probe = (() => {
     return `${control.getAttribute("role") ?? (control.type || control.localName)} '${name}'`;
   }
 
-  return { ready, listen, startCell, idle, outputSize, cellsHeight, errors, seen, nameless, nameOf };
+  return { ready, listen, startCell, idle, heard, movement, cellsHeight, errors, seen, nameless, nameOf };
 })();

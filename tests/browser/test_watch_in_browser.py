@@ -141,6 +141,7 @@ def test_points_and_the_square_pass_the_checks_and_python_has_the_drawing(open_c
         board.focus()
         for key in ("ArrowLeft", "ArrowDown", "Enter", "Space"):
             page.keyboard.press(key)
+        notebook.wait_idle()  # else the cell may be faster than the last key
         notebook.start_cell(3)
         notebook.wait_idle()
         assert "[242, 2]" in page.locator(CONTENT[0]).last.inner_text()
