@@ -1,6 +1,6 @@
 """Every measurement of the course, one after the other: `make bench` or `python -m bench`."""
 
-from bench import fashion, live_training, memory, predictions, samplers, scrubbing
+from bench import fashion, growth, live_training, memory, predictions, samplers, scrubbing
 
 
 def main() -> None:
@@ -11,6 +11,7 @@ def main() -> None:
     predictions.main()
     samplers.main()
     fashion.main([])
+    growth.main()
 
 
 if __name__ == "__main__":
