@@ -2,12 +2,12 @@
 
 import subprocess
 import sys
-from math import comb
+from math import comb, inf
 
 import pytest
 import torch
 
-from diffusion_lessons.measure import frechet_distance, frechet_error, nearest, wilson
+from diffusion_lessons.measure import frechet_distance, frechet_error, nearest, psnr, wilson
 
 Z = 1.959963984540054  # the normal quantile of 97.5 %
 
@@ -71,6 +71,42 @@ def test_intervals_contain_the_true_share_about_as_often_as_they_say(share):
 def test_numbers_out_of_range(arguments, message):
     with pytest.raises(ValueError, match=message):
         wilson(*arguments)
+
+
+# --- peak signal-to-noise ratio ---
+
+
+@pytest.mark.parametrize("error, decibels", [(2.0, 0.0), (0.2, 20.0), (0.1, 26.0206), (0.02, 40.0)])
+def test_an_even_error_by_hand(error, decibels):
+    truth = torch.full((2, 3, 4, 4), -0.5)
+    assert psnr(truth + error, truth) == pytest.approx(decibels, abs=1e-3)
+    assert psnr(truth - error, truth) == pytest.approx(decibels, abs=1e-3)
+
+
+def test_all_pictures_are_taken_together():
+    """The mean is that of the squared errors, not of the decibels of each picture."""
+    truth = torch.zeros(2, 1, 2, 2)
+    images = truth.clone()
+    images[0] = 0.2
+    assert psnr(images, truth) == pytest.approx(20 + 10 * torch.tensor(2.0).log10().item())
+    images[1, 0, 0, 0] = 2.0  # one pixel of eight as wrong as can be
+    assert psnr(images, truth) == pytest.approx(10 * torch.tensor(4 / (4.16 / 8)).log10().item())
+
+
+def test_nothing_differs_and_any_shape():
+    assert psnr(torch.ones(3), torch.ones(3)) == inf
+    assert psnr(torch.tensor(0.5), torch.tensor(0.3)) == pytest.approx(20, abs=1e-4)
+
+
+def test_a_tiny_error_is_not_lost():
+    truth = torch.full((100_000,), 1.0)
+    assert psnr(truth - 1e-4, truth) == pytest.approx(86.02, abs=0.05)
+
+
+@pytest.mark.parametrize("one, other", [((2, 3), (3, 2)), ((4,), (1, 4)), ((1,), ()), ((0,), (0,))])
+def test_pictures_that_have_no_ratio(one, other):
+    with pytest.raises(ValueError, match="two sets of the same pictures, not empty"):
+        psnr(torch.zeros(one), torch.zeros(other))
 
 
 # --- the Frechet distance ---

@@ -89,3 +89,65 @@ def test_features_are_those_of_the_network():
     judge = recognition.load("judge")
     images = postcards.draw(data.scenes("sprites", 3, 0))
     assert torch.allclose(recognition.features(images, judge), judge.features(images), atol=1e-5)
+
+
+# --- pictures through an autoencoder and back ---
+
+
+class Through(torch.nn.Module):
+    """Stands in for an autoencoder: its latents are the pictures, changed by `spoil`."""
+
+    def __init__(self, spoil=lambda images: images):
+        super().__init__()
+        self.spoil = spoil
+
+    def encode(self, images):
+        return images, torch.full_like(images, 2.0)  # whoever sampled would get noise
+
+    def decode(self, z):
+        return self.spoil(z)
+
+
+def test_pictures_that_come_back_whole_score_as_themselves():
+    rows = scoring.round_trips(Through(), 100, SEED)
+    assert set(rows) == {"single", "single, held-out pairs", "group", "pair", "styled"}
+    for name, row in rows.items():
+        assert row["pictures"] == 100 and row["PSNR"] == float("inf"), name
+        if name != "styled":
+            assert row["PSNR inside the things"] == float("inf")
+            assert row["everything right"] == row["everything right in the pictures themselves"]
+            low, high = row["everything right, 95 % interval"]
+            assert 0.9 < low <= row["everything right"] <= high <= 1
+
+
+def test_an_even_error_has_the_psnr_it_should_have_and_is_cut_at_white():
+    rows = scoring.round_trips(Through(lambda x: x * 0.999 + 3e-3), 40, SEED)
+    assert 50 < rows["pair"]["PSNR"] < 60
+    far = scoring.there_and_back(Through(lambda x: x + 5), torch.zeros(2, 3, 8, 8))
+    assert far.unique().tolist() == [1]
+
+
+def test_blur_costs_most_inside_the_things_and_what_the_judge_can_read():
+    sigma = torch.full((128,), 2.0)
+    rows = scoring.round_trips(
+        Through(lambda images: recognition.blurred(images, sigma[: len(images)])), 100, SEED
+    )
+    for name in ("single", "single, held-out pairs", "group", "pair"):
+        row = rows[name]
+        assert row["PSNR inside the things"] < row["PSNR"] - 3, name
+        assert row["everything right"] < row["everything right in the pictures themselves"], name
+
+
+def test_round_trips_hold_out_what_they_say_and_repeat_themselves(monkeypatch):
+    asked = []
+
+    def watch(count, seed, split="train", kind=None):
+        asked.append((count, seed, split, kind))
+        return usual(count, seed, split, kind)
+
+    usual = postcards.sample_scenes
+    monkeypatch.setattr(postcards, "sample_scenes", watch)
+    first, again = (scoring.round_trips(Through(lambda x: 0.9 * x), 40, 7) for _ in range(2))
+    assert first == again
+    assert (40, 7, "held_out", "single") in asked
+    assert {seed for _, seed, _, _ in asked} == {7}

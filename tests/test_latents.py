@@ -1,0 +1,203 @@
+"""Latents: closed forms against torch's own, what each part of the loss sees, and training."""
+
+import math
+
+import pytest
+import torch
+from torch.distributions import Normal, kl_divergence
+
+from diffusion_lessons import latents
+from diffusion_lessons.fitting import inner_weights
+from diffusion_lessons.latents import Scene
+from diffusion_lessons.models import Autoencoder
+
+
+def random(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def tiny(seed=0):
+    torch.manual_seed(seed)
+    return Autoencoder((8, 16), (1, 1), (16, 8, 8), (1, 1, 1))
+
+
+def scenes(step):
+    """Four pictures of 2x2 squares of one colour each."""
+    images = random(4, 3, 2, 2, seed=step).clamp(-1, 1).repeat_interleave(8, 2)
+    images = images.repeat_interleave(8, 3)
+    mask = torch.zeros(4, 1, 16, 16, dtype=torch.bool)
+    mask[:, :, 4:8, 4:8] = True
+    return Scene(images, mask)
+
+
+# --- the KL term, and drawing from a latent ---
+
+
+def test_kl_is_that_of_torch():
+    mean, log_variance = random(2, 4, 8, 8), random(2, 4, 8, 8, seed=1) * 3
+    found = latents.kl(mean, log_variance)
+    expected = kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(0.0, 1.0))
+    assert found.shape == mean.shape
+    assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_kl_is_zero_for_plain_noise_alone():
+    assert latents.kl(torch.zeros(3), torch.zeros(3)).tolist() == [0, 0, 0]
+    assert latents.kl(torch.tensor(2.0), torch.tensor(0.0)) == pytest.approx(2.0)
+    narrow = latents.kl(torch.tensor(0.0), torch.tensor(math.log(0.01)))
+    assert narrow == pytest.approx(0.5 * (0.01 - 1 - math.log(0.01)))
+    assert latents.kl(random(1000), random(1000, seed=1)).min() >= 0
+
+
+def test_samples_have_the_mean_and_the_variance():
+    mean, variance = torch.tensor([-1.0, 0.0, 3.0]), torch.tensor([0.01, 1.0, 4.0])
+    z = latents.sample_latent(
+        mean.expand(40_000, 3), variance.log().expand(40_000, 3), torch.Generator().manual_seed(0)
+    )
+    assert torch.allclose(z.mean(0), mean, atol=0.03)
+    assert torch.allclose(z.var(0), variance, rtol=0.03)
+
+
+def test_a_sample_is_settled_by_its_generator():
+    mean, log_variance = random(2, 4, 8, 8), random(2, 4, 8, 8, seed=1)
+    first, again, other = (
+        latents.sample_latent(mean, log_variance, torch.Generator().manual_seed(seed))
+        for seed in (5, 5, 6)
+    )
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert torch.allclose(
+        latents.sample_latent(mean, mean * 0 - 20, torch.Generator()), mean, atol=3e-4
+    )
+
+
+def test_gradients_go_through_a_sample():
+    mean, log_variance = random(4).requires_grad_(), random(4, seed=1).requires_grad_()
+    z = latents.sample_latent(mean, log_variance, torch.Generator().manual_seed(0))
+    z.sum().backward()
+    assert mean.grad.tolist() == [1, 1, 1, 1]
+    assert torch.allclose(log_variance.grad, (z - mean).detach() / 2)
+
+
+# --- what the loss sees ---
+
+
+def test_whoever_is_right_has_no_loss():
+    scene = scenes(0)
+    assert latents.reconstruction_loss(scene.images, scene) == 0
+    assert latents.watched_loss(scene.images, scene.images, lambda x: x) == 0
+
+
+def test_an_even_shift_costs_its_size_everywhere_and_once_more_inside():
+    """It changes no difference of neighbours."""
+    scene = scenes(0)
+    loss = latents.reconstruction_loss(scene.images + 0.1, scene)
+    assert loss == pytest.approx(0.1 * (1 + latents.MASK_WEIGHT), rel=1e-4)
+
+
+def test_the_same_error_costs_more_inside_the_things():
+    scene = Scene(torch.zeros(4, 3, 16, 16), scenes(0).mask)
+    inside = scene.images + 0.1 * scene.mask
+    outside = scene.images + 0.1 * scene.mask.roll((4, 4), dims=(2, 3))
+    costs = [float(latents.reconstruction_loss(x, scene)) for x in (inside, outside)]
+    assert costs[0] - costs[1] == pytest.approx(0.1 * latents.MASK_WEIGHT, rel=1e-4)
+
+
+def test_one_step_of_brightness_costs_by_its_slope():
+    scene = Scene(torch.zeros(1, 3, 4, 6), torch.zeros(1, 1, 4, 6, dtype=torch.bool))
+    decoded = torch.zeros(1, 3, 4, 6)
+    decoded[..., 3:] = 0.5  # one step of 0.5 among five differences along a row
+    expected = 0.25 + latents.SLOPE_WEIGHT * 0.5 / 5
+    assert latents.reconstruction_loss(decoded, scene) == pytest.approx(expected)
+
+
+def test_a_picture_without_things_has_a_loss():
+    scene = Scene(torch.zeros(1, 3, 8, 8), torch.zeros(1, 1, 8, 8, dtype=torch.bool))
+    assert latents.reconstruction_loss(scene.images + 1, scene) == pytest.approx(1)
+
+
+def test_what_is_watched_is_a_share_of_what_is_seen():
+    images = random(2, 3, 8, 8)
+    for scale in (1.0, 50.0):
+        loss = latents.watched_loss(images * 1.2, images, lambda x, scale=scale: scale * x)
+        assert loss == pytest.approx(0.2, rel=1e-4)
+
+
+def test_the_real_pictures_are_watched_without_a_gradient():
+    images, decoded = random(2, 3, 8, 8).requires_grad_(), random(2, 3, 8, 8, seed=1)
+    decoded.requires_grad_()
+    latents.watched_loss(decoded, images, lambda x: x.square()).backward()
+    assert images.grad is None and decoded.grad.abs().max() > 0
+
+
+# --- training ---
+
+
+def train(steps=4, seed=0, shown=scenes, **chosen):
+    settings = {"learning_rate": 3e-3, "kl_weight": 1e-3, "ema_decay": 0.9} | chosen
+    return latents.train_autoencoder(tiny(), shown, steps, seed=seed, **settings)
+
+
+def test_training_learns_and_repeats_itself():
+    chosen = {"learning_rate": 2e-2, "shown": lambda step: scenes(0)}
+    first, again = ([done.loss for done in train(30, **chosen)] for _ in range(2))
+    assert first == again
+    assert sum(first[-5:]) < 0.8 * sum(first[:5])
+
+
+def test_the_seed_settles_the_noise_and_the_global_generator_nothing():
+    losses = []
+    for seed, global_seed in ((0, 1), (0, 2), (1, 1)):
+        fit = train(seed=seed)
+        torch.manual_seed(global_seed)
+        losses.append([done.loss for done in fit])
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_the_loss_is_the_sum_of_its_parts():
+    """The first step's, put together by hand."""
+    watch = lambda x: x.mean((2, 3))  # noqa: E731
+    fit = train(kl_weight=0.25, watch=watch, seed=3)
+    model, scene = tiny(), scenes(0)
+    with torch.no_grad():
+        mean, log_variance = model.encode(scene.images)
+        noise = torch.Generator().manual_seed(2**31 + 3 * 1_000_003)
+        decoded = model.decode(latents.sample_latent(mean, log_variance, noise))
+        expected = (
+            latents.reconstruction_loss(decoded, scene)
+            + 0.25 * latents.kl(mean, log_variance).mean()
+            + latents.WATCH_WEIGHT * latents.watched_loss(decoded, scene.images, watch)
+        )
+    assert next(iter(fit)).loss == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_more_kl_brings_the_latents_nearer_to_noise():
+    def distance(kl_weight):
+        fit = train(30, kl_weight=kl_weight, learning_rate=5e-3)
+        list(fit)
+        with torch.no_grad():
+            return float(latents.kl(*fit.model.encode(scenes(999).images)).mean())
+
+    assert distance(1.0) < 0.5 * distance(0.0)
+
+
+def test_muon_steps_the_inner_weights_and_a_plain_average_is_kept():
+    fit = train()
+    inner = inner_weights(fit.model)
+    assert inner and not [n for n in inner if n.startswith(Autoencoder.outer_layers)]
+    list(fit)
+    assert fit.ema is not fit.model
+    without = train(ema_decay=None)
+    assert without.ema is without.model
+
+
+def test_half_precision_learns_too_and_keeps_whole_weights():
+    fit = train(20, half=True)
+    losses = [done.loss for done in fit]
+    assert sum(losses[-5:]) < sum(losses[:5]) and losses != [done.loss for done in train(20)]
+    assert {p.dtype for p in fit.model.parameters()} == {torch.float32}
+
+
+def test_pictures_of_another_size_are_refused_by_name():
+    fit = train(shown=lambda _: Scene(torch.zeros(1, 3, 12, 12), torch.ones(1, 1, 12, 12).bool()))
+    with pytest.raises(ValueError, match=r"\(1, 3, 12, 12\).*multiples of 8"):
+        list(fit)

@@ -1,0 +1,97 @@
+"""Styles: the same picture in other colours; which pictures get one is settled by the generator."""
+
+import pytest
+import torch
+
+from diffusion_lessons import postcards
+from diffusion_lessons.postcards.styles import STYLES, neon, pencil, poster, sepia, styled
+
+
+@pytest.fixture(scope="module")
+def images():
+    return postcards.draw(postcards.sample_scenes(24, seed=3))
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def extremes():
+    """Black, white, pure colours and noise."""
+    flat = torch.tensor([[-1.0, -1, -1], [1, 1, 1], [1, -1, -1], [-1, 1, 1]])
+    noise = torch.rand(4, 3, 64, 64, generator=generator(1)) * 2 - 1
+    return torch.cat([flat.view(4, 3, 1, 1).expand(-1, -1, 64, 64), noise, noise.sign()])
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_a_style_stays_a_picture(name, images):
+    for pictures in (images, extremes(), images[:1, :, :32, :32]):
+        before = pictures.clone()
+        painted = STYLES[name](pictures)
+        assert painted.shape == pictures.shape and painted.dtype == pictures.dtype
+        assert painted.min() >= -1 and painted.max() <= 1
+        assert torch.equal(pictures, before), "a style paints a copy"
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_a_style_looks_at_each_picture_alone_and_changes_it(name, images):
+    painted = STYLES[name](images)
+    assert torch.allclose(STYLES[name](images[5:6]), painted[5:6], atol=1e-6)
+    assert (painted - images).abs().mean((1, 2, 3)).min() > 0.02
+
+
+def test_no_two_styles_look_alike(images):
+    painted = [paint(images) for paint in STYLES.values()]
+    for i, one in enumerate(painted):
+        for other in painted[i + 1 :]:
+            assert (one - other).abs().mean((1, 2, 3)).min() > 0.1
+
+
+def test_sepia_keeps_how_bright_a_place_is_and_nothing_else(images):
+    grey = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    luminance = (images * grey).sum(1, keepdim=True).expand_as(images)
+    assert torch.allclose(sepia(images), sepia(luminance), atol=1e-5)
+    flat = torch.linspace(-1, 1, 9).view(-1, 1, 1, 1).expand(-1, 3, 4, 4)
+    assert (sepia(flat).diff(dim=0) > 0).all()
+
+
+def test_a_poster_has_four_shades_of_each_colour_and_is_its_own_poster(images):
+    printed = poster(images)
+    shades = torch.tensor([-1, -1 / 3, 1 / 3, 1])
+    assert (printed[..., None] - shades).abs().amin(-1).max() < 1e-6
+    assert len(printed.unique()) == 4
+    assert torch.equal(poster(printed), printed)
+    assert (printed - images).abs().max() < 0.51
+
+
+def test_pencil_is_light_with_dark_lines_and_neon_dark_with_bright_ones():
+    flat = torch.zeros(1, 3, 32, 32)
+    edge = flat.clone()
+    edge[:, :, :, 16:] = 1.0
+    assert pencil(flat).std() < 0.1 < pencil(flat).mean()
+    assert neon(flat).max() < -0.5
+    for paint, sign in ((pencil, -1), (neon, 1)):
+        change = sign * (paint(edge)[..., 15:17].mean() - paint(edge)[..., :8].mean())
+        assert change > 0.3, paint
+
+
+@pytest.mark.parametrize("share", [0.0, 0.12, 0.5, 1.0])
+def test_the_share_is_kept_and_every_style_gets_its_part(share):
+    images = postcards.draw(postcards.sample_scenes(1, seed=3), 16).expand(4000, -1, -1, -1)
+    mixed = styled(images, share, generator())
+    found = {
+        name: (mixed == paint(images[:1])).flatten(1).all(1).float().mean()
+        for name, paint in STYLES.items()
+    }
+    plain = (mixed == images).flatten(1).all(1).float().mean()
+    assert plain == pytest.approx(1 - share, abs=0.03)
+    assert all(part == pytest.approx(share / 4, abs=0.02) for part in found.values())
+    assert plain + sum(found.values()) == pytest.approx(1)
+
+
+def test_the_generator_settles_it_and_the_pictures_stay_as_they_were(images):
+    before, state = images.clone(), torch.get_rng_state()
+    first, again = (styled(images, 0.5, generator(7)) for _ in range(2))
+    assert torch.equal(first, again) and torch.equal(images, before)
+    assert not torch.equal(first, styled(images, 0.5, generator(8)))
+    assert torch.equal(torch.get_rng_state(), state), "torch's own generator is not touched"
