@@ -128,7 +128,7 @@ def test_an_even_error_has_the_psnr_it_should_have_and_is_cut_at_white():
 
 
 def test_blur_costs_most_inside_the_things_and_what_the_judge_can_read():
-    sigma = torch.full((128,), 2.0)
+    sigma = torch.full((128,), 6.0)
     rows = scoring.round_trips(
         Through(lambda images: recognition.blurred(images, sigma[: len(images)])), 100, SEED
     )
