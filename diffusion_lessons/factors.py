@@ -1,0 +1,90 @@
+"""What no caption names, read from a picture: how high its horizon lies, where its sun or moon is.
+
+Pictures of one prompt that differ in such factors are diverse; pictures that differ only in
+contrast are not, though every pixel of them does. So the reading is fitted to fresh postcards, of
+which the program knows the truth, shown as drawn and with other contrasts.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from . import postcards, recognition
+from .postcards import VALUES
+from .postcards.layout import horizon
+from .postcards.scenery import sun_place
+
+NAMES = ("horizon", "sun x")
+AURORA = VALUES["sky"].index("aurora")  # the one sky with neither sun nor moon
+
+_SEED, _COUNT, _RIDGE = 51_000_000, 2000, 0.03
+Reader = Callable[[Tensor], Tensor]
+
+
+def read(images: Tensor) -> dict[str, Tensor]:
+    """The factors of each picture, in picture widths, each (N,): "horizon" counts from the top,
+    "sun x" from the left and is nan under an aurora, which has neither sun nor moon.
+
+    images: (N, 3, 64, 64) in [-1, 1]. The recogniser says which sky it is. How well the reading
+    agrees with the truth is tested (tests/test_factors.py).
+    """
+    sky = recognition.read(images, recognition.load("recogniser"))["sky"]
+    found = torch.full((len(images), len(NAMES)), torch.nan)
+    for value in sky.unique().tolist():
+        found[sky == value] = _reader(value)(_seen(images[sky == value]))
+    found[sky == AURORA, NAMES.index("sun x")] = torch.nan
+    return dict(zip(NAMES, found.unbind(1), strict=True))
+
+
+def truth(scenes: postcards.Scenes) -> dict[str, Tensor]:
+    """What `read` should say of pictures of these scenes."""
+    sun = sun_place(scenes)[0].masked_fill(scenes.attributes["sky"] == AURORA, torch.nan)
+    return {"horizon": horizon(scenes), "sun x": sun}
+
+
+def _seen(images: Tensor) -> Tensor:
+    """The sky coarsely and the band around the horizon line by line, (N, 768); contrast and
+    brightness of the whole are taken out of each."""
+    parts = (
+        functional.adaptive_avg_pool2d(images[:, :, :40], (10, 16)).flatten(1),
+        functional.adaptive_avg_pool2d(images[:, :, 24:48], (24, 4)).flatten(1),
+    )
+    return torch.cat([(x - x.mean(1, True)) / (x.std(1, keepdim=True) + 1e-3) for x in parts], 1)
+
+
+@functools.cache
+def _reader(sky: int) -> Reader:
+    """A reader of `_seen` for one sky: features (N, 768) to factors (N, 2)."""
+    seen, sky_of, wanted = _examples()
+    return _kernel_regression(seen[sky_of == sky], wanted[sky_of == sky])
+
+
+@functools.cache
+def _examples() -> tuple[Tensor, Tensor, Tensor]:
+    """Fresh postcards, as drawn and with another contrast: features, skies, true factors."""
+    scenes = postcards.sample_scenes(_COUNT, _SEED, kind="single")
+    images, generator = postcards.draw(scenes), torch.Generator().manual_seed(_SEED)
+    contrast = 0.8 + torch.rand(_COUNT, 1, 1, 1, generator=generator)
+    tint = 0.3 * (torch.rand(_COUNT, 3, 1, 1, generator=generator) - 0.5)
+    mean = images.mean((2, 3), keepdim=True)
+    changed = (mean + contrast * (images - mean) + tint).clamp(-1, 1)
+    sky = scenes.attributes["sky"]
+    wanted = torch.stack([horizon(scenes), sun_place(scenes)[0]], dim=1)
+    return torch.cat([_seen(images), _seen(changed)]), sky.repeat(2), wanted.repeat(2, 1)
+
+
+def _kernel_regression(x: Tensor, y: Tensor) -> Reader:
+    """Ridge regression with a Gaussian kernel as wide as the features' usual distance (Saunders
+    et al. 1998): x (M, D) and y (M, K) to a function of (N, D) that gives (N, K)."""
+
+    def alike(other: Tensor) -> Tensor:
+        return (-torch.cdist(other, x).square() / x.shape[1]).exp().double()
+
+    mean = y.mean(0)
+    weights = torch.linalg.solve(alike(x) + _RIDGE * torch.eye(len(x)), (y - mean).double())
+    return lambda other: (alike(other) @ weights).float() + mean

@@ -1,0 +1,84 @@
+"""What is read of a picture that no caption names, held against the scenes it was drawn from."""
+
+import pytest
+import torch
+
+from diffusion_lessons import factors, postcards
+from diffusion_lessons.recognition import blurred
+
+SCENES = postcards.sample_scenes(600, 777, kind="single")
+TRUTH = factors.truth(SCENES)
+SKY = SCENES.attributes["sky"]
+
+
+@pytest.fixture(scope="module")
+def images():
+    return postcards.draw(SCENES)
+
+
+def explained(found, truth):
+    """R squared, 1 - squared error / variance, over pictures that have the factor."""
+    both = ~(found.isnan() | truth.isnan())
+    error = (found[both] - truth[both]).square().mean()
+    return float(1 - error / truth[both].var(correction=0))
+
+
+def stretched(images, contrast):
+    mean = images.mean((2, 3), keepdim=True)
+    return (mean + contrast * (images - mean)).clamp(-1, 1)
+
+
+WAYS = {
+    "as drawn": (lambda images: images, 0.80, 0.82),
+    "with more contrast": (lambda images: stretched(images, 1.4), 0.75, 0.75),
+    "with less contrast": (lambda images: stretched(images, 0.8), 0.75, 0.80),
+    "blurred": (lambda images: blurred(images, torch.full((len(images),), 0.8)), 0.75, 0.80),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_most_of_what_differs_is_read(images, way):
+    show, horizon, sun = WAYS[way]
+    found = factors.read(show(images))
+    assert explained(found["horizon"], TRUTH["horizon"]) > horizon
+    assert explained(found["sun x"], TRUTH["sun x"]) > sun
+
+
+def test_spread_is_read_as_spread_and_contrast_is_not(images):
+    """Half the dice, half the spread; a harder contrast moves every pixel and no spread."""
+    spread = {name: float(value.nanmean()) for name, value in spreads(images).items()}
+    harder = {
+        name: float(value.nanmean()) for name, value in spreads(stretched(images, 1.4)).items()
+    }
+    middle = postcards.Scenes(SCENES.attributes, 0.5 + 0.5 * (SCENES.dice - 0.5))
+    half = {name: float(value.nanmean()) for name, value in spreads(postcards.draw(middle)).items()}
+    for name in factors.NAMES:
+        assert 0.4 < half[name] / spread[name] < 0.65, name
+        assert 0.85 < harder[name] / spread[name] < 1.1, name
+    pixels = [x.std(0).mean() for x in (images, stretched(images, 1.4))]
+    assert pixels[1] > 1.1 * pixels[0], "pixel distance takes contrast for diversity"
+
+
+def spreads(images):
+    """Standard deviation of each factor among the pictures of each sky that has it, (5,)."""
+    found = factors.read(images)
+    return {
+        name: torch.stack([value[SKY == sky].std() for sky in range(5)])
+        for name, value in found.items()
+    }
+
+
+def test_an_aurora_has_no_sun(images):
+    found = factors.read(images)["sun x"]
+    assert found[SKY == factors.AURORA].isnan().float().mean() > 0.99
+    assert found[SKY != factors.AURORA].isnan().float().mean() < 0.01
+    assert TRUTH["sun x"].isnan().equal(SKY == factors.AURORA)
+
+
+def test_a_reading_is_the_same_alone_and_in_a_batch(images):
+    together = factors.read(images[:20])
+    for i in (0, 7):
+        for name, value in factors.read(images[i : i + 1]).items():
+            torch.testing.assert_close(
+                value[0], together[name][i], equal_nan=True, atol=1e-4, rtol=0
+            )
