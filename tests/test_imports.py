@@ -13,7 +13,7 @@ FLOORS = (
     {"downloads", "postcards", "schedule"},
     {"data", "fitting", "measure", "models", "pictures", "prediction"},
     {"conditioning", "diagram", "latents", "recognition", "resuming", "ruler", "sampling"},
-    {"pipeline", "scoring", "training"},
+    {"factors", "pipeline", "scoring", "training"},
     {"widgets", "checks"},
     {"recipes", "doctor"},
     {"__main__"},
