@@ -7,6 +7,12 @@ from diffusion_lessons.checks.denoising import (
     check_loss,
     check_time_features,
 )
+from diffusion_lessons.checks.guidance import (
+    check_drop_captions,
+    check_guide,
+    check_guided,
+    check_negative,
+)
 from diffusion_lessons.checks.latents import (
     check_bug_back,
     check_bug_noise,
@@ -47,10 +53,14 @@ __all__ = [
     "check_ddpm_step",
     "check_decode",
     "check_encode",
+    "check_drop_captions",
     "check_exact_denoiser",
+    "check_guide",
+    "check_guided",
     "check_jump",
     "check_kl",
     "check_loss",
+    "check_negative",
     "check_noising_step",
     "check_snr",
     "check_solver_step",
