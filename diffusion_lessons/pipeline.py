@@ -84,12 +84,12 @@ class TextToImage:
     def encode_prompt(self, prompts: Sequence[str]) -> Tensor:
         """Prompts to context (N, 32, D). Errors as in `conditioning.tokenise`."""
         tokens = conditioning.tokenise(prompts)
-        with torch.inference_mode():
+        with torch.no_grad():
             return self.encoder(tokens.to(next(self.encoder.parameters()).device))
 
     def decode(self, latents: Tensor) -> Tensor:
         """Scaled latents (N, 4, 8, 8) to pictures (N, 3, 64, 64) in [-1, 1]."""
-        with torch.inference_mode():
+        with torch.no_grad():
             return self.autoencoder.decode(latents / self.scaling_factor).clamp(-1, 1)
 
     def __call__(
@@ -125,10 +125,12 @@ class TextToImage:
         """
         if output_type not in ("pil", "pt"):
             raise ValueError(f"output_type is {output_type!r}: choose 'pil' or 'pt'")
-        prompts = [one for one in _several("prompt", prompt) for _ in range(_whole(
-            "num_images_per_prompt", num_images_per_prompt, 1000))]  # fmt: skip
-        if negative_prompt is not None and not isinstance(negative_prompt, str):
-            negative_prompt = [one for one in negative_prompt for _ in range(num_images_per_prompt)]
+        each = _whole("num_images_per_prompt", num_images_per_prompt, 1000)
+        prompts = [one for one in _several("prompt", prompt) for _ in range(each)]
+        if negative_prompt is not None:
+            away_from = _several("negative_prompt", negative_prompt)
+            one_for_all = len(away_from) == 1
+            negative_prompt = [n for n in away_from for _ in range(1 if one_for_all else each)]
         latents = self.noise(len(prompts), generator)
         walk = self.steps(prompts, negative_prompt, num_inference_steps, guidance_scale, latents)
         for number, step in enumerate(walk):
@@ -144,9 +146,15 @@ class TextToImage:
     def noise(
         self, count: int, generator: torch.Generator | Sequence[torch.Generator] | None = None
     ) -> Tensor:
-        """Pure noise to start from, (count, 4, 8, 8). Raises ValueError where a list of generators
-        has another length."""
-        if generator is None or isinstance(generator, torch.Generator):
+        """Pure noise to start from, (count, 4, 8, 8). Raises TypeError for what is no generator,
+        ValueError for a list of them of another length."""
+        for one in generator if isinstance(generator, (list, tuple)) else [generator]:
+            if one is not None and not isinstance(one, torch.Generator):
+                raise TypeError(
+                    f"generator is {one!r}: give a torch.Generator; for a seed write "
+                    f"torch.Generator().manual_seed({one if isinstance(one, int) else 0})"
+                )
+        if not isinstance(generator, (list, tuple)):
             return torch.randn(count, self.unet.channels, 8, 8, generator=generator).to(self.device)
         if len(generator) != count:
             raise ValueError(
@@ -191,21 +199,16 @@ class TextToImage:
                 )
         if latents is None:
             latents = self.noise(len(prompts), torch.Generator().manual_seed(0))
+        if latents.ndim != 4 or latents.shape[:2] != (len(prompts), self.unet.channels):
+            raise ValueError(
+                f"latents have shape {tuple(latents.shape)}: for {len(prompts)} prompts give "
+                f"({len(prompts)}, {self.unet.channels}, 8, 8), as pipe.noise makes them"
+            )
         denoiser = conditioning.guided(
             self.unet, self.schedule, self.kind, self.encode_prompt(prompts), away_from, scale,
             interval,
         )  # fmt: skip
-        return _without_gradients(sampling.dpm_solver(denoiser, self.schedule, latents, times))
-
-
-def _without_gradients(steps: Iterator[SampleStep]) -> Iterator[SampleStep]:
-    """The same steps, each made in inference mode: another thread's settings do not matter."""
-    while True:
-        with torch.inference_mode():
-            step = next(steps, None)
-        if step is None:
-            return
-        yield step
+        return sampling.dpm_solver(denoiser, self.schedule, latents, times)
 
 
 def _several(name: str, prompt: Said) -> list[str]:
