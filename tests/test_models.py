@@ -127,5 +127,5 @@ def test_point_net():
 
 
 def test_what_ships_but_is_no_unet_is_refused_by_name():
-    with pytest.raises(ValueError, match="'judge' is no U-Net.*postcards-32"):
+    with pytest.raises(ValueError, match="'judge' is no UNet.*postcards-32"):
         load_unet("judge")

@@ -11,9 +11,11 @@ from PIL import Image
 
 from diffusion_lessons import (
     __main__,
+    conditioning,
     data,
     downloads,
     models,
+    pipeline,
     recipes,
     recognition,
     resuming,
@@ -31,7 +33,21 @@ SPRITES = recipes.GeneratorRecipe(
 )  # fmt: skip
 CLOTHES = dataclasses.replace(SPRITES, data="fashion-mnist", size=32, channels=1, schedule="flow")
 JUDGE = recipes.FashionJudgeRecipe(seed=3, steps=6, batch=10, learning_rate=1e-3)
-TINY = {"recogniser": READER, "postcards-32": SPRITES, "fashion": CLOTHES, "fashion-judge": JUDGE}
+CODES = recipes.AutoencoderRecipe(
+    seed=4, encoder=(8, 16), encoder_blocks=(1, 1), decoder=(16, 8, 8), decoder_blocks=(1, 1, 1),
+    kl_weight=1e-3, styled=0.5, watched=False, steps=6, batch=4, learning_rate=1e-2, ema_decay=0.9,
+    half=True,
+)  # fmt: skip
+CAPTIONS = recipes.CaptionsRecipe(seed=5, width=32, layers=1, steps=6, batch=4, learning_rate=1e-3)
+TEXT = recipes.TextToImageRecipe(
+    seed=6, captions="captions", autoencoder="autoencoder", pictures=12, widths=(32, 32),
+    blocks=(1, 1), schedule="cosine", kind="x_0", p_uncond=0.5, full=0.5, steps=6, batch=4,
+    learning_rate=1e-2, ema_decay=0.9, half=False, num_inference_steps=2, guidance_scale=2.0,
+)  # fmt: skip
+TINY = {
+    "recogniser": READER, "postcards-32": SPRITES, "fashion": CLOTHES, "fashion-judge": JUDGE,
+    "autoencoder": CODES, "captions": CAPTIONS, "postcards": TEXT,
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -41,8 +57,10 @@ def small(monkeypatch, tmp_path):
     monkeypatch.setattr(workspace, "data_path", lambda *parts: tmp_path.joinpath(*parts))
     monkeypatch.setattr(workspace, "pick_device", lambda: torch.device("cpu"))
     monkeypatch.setattr(recipes, "RECIPES", dict(TINY))
-    monkeypatch.setattr(recipes, "SCORED", 48)
-    monkeypatch.setattr(recipes, "SHEET", 16)
+    for room in (recipes.generator, recipes.autoencoder, recipes.captions, recipes.text_to_image):
+        monkeypatch.setattr(room, "SCORED", 48)
+        if hasattr(room, "SHEET"):
+            monkeypatch.setattr(room, "SHEET", 16)
     report = recognition.report
     monkeypatch.setattr(recognition, "report", lambda model, count, seed: report(model, 2, seed))
     pixels = torch.randint(256, (60, 28, 28), generator=torch.Generator().manual_seed(0)).byte()
@@ -272,3 +290,55 @@ def test_a_training_that_falls_apart_says_so(monkeypatch, capsys):
     monkeypatch.setattr(training, "diffusion_loss", lambda *said: fine(*said) * float("nan"))
     assert __main__.main(["train", "postcards-32"]) == 1
     assert "at step 0 of 6: training fell apart" in capsys.readouterr().err
+
+
+# ---- text to image: three weights that build on each other -----------------------------------
+
+
+def test_the_parts_of_text_to_image_are_made_and_work_together(small):
+    for name in ("captions", "autoencoder", "postcards"):
+        recipes.train(name)
+    _, codes = made("autoencoder")
+    _, card = made("postcards")
+    assert codes["scaling_factor"] > 0
+    assert set(codes["scores"]) >= {"single", "single, held-out pairs", "group", "pair", "styled"}
+    assert card["parts"] == {"captions": "captions", "autoencoder": "autoencoder"}
+    assert card["scaling_factor"] == codes["scaling_factor"]
+    assert len(card["first seeds"]["asked for"]) == 16
+    assert Image.open(small / "weights" / "postcards.png").width > 8 * 64
+    pipe = pipeline.TextToImage.from_pretrained("postcards")
+    assert pipe("a red house", output_type="pt").images.shape == (1, 3, 64, 64)
+
+
+def test_text_to_image_stopped_and_gone_on_with_gives_the_same_weights(small, monkeypatch):
+    for name in ("captions", "autoencoder"):
+        recipes.train(name)
+    whole = train_anew("postcards")
+    for file in (small / "weights").glob("postcards.*"):
+        file.unlink()
+    real, seen = conditioning.drop_captions, []
+
+    def once(*said):
+        seen.append(said)
+        if len(seen) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(*said)
+
+    monkeypatch.setattr(conditioning, "drop_captions", once)
+    with pytest.raises(resuming.Paused, match="step 2 of 6"):
+        recipes.train("postcards")
+    recipes.train("postcards")
+    assert same(made("postcards"), whole)
+
+
+def test_without_its_parts_text_to_image_says_what_is_missing(capsys):
+    assert __main__.main(["train", "postcards"]) == 1
+    assert "missing" in capsys.readouterr().err
+
+
+def test_the_captions_to_learn_from_hold_empty_and_full_ones():
+    written = recipes.captions.captions(100, 1)
+    assert len(written) == 100 and written.count("") == 3
+    facts = (conditioning.what_is_said(written)[:, [0, 1, 2, 3, 4, 5]] > 0).all(dim=1)
+    assert 35 <= int(facts.sum()) <= 50  # the full ones, and a few that left out nothing
+    assert written == recipes.captions.captions(100, 1) != recipes.captions.captions(100, 2)

@@ -32,25 +32,26 @@ class CrossAttention(nn.Module):
         self.to_out = start_at_zero(nn.Conv2d(channels, channels, 1))
         self.heads = max(1, channels // HEAD)
 
-    def split(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries (B, heads, places, 32), keys and values (B, heads, L, 32)."""
+    def ask(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """How strongly each place looks at each word, (B, heads, places, L), and what the words
+        answer, (B, heads, L, 32). Vaswani et al. 2017 eq. 1, written out: on maps this small it is
+        trained faster than torch's own function."""
         b, c, h, w = x.shape
         q = self.to_q(self.norm(x)).reshape(b, self.heads, c // self.heads, h * w).transpose(2, 3)
         kv = self.to_kv(context).view(b, -1, 2, self.heads, c // self.heads)
         k, v = kv.permute(2, 0, 3, 1, 4)
-        return q, k, v
+        return (q @ k.transpose(2, 3) / q.shape[-1] ** 0.5).softmax(dim=-1), v
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        q, k, v = self.split(x, context)
-        found = functional.scaled_dot_product_attention(q, k, v)
+        weights, answers = self.ask(x, context)
+        found = weights.to(answers.dtype) @ answers
         return x + self.to_out(found.transpose(2, 3).reshape(x.shape))
 
     def weights(self, x: Tensor, context: Tensor) -> Tensor:
         """How strongly each place looks at each word, mean over the heads: (B, h, w, L), 1 in all
         for each place."""
-        q, k, _ = self.split(x, context)
-        scores = (q @ k.transpose(2, 3) / q.shape[-1] ** 0.5).softmax(dim=-1)
-        return scores.mean(dim=1).view(len(x), *x.shape[2:], -1)
+        weights, _ = self.ask(x, context)
+        return weights.mean(dim=1).view(len(x), *x.shape[2:], -1)
 
 
 class Listen(nn.Module):

@@ -20,7 +20,20 @@ from .readers import FashionJudgeRecipe, RecogniserRecipe
 from .recipe import FRESH_SEED, Recipe
 from .text_to_image import TextToImageRecipe
 
-__all__ = ["FRESH_SEED", "LIVE", "NAMES", "RECIPES", "GeneratorRecipe", "Recipe", "train"]
+__all__ = [
+    "FRESH_SEED",
+    "LIVE",
+    "NAMES",
+    "RECIPES",
+    "AutoencoderRecipe",
+    "CaptionsRecipe",
+    "FashionJudgeRecipe",
+    "GeneratorRecipe",
+    "Recipe",
+    "RecogniserRecipe",
+    "TextToImageRecipe",
+    "train",
+]
 
 _FOR_MEASURING = "for measuring only: no loss and no choice of weights ever uses it."
 PURPOSE = {
@@ -61,7 +74,7 @@ RECIPES: dict[str, Recipe] = {
         seed=7, width=128, layers=2, steps=1500, batch=96, learning_rate=5e-3
     ),
     "postcards": TextToImageRecipe(
-        seed=8, captions="captions", autoencoder="autoencoder", pictures=65_536,
+        seed=8, captions="captions", autoencoder="autoencoder", pictures=49_152,
         widths=(96, 192), blocks=(2, 2), schedule="cosine", kind="x_0",
         p_uncond=0.1, full=0.4, steps=20_000, batch=32, learning_rate=8e-3, ema_decay=0.9995,
         half=True, num_inference_steps=10, guidance_scale=2.5,

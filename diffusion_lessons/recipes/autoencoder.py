@@ -11,7 +11,7 @@ from .. import latents, pictures, postcards, recognition, scoring, workspace
 from ..fitting import Fit
 from ..models import Autoencoder, count_parameters
 from ..postcards.styles import styled
-from .recipe import FRESH_SEED, SHEET
+from .recipe import FRESH_SEED, SCORED, SHEET
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class AutoencoderRecipe:
 
     def tell(self, name: str, model: nn.Module) -> dict:
         model = model.cpu()
-        shown = postcards.sample_scenes(2048, self.seed * 1_000_003)
+        shown = postcards.sample_scenes(SCORED, self.seed * 1_000_003)
         with torch.inference_mode():
             means = torch.cat([model.encode(x)[0] for x in postcards.draw(shown).split(128)])
         first = postcards.draw(postcards.sample_scenes(SHEET // 2, 0))
@@ -88,5 +88,5 @@ class AutoencoderRecipe:
             "afresh for every step",
             "scaling_factor": round(1 / float(means.std()), 4),
             "first seeds": {"file": path.name},
-            "scores": scoring.round_trips(model, 2048, FRESH_SEED),
+            "scores": scoring.round_trips(model, SCORED, FRESH_SEED),
         }

@@ -64,13 +64,15 @@ class TextToImageRecipe:
     def latents(self, device: torch.device) -> tuple[postcards.Scenes, Tensor]:
         """The scenes to learn from and their scaled latents (N, 4, 8, 8), drawn and encoded."""
         autoencoder, card = models.load_autoencoder(self.autoencoder)
+        autoencoder = autoencoder.to(device)
         shown = postcards.sample_scenes(self.pictures, self.seed)
-        parts = []
+        parts, half = [], torch.autocast(device.type, torch.bfloat16, enabled=self.half)
         for start in tqdm(range(0, len(shown), _AT_A_TIME), desc="drawing and encoding"):
             images = postcards.draw(shown[start : start + _AT_A_TIME]).to(device)
-            with torch.inference_mode():
-                parts.append(autoencoder.to(device).encode(images)[0] * card["scaling_factor"])
-        return shown, torch.cat(parts).clone()
+            with torch.inference_mode(), half:
+                mean, _ = autoencoder.encode(images)
+            parts.append(mean.float() * card["scaling_factor"])
+        return shown, torch.cat(parts)
 
     def batches(
         self, shown: postcards.Scenes, latents: Tensor, device: torch.device
