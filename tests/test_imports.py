@@ -11,7 +11,7 @@ import pytest
 FLOORS = (
     {"__init__", "muon", "workspace"},
     {"downloads", "postcards", "schedule"},
-    {"data", "fitting", "measure", "models", "pictures", "prediction"},
+    {"data", "fitting", "gallery", "measure", "models", "pictures", "prediction"},
     {"conditioning", "diagram", "latents", "recognition", "resuming", "ruler", "sampling"},
     {"factors", "pipeline", "scoring", "training"},
     {"widgets", "checks"},

@@ -10,6 +10,7 @@ import torch
 from matplotlib.figure import Figure
 
 from diffusion_lessons import widgets
+from diffusion_lessons.postcards import PromptError
 from diffusion_lessons.widgets import (
     Bars,
     Choice,
@@ -23,6 +24,7 @@ from diffusion_lessons.widgets import (
 from diffusion_lessons.widgets.page import static
 from diffusion_lessons.widgets.scrubber import LARGEST
 from diffusion_lessons.widgets.strip import strip_stops
+from diffusion_lessons.workspace import DamagedFile
 from tests.colours import contrast, lightness
 
 STOPS = ["none", "some", "all"]
@@ -233,8 +235,27 @@ def test_stops_of_sliders():
         Slider("seed", 5, 5).values()
     with pytest.raises(ValueError, match="starts at 11"):
         Slider("seed", 0, 9, start=11).payload()
+    with pytest.raises(ValueError, match="choice 'kind' starts at 'c'"):
+        Choice("kind", ["a", "b"], start="c").payload()
     with pytest.raises(ValueError, match="two or more"):
         Choice("kind", ["a"]).payload()
+
+
+def test_a_choice_may_start_anywhere():
+    live = widgets.live(_noise, [Slider("seed", 0, 9), Choice("kind", ["a", "b"], start="b")])
+    assert live.values["kind"] == "b" and live.controls[1]["start"] == 1
+
+
+@pytest.mark.parametrize("error", [PromptError("a prompt is one sentence"), DamagedFile("a file")])
+def test_an_error_that_is_a_sentence_already_is_said_as_it_is(error):
+    def draw(values, generator):
+        if values["seed"]:
+            raise error
+        return _noise(values, generator)
+
+    live = widgets.live(draw, [Slider("seed", 0, 9)])
+    _ask(live, 1, 1)
+    assert live.answer["problem"] == str(error)
 
 
 def test_controls_have_one_name_each():
@@ -321,8 +342,9 @@ def test_line_colours_stay_apart_in_grey_and_from_the_paper(theme, paper):
         assert contrast(colours[name], paper) > 3, name
 
 
-def test_the_css_touches_nothing_but_the_widgets():
-    rules = re.sub(r"/\*.*?\*/", "", static("widgets.css"), flags=re.DOTALL)
+@pytest.mark.parametrize("name", ["widgets.css", "studio.css"])
+def test_the_css_touches_nothing_but_the_widgets(name):
+    rules = re.sub(r"/\*.*?\*/", "", static(name), flags=re.DOTALL)
     selectors = [part for rule in re.findall(r"([^{}]+)\{", rules) for part in rule.split(",\n")]
     assert len(selectors) > 20 and all(".dl-" in selector for selector in selectors)
 

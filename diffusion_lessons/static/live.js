@@ -1,27 +1,20 @@
-// Pictures from the kernel: at most one request is on its way; the newest places follow its answer.
+// Pictures from the kernel, drawn anew whenever a control moves.
 
-const BUSY_MS = 400; // a drawing that takes longer is announced
-const SILENT_MS = 10000; // a kernel silent for longer is perhaps busy with a cell, or gone
-const TYPING_MS = 400; // a text is sent when the typing pauses
+const TYPING_MS = 700; // a text is sent when the typing pauses: half a word is seldom known
 
-/** A line of text with its label. */
+/** A line of text that is told when the typing pauses or ends. */
 function textLine(name, start, moved) {
-  const id = idOf("text");
-  const input = ownKeys(make("input", { type: "text", id, value: start }));
+  const line = textField(name, start);
   let typing = 0;
-  input.addEventListener("input", () => {
+  line.input.addEventListener("input", () => {
     clearTimeout(typing);
     typing = setTimeout(moved, TYPING_MS);
   });
-  input.addEventListener("change", () => {
+  line.input.addEventListener("change", () => {
     clearTimeout(typing);
     moved();
   });
-  return {
-    node: make("div", { className: "dl-text" }, [make("label", { htmlFor: id, textContent: name }), input]),
-    place: () => input.value,
-    put: (text) => (input.value = text),
-  };
+  return { ...line, leave: () => clearTimeout(typing) };
 }
 
 function controlOf({ kind, name, words, start }, moved) {
@@ -50,84 +43,31 @@ function gallery() {
   };
 }
 
-/** Words about the wait, only when there is one to speak of. */
-function waiting(picture) {
-  const node = make("p", { className: "dl-wait" });
-  let timers = [];
-  return {
-    node,
-    start() {
-      timers.push(
-        setTimeout(() => {
-          node.textContent = "drawing …";
-          picture.setAttribute("aria-busy", "true");
-        }, BUSY_MS),
-        setTimeout(() => {
-          node.textContent = "Still waiting: the kernel is busy with a cell, or has stopped.";
-        }, SILENT_MS),
-      );
-    },
-    end() {
-      timers.forEach(clearTimeout);
-      timers = [];
-      node.textContent = "";
-      picture.removeAttribute("aria-busy");
-    },
-  };
-}
-
 function render({ model, el }) {
   const pictures = gallery();
   const words = make("p", { className: "dl-words", attrs: { role: "status" } });
-  const problem = make("p", { className: "dl-problem", attrs: { role: "alert" } });
-  const wait = waiting(pictures.node);
-  const controls = model.get("controls").map((control) => controlOf(control, moved));
-  const places = () => controls.map((control) => control.place());
-  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-  let asked = model.get("request").id; // the newest request on its way, or answered
-
-  const busy = () => asked > model.get("answer").id;
-  function moved() {
-    if (busy() || same(places(), model.get("request").places)) return;
-    asked = model.get("request").id + 1;
-    wait.start();
-    model.set("request", { id: asked, places: places() });
-    model.save_changes();
-  }
-  function answered() {
-    const answer = model.get("answer");
-    problem.textContent = answer.problem ? `This could not be drawn. ${answer.problem}` : "";
-    if (!answer.problem) {
+  const controls = model.get("controls").map((control) => controlOf(control, () => talk.ask()));
+  const talk = asking(model, {
+    places: () => controls.map((control) => control.place()),
+    put: (places) => places.forEach((place, i) => controls[i].put(place)),
+    shown(answer) {
       pictures.put(answer);
       words.textContent = answer.words;
-    }
-    if (busy()) return;
-    wait.end();
-    moved(); // the controls may have moved on meanwhile
-  }
-  function heard() {
-    // Another view of this widget asked: follow it, unless this one has asked already.
-    if (model.get("request").id <= asked) return;
-    asked = model.get("request").id;
-    controls.forEach((control, i) => control.put(model.get("request").places[i]));
-  }
-
+    },
+    picture: pictures.node,
+  });
   const root = make("div", { className: "dl-widget" }, [
     make("div", { className: "dl-controls" }, controls.map((control) => control.node)),
     pictures.node,
     words,
-    problem,
-    wait.node,
+    talk.problem,
+    talk.wait,
   ]);
   el.append(root);
-  model.get("request").places.forEach((place, i) => controls[i].put(place));
-  answered();
-  model.on("change:answer", answered);
-  model.on("change:request", heard);
+  talk.begin();
   return () => {
-    wait.end();
-    model.off?.("change:answer", answered);
-    model.off?.("change:request", heard);
+    controls.forEach((control) => control.leave?.());
+    talk.end();
     root.remove();
   };
 }

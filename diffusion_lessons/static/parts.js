@@ -130,9 +130,59 @@ function radios(name, words, start, moved) {
   return control;
 }
 
+/** A line of text with its label. */
+function textField(name, start) {
+  const id = idOf("text");
+  const input = ownKeys(make("input", { type: "text", id, value: start }));
+  return {
+    input,
+    node: make("div", { className: "dl-text" }, [make("label", { htmlFor: id, textContent: name }), input]),
+    place: () => input.value,
+    put: (text) => (input.value = text),
+  };
+}
+
 /** A push button that keeps its keys. */
 function button(text, pressed) {
   const node = ownKeys(make("button", { type: "button", textContent: text }));
   node.addEventListener("click", pressed);
   return node;
+}
+
+const PLAY_MS = 280; // between two stops while playing: under four changes a second, no flashing
+
+/** Play, or with reduced motion one step per press; stops by itself at the last stop. */
+function player(step, atEnd, restart, pace = PLAY_MS) {
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  let timer = 0;
+  const node = button("", () => {
+    if (timer) return pause();
+    if (atEnd()) restart();
+    else step();
+    run();
+  });
+  const run = () => {
+    if (!calm.matches) timer = setInterval(() => (atEnd() ? pause() : step()), pace);
+    name();
+  };
+  const name = () => (node.textContent = calm.matches ? "Next stop" : timer ? "Pause" : "Play");
+  const pause = () => {
+    clearInterval(timer);
+    timer = 0;
+    name();
+  };
+  calm.addEventListener("change", pause);
+  name();
+  const leave = () => {
+    pause();
+    calm.removeEventListener("change", pause);
+  };
+  /** From the first stop to the last; with reduced motion nothing moves by itself. */
+  const fromStart = () => {
+    pause();
+    if (calm.matches) return;
+    restart();
+    run();
+  };
+  return { node, pause, fromStart, leave };
 }

@@ -1,7 +1,6 @@
 // The scrubber: all states are here already, so a key press is answered without the kernel.
 // Pictures, bars and numbers are redrawn in one go, so that one frame of the screen shows them all.
 
-const PLAY_MS = 280; // between two stops while playing: under four changes a second, no flashing
 const REST_MS = 250; // Python hears of the place when it has not changed for so long
 
 /** Pictures: one canvas; its name for screen readers follows the stop. */
@@ -195,32 +194,6 @@ function panelOf(data, kind, picture, more = []) {
 }
 
 const PANELS = { pictures: picturesPanel, bars: barsPanel, curve: curvePanel, points: pointsPanel };
-
-/** Play, or with reduced motion one step per press; stops by itself at the last stop. */
-function player(step, atEnd, restart) {
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
-  let timer = 0;
-  const node = button("", () => {
-    if (timer) return pause();
-    if (atEnd()) restart();
-    else step();
-    if (!calm.matches) timer = setInterval(() => (atEnd() ? pause() : step()), PLAY_MS);
-    name();
-  });
-  const name = () => (node.textContent = calm.matches ? "Next stop" : timer ? "Pause" : "Play");
-  const pause = () => {
-    clearInterval(timer);
-    timer = 0;
-    name();
-  };
-  calm.addEventListener("change", pause);
-  name();
-  const leave = () => {
-    pause();
-    calm.removeEventListener("change", pause);
-  };
-  return { node, pause, leave };
-}
 
 function longest(texts) {
   return texts.reduce((most, text) => (text.length > most.length ? text : most), "");

@@ -2,6 +2,7 @@
 
     scrub(...)   frames computed ahead, moved in the page without the kernel: the first choice
     live(...)    the kernel draws each new picture: for a new seed, a new prompt, a model call
+    studio(...)  pictures from words: the way from noise, a gallery of what one keeps
     guess(...)   a prediction before the reveal, compared with the truth after it
     plane(...)   points in the plane that the learner draws
     watch(...)   a training while it runs: progress, loss, a strip of samples
@@ -13,6 +14,7 @@ behind (`text/html` and `image/png`) for readers of the stored notebook, where n
 
 from .calls import Choice, Slider, Text, live
 from .drawings import plane
+from .from_words import studio
 from .panels import Bars, Curve, Pictures, Points
 from .predictions import guess
 from .scrubber import scrub
@@ -30,5 +32,6 @@ __all__ = [
     "live",
     "plane",
     "scrub",
+    "studio",
     "watch",
 ]

@@ -1,17 +1,9 @@
-"""Pictures the kernel draws on request: the one place for callbacks that need the kernel.
-
-JupyterLab runs a widget's callback in a second thread while a cell is running. Whatever the main
-thread has set there (no gradients, the global seed) does not hold in it, and what the callback
-changes would race the cell. So every callback of the course goes through `live`, which enters
-inference mode itself, hands out a generator of its own, and lets one drawing run at a time.
-The page keeps at most one request on its way and sends the newest values when the answer comes.
-"""
+"""Pictures the kernel draws anew whenever a control moves."""
 
 from __future__ import annotations
 
 import html
 import math
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -20,11 +12,10 @@ import traitlets
 
 from diffusion_lessons.pictures import checked_alt, grid, img_tag, png, to_uint8
 
-from .page import PageWidget, module
+from .asking import Asking, drawing
+from .page import module
 
 Draw = Callable[[dict, torch.Generator], tuple[torch.Tensor, str, str]]
-
-_LOCK = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -53,16 +44,17 @@ class Slider:
         """What the page needs to draw this control."""
         values = self.values()
         words = [str(value) for value in values]
-        start = 0 if self.start is None else _index(self.name, values, self.start)
+        start = _start("slider", self.name, values, self.start)
         return {"kind": "slider", "name": self.name, "words": words, "start": start}
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few options, the first chosen at the start."""
+    """One of a few options; `start` is chosen at the start, or the first."""
 
     name: str
     options: Sequence[str]
+    start: str | None = None
 
     def values(self) -> list[str]:
         """The options. Raises ValueError when there are fewer than two."""
@@ -74,7 +66,9 @@ class Choice:
 
     def payload(self) -> dict:
         """What the page needs to draw this control."""
-        return {"kind": "choice", "name": self.name, "words": self.values(), "start": 0}
+        values = self.values()
+        start = _start("choice", self.name, values, self.start)
+        return {"kind": "choice", "name": self.name, "words": values, "start": start}
 
 
 @dataclass(frozen=True)
@@ -96,27 +90,18 @@ class Text:
 Control = Slider | Choice | Text
 
 
-class Live(PageWidget):
+class Live(Asking):
     """What `live` returns. `values` is what the picture on show was drawn from."""
 
     _esm = module("live")
 
     controls = traitlets.List().tag(sync=True)
-    request = traitlets.Dict().tag(sync=True)  # page: {"id": n, "places": one per control}
-    answer = traitlets.Dict().tag(sync=True)  # kernel: the picture, or the problem, for that id
 
     def __init__(self, draw: Draw, controls: Sequence[Control]) -> None:
         self._draw, self._controls = draw, list(controls)
         payloads = [control.payload() for control in controls]
         places = [payload["start"] for payload in payloads]
-        self.values = self._read(places)
-        self._shown = self._picture(self.values)
-        super().__init__(
-            controls=payloads,
-            request={"id": 0, "places": places},
-            answer={"id": 0, **_packed(*self._shown)},
-        )
-        self.observe(self._on_request, names="request")
+        super().__init__(places, self._reply(places), controls=payloads)
 
     def still(self) -> tuple[str, bytes]:
         """The picture on show, with its words."""
@@ -124,16 +109,12 @@ class Live(PageWidget):
         image = grid(images)
         return img_tag(png(image), alt, image.width) + f"<p>{html.escape(words)}</p>", png(image)
 
-    def _on_request(self, change: dict) -> None:
-        request = change["new"]
-        try:
-            values = self._read(request["places"])
-            shown = self._picture(values)
-            answer = _packed(*shown)
-            self.values, self._shown = values, shown
-        except Exception as error:  # the learner's draw may raise anything: say it in the page
-            answer = {"problem": f"{type(error).__name__}: {error}"}
-        self.answer = {"id": request["id"], **answer}
+    def _reply(self, places: list) -> dict:
+        values = self._read(places)
+        shown = self._picture(values)
+        answer = _packed(*shown)
+        self.values, self._shown = values, shown
+        return answer
 
     def _read(self, places: Sequence) -> dict:
         """Control name to value, from the places in the page (stop numbers, or a text)."""
@@ -145,7 +126,7 @@ class Live(PageWidget):
 
     def _picture(self, values: dict) -> tuple[torch.Tensor, str, str]:
         generator = torch.Generator().manual_seed(int(values.get("seed", 0)))
-        with _LOCK, torch.inference_mode():  # one drawing at a time, whichever thread it runs in
+        with drawing():
             drawn = self._draw(dict(values), generator)
         if not (isinstance(drawn, tuple) and len(drawn) == 3):
             raise TypeError(
@@ -184,7 +165,10 @@ def _packed(images: torch.Tensor, alt: str, words: str) -> dict:
     }
 
 
-def _index(name: str, values: list, start: float) -> int:
+def _start(kind: str, name: str, values: list, start: object) -> int:
+    """The place of `start` among the values, 0 where it is None."""
+    if start is None:
+        return 0
     if start not in values:
-        raise ValueError(f"slider {name!r} starts at {start}, which is not one of {values}")
+        raise ValueError(f"{kind} {name!r} starts at {start!r}, which is not one of {values}")
     return values.index(start)

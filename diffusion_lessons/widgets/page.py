@@ -9,7 +9,7 @@ import anywidget
 
 from diffusion_lessons.pictures import few_colours
 
-_SHARED = ("parts.js", "plots.js", "dots.js")
+_SHARED = ("parts.js", "plots.js", "dots.js", "asking.js")
 
 
 def module(name: str) -> str:

@@ -10,7 +10,10 @@ from playwright.sync_api import ElementHandle, Page
 from tests.browser.lab import PANEL, Notebook
 
 CONTENT = (f"{PANEL} .jp-OutputArea-output", f"{PANEL} .jp-RenderedMarkdown")
-CONTROLS = "input:not([type=hidden]), select, textarea, button, [role=slider], [role=application]"
+CONTROLS = (
+    "input:not([type=hidden]), select, textarea, button:not([aria-hidden=true]), [role=slider], "
+    "[role=application]"
+)
 ANSWER_LIMIT_S, IDLE_LIMIT_S = 60, 10
 
 
@@ -91,6 +94,8 @@ def _drive(page: Page, output: ElementHandle, control: ElementHandle) -> str:
         return _drive_board(page, output)
     if kind == "select-one":
         changed = _changes_after(page, output, "ArrowDown", before)
+    elif kind == "spinbutton":
+        return _drive_spinbutton(page, output, control)
     elif kind in ("text", "number"):
         return _drive_text(page, output, control, kind)
     elif kind in ("submit", "button", "checkbox"):
@@ -144,6 +149,21 @@ def _drive_radio(page: Page, output: ElementHandle, control: ElementHandle) -> s
     return "" if _wait_change(page, output, before) or here else "is dead: nothing changes"
 
 
+def _drive_spinbutton(page: Page, output: ElementHandle, control: ElementHandle) -> str:
+    """The arrow keys move the number up and down again, and what is shown depends on it."""
+    control.focus()
+    page.keyboard.press("Control+z")  # the x that was pressed on it
+    number, before = _place(control), _seen(output)
+    page.keyboard.press("ArrowUp")
+    if _place(control) == number:
+        return "does not move: the arrow keys do not reach it"
+    if not _wait_change(page, output, before):
+        return "is dead: nothing changes"
+    page.keyboard.press("ArrowDown")
+    _settle(page, output)
+    return "" if _place(control) == number else "does not come back with the key ArrowDown"
+
+
 def _drive_board(page: Page, output: ElementHandle) -> str:
     """A square to draw in: an arrow key moves the cross, Enter adds a point there."""
     for key in ("ArrowLeft", "Enter"):
@@ -155,9 +175,10 @@ def _drive_board(page: Page, output: ElementHandle) -> str:
 
 
 def _drive_text(page: Page, output: ElementHandle, control: ElementHandle, kind: str) -> str:
-    """Leave out the last word of a text, or write a number; keys must arrive."""
+    """Leave out the last word of a text, fill an empty one, or write a number; keys must arrive."""
+    page.keyboard.press("Control+z")  # the x that was pressed on it
     text = control.input_value()
-    new = "0.25" if kind == "number" else " ".join(text.split()[:-1])
+    new = "0.25" if kind == "number" else " ".join(text.split()[:-1]) if text else "night"
     before = _seen(output)
     control.focus()
     page.keyboard.press("Control+a")

@@ -1,0 +1,254 @@
+// Pictures from words. The whole way from noise comes in one answer, so the page goes back and forth
+// on it by itself. Every text of the learner is shown as text, never as HTML.
+
+const STEP_MS = 140; // between two places on the way: each is much like the one before, no flashing
+const SEEDS = 10000; // a surprise has a seed below this one
+
+/** A number that may be typed, or moved by arrow keys and by the buttons beside it. */
+function numberField(name, { step, low, high, hint }, moved) {
+  const line = textField(name, "");
+  const { input } = line;
+  const note = make("span", { className: "dl-hint", id: idOf("hint"), textContent: hint });
+  input.inputMode = "decimal";
+  for (const [key, value] of Object.entries({
+    role: "spinbutton", "aria-valuemin": low, "aria-valuemax": high, "aria-describedby": note.id,
+  })) input.setAttribute(key, value);
+  function say() {
+    const number = Number(input.value.replace(",", "."));
+    const known = input.value.trim() !== "" && Number.isFinite(number);
+    if (known) input.setAttribute("aria-valuenow", number);
+    else input.removeAttribute("aria-valuenow");
+    return known ? number : null;
+  }
+  function by(change) {
+    const number = say() ?? low;
+    input.value = String(Number(Math.min(high, Math.max(low, number + change)).toFixed(6)));
+    say();
+    moved();
+  }
+  input.addEventListener("input", say);
+  input.addEventListener("change", moved);
+  input.addEventListener("keydown", (event) => {
+    const change = { ArrowUp: step, ArrowDown: -step, PageUp: 5 * step, PageDown: -5 * step }[event.key];
+    if (change === undefined) return;
+    event.preventDefault();
+    by(change);
+  });
+  // For the mouse alone: by keyboard the arrows do the same, so these stand in nobody's way.
+  const mouse = (sign, change) => {
+    const node = button(sign, () => by(change));
+    node.tabIndex = -1;
+    node.setAttribute("aria-hidden", "true");
+    return node;
+  };
+  const node = make("div", { className: "dl-number" }, [
+    line.node.firstChild,
+    make("div", { className: "dl-spin" }, [mouse("−", -step), input, mouse("+", step)]),
+    note,
+  ]);
+  const put = (text) => {
+    input.value = text;
+    say();
+  };
+  return { node, input, place: line.place, put };
+}
+
+/** A canvas under a caption. */
+function framed(kind, caption) {
+  const canvas = make("canvas", { attrs: { role: "img" } });
+  return {
+    canvas,
+    node: make("figure", { className: kind }, [canvas, make("figcaption", { textContent: caption })]),
+  };
+}
+
+function sized(canvas, { width, height }) {
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+  return canvas;
+}
+
+/** The way from noise: the picture so far, the guess of the end, a strip of all places, a slider. */
+function wayOf() {
+  const big = framed("dl-big", "in the sampler’s hands");
+  const small = framed("dl-small", "its guess of the end");
+  const film = make("div", { className: "dl-film", attrs: { role: "img" } });
+  let bar = slider("the way from noise", [""], 0, () => {});
+  const barAt = make("div", { className: "dl-way-bar" }, [bar.node]);
+  let way = null;
+
+  function show() {
+    const [place, size] = [bar.place(), way.width * way.height * 3];
+    paint(big.canvas, way.noisy, place * size);
+    paint(small.canvas, way.guesses, place * size);
+    big.canvas.setAttribute("aria-label", `${way.alt}. ${way.places[place]}.`);
+    small.canvas.setAttribute("aria-label", `${way.alt}. What the model guesses ${way.places[place]}.`);
+    [...film.children].forEach((canvas, i) => canvas.classList.toggle("dl-here", i === place));
+  }
+  function go(place) {
+    bar.put(place);
+    show();
+  }
+  const last = () => (way ? way.count - 1 : 0);
+  const play = player(() => go(bar.place() + 1), () => bar.place() === last(), () => go(0), STEP_MS);
+
+  function newBar(place) {
+    bar = slider("the way from noise", way.places, place, show);
+    bar.input.addEventListener("pointerdown", play.pause);
+    bar.input.addEventListener("keydown", play.pause);
+    barAt.replaceChildren(bar.node);
+  }
+  function drawFilm() {
+    film.replaceChildren(
+      ...way.places.map((_, i) => {
+        const canvas = sized(make("canvas"), way);
+        paint(canvas, way.noisy, i * way.width * way.height * 3);
+        canvas.addEventListener("click", () => {
+          play.pause();
+          go(i);
+        });
+        return canvas;
+      }),
+    );
+    film.setAttribute("aria-label", `${way.alt}, coming out of noise in ${last()} places from left to right`);
+  }
+  return {
+    big: big.node,
+    small: small.node,
+    strip: make("div", { className: "dl-way" }, [film, barAt, make("div", { className: "dl-buttons" }, [play.node])]),
+    leave: play.leave,
+    again: () => way && play.fromStart(),
+    /** Another picture: played from the start, or seen at the place where one looked before. */
+    put(answer, played) {
+      const before = way && { count: way.count, place: bar.place(), end: bar.place() === last() };
+      way = { ...answer, noisy: bytesOf(answer.noisy), guesses: bytesOf(answer.guesses) };
+      play.pause();
+      [big.canvas, small.canvas].forEach((canvas) => sized(canvas, way));
+      const stays = before && before.count === way.count && !before.end && !played;
+      const place = stays ? before.place : last();
+      if (before?.count === way.count) bar.put(place);
+      else newBar(place);
+      drawFilm();
+      show();
+      if (played) play.fromStart();
+    },
+  };
+}
+
+/** The pictures that were kept; a press brings the words and settings of one back. */
+function shelf(chosen) {
+  const row = make("div", { className: "dl-shelf" });
+  const title = make("p", { className: "dl-title", id: idOf("shelf") });
+  const node = make("section", { attrs: { "aria-labelledby": title.id } }, [title, row]);
+  return {
+    node,
+    put(pictures) {
+      title.textContent = pictures.length ? "Your gallery, the newest first" : "Your gallery is empty so far";
+      row.replaceChildren(
+        ...pictures.map((one) => {
+          const canvas = sized(make("canvas", { attrs: { "aria-hidden": "true" } }), one);
+          paint(canvas, bytesOf(one.data), 0);
+          const again = button("", () => chosen(one.places));
+          again.append(canvas, make("span", { textContent: one.prompt }));
+          again.title = `${one.words}. Press to draw it again.`;
+          return again;
+        }),
+      );
+    },
+  };
+}
+
+const NUMBERS = [
+  ["seed", { step: 1, low: 0, high: 4294967295, hint: "other noise, another picture" }],
+  ["steps", { step: 1, low: 1, high: 1000, hint: "from noise to picture" }],
+  ["guidance", { step: 0.5, low: 0, high: 30, hint: "how hard it listens, 1 is off" }],
+];
+
+function render({ model, el }) {
+  let played = false; // whether the learner asked for a picture, or only turned at a setting
+  const way = wayOf();
+  const prompt = textField("What is the picture to show?", "");
+  const negative = textField("negative prompt", "");
+  const numbers = NUMBERS.map(([name, given]) => numberField(name, given, () => talk.ask()));
+  const fields = [prompt, negative, ...numbers];
+  const words = make("p", { className: "dl-words", attrs: { role: "status" } });
+  const took = make("p", { className: "dl-took" });
+  const stage = make("div", { className: "dl-stage-row" });
+  const talk = asking(model, {
+    places: () => fields.map((field) => field.place()),
+    put: (places) => places.forEach((place, i) => fields[i].put(place)),
+    shown(answer) {
+      if (answer.number === shownNumber) return; // after a problem the picture before stays as it is
+      shownNumber = answer.number;
+      root.classList.remove("dl-blank");
+      way.put(answer, played);
+      played = false;
+      words.textContent = answer.words;
+      took.textContent = answer.took;
+    },
+    picture: stage,
+  });
+  let shownNumber = 0;
+
+  function draw() {
+    if (talk.asIs() && !model.get("answer").problem) way.again();
+    played = !talk.asIs();
+    talk.ask();
+  }
+  function drawOf(places) {
+    fields.forEach((field, i) => places[i] !== undefined && field.put(places[i]));
+    draw();
+  }
+  function surprise() {
+    const all = model.get("surprises").filter((one) => one !== prompt.place());
+    const any = (count) => Math.floor(Math.random() * count);
+    drawOf([all[any(all.length)], "", String(any(SEEDS))]);
+  }
+  for (const field of [prompt, negative]) field.input.addEventListener("change", () => talk.ask());
+  for (const { input } of fields) {
+    input.addEventListener("keydown", (event) => event.key === "Enter" && draw());
+  }
+
+  const saved = make("p", { className: "dl-saved", attrs: { role: "status" } });
+  const kept = shelf(drawOf);
+  function save() {
+    if (!shownNumber) return void (saved.textContent = "There is no picture to save yet.");
+    model.set("keep", { id: (model.get("keep").id ?? 0) + 1, of: shownNumber });
+    model.save_changes();
+  }
+  function heardKept() {
+    const heard = model.get("kept");
+    saved.textContent = heard.problem ?? heard.words;
+    saved.classList.toggle("dl-problem", "problem" in heard);
+    kept.put(heard.pictures);
+  }
+
+  const more = make("details", {}, [ownKeys(make("summary", { textContent: "More: what it is not to show" })), negative.node]);
+  const chips = model.get("suggestions").map((text) => button(text, () => drawOf([text, ""])));
+  stage.append(way.big, make("div", { className: "dl-side" }, [way.small, ...numbers.map((one) => one.node), more]));
+  const root = make("div", { className: "dl-widget dl-studio dl-blank" }, [
+    make("div", { className: "dl-ask" }, [
+      prompt.node,
+      make("div", { className: "dl-buttons" }, [button("Draw", draw), button("Surprise me", surprise)]),
+    ]),
+    make("div", { className: "dl-buttons dl-chips", attrs: { role: "group", "aria-label": "suggestions" } }, chips),
+    talk.problem,
+    talk.wait,
+    stage,
+    way.strip,
+    make("div", { className: "dl-end" }, [words, took, make("div", { className: "dl-buttons" }, [button("Save", save), saved])]),
+    kept.node,
+  ]);
+  el.append(root);
+  talk.begin();
+  heardKept();
+  model.on("change:kept", heardKept);
+  return () => {
+    way.leave();
+    talk.end();
+    model.off?.("change:kept", heardKept);
+    root.remove();
+  };
+}
+
+export default { render };

@@ -1,0 +1,248 @@
+"""A place to make pictures from words: the prompt, the way from noise, a gallery of what one kept.
+
+The whole way is drawn in one request, so that the page can go back and forth on it by itself.
+"""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import traitlets
+
+from diffusion_lessons import gallery, pictures, postcards
+from diffusion_lessons.gallery import Settings
+
+from .asking import Asking, drawing, one_at_a_time
+from .page import module, static
+
+if TYPE_CHECKING:
+    from diffusion_lessons.pipeline import TextToImage
+
+MOST_PLACES = 21
+"""Most places on the way that are shown; a way of more steps shows some of them, evenly spread."""
+MOST_KEPT = 24
+"""Most pictures of the gallery that are shown; the others are still in its folder."""
+LARGEST_SEED = 2**32 - 1
+
+SUGGESTIONS = (
+    "a red house on snow at night",
+    "three blue boats on the sea at sunset",
+    "a large orange cat on grass by day",
+    "a purple balloon under northern lights",
+    "a small green cactus and a yellow rocket on sand",
+)
+_SURPRISES = 200
+_STILL = 5  # places on the way in the still version
+
+
+@dataclass(frozen=True)
+class Way:
+    """The way of one picture from noise: at each of N places what the sampler has in its hands and
+    its guess of the end, both uint8 (N, H, W, 3), and in words how far it is."""
+
+    noisy: np.ndarray
+    guesses: np.ndarray
+    words: list[str]
+
+
+class Studio(Asking):
+    """What `studio` returns. `settings` and `way` are of the picture on show, None before one."""
+
+    _esm = module("studio")
+    _css = static("widgets.css") + static("studio.css")
+
+    spoken = (*Asking.spoken, ValueError, TypeError, OSError)
+
+    suggestions = traitlets.List(list(SUGGESTIONS)).tag(sync=True)
+    surprises = traitlets.List().tag(sync=True)  # prompts, one of which is drawn at random
+    keep = traitlets.Dict().tag(sync=True)  # page: {"id": n, "of": number of the picture on show}
+    kept = traitlets.Dict().tag(sync=True)  # kernel: {"id", "words" or "problem", "pictures"}
+
+    def __init__(
+        self, load: Callable[[], TextToImage], prompt: str, seed: int, folder: Path | str | None
+    ) -> None:
+        self._load, self._pipe = load, None
+        self._gallery = gallery.Gallery(folder)
+        self._drawn: dict[int, tuple[Settings, Way]] = {}  # the last two, by number
+        places = [prompt, "", str(seed), *self._usual()]
+        scenes = postcards.sample_scenes(_SURPRISES, seed=0)
+        super().__init__(
+            places,
+            self._tried(places),
+            surprises=postcards.captions(scenes, seed=0),
+            kept={"id": 0, "words": "", "pictures": self._shelf()},
+        )
+        self.observe(self._on_keep, names="keep")
+
+    @property
+    def settings(self) -> Settings | None:
+        """What the picture on show was made from."""
+        return self._drawn[max(self._drawn)][0] if self._drawn else None
+
+    @property
+    def way(self) -> Way | None:
+        """The way of the picture on show."""
+        return self._drawn[max(self._drawn)][1] if self._drawn else None
+
+    def still(self) -> tuple[str, bytes | None]:
+        """Some places on the way of the picture on show; the problem where there is no picture."""
+        if self.way is None:
+            return f"<p>{html.escape(self.answer['problem'])}</p>", None
+        shown = _spread(len(self.way.words), _STILL)
+        frames = torch.from_numpy(self.way.noisy[shown]).permute(0, 3, 1, 2) / 127.5 - 1
+        labels = [self.way.words[place] for place in shown]
+        image = pictures.grid(frames, labels)
+        alt = f"Noise becomes a picture of: {self.settings.prompt}. {'; '.join(labels)}."
+        page = pictures.img_tag(pictures.png(image), alt, image.width)
+        return f"{page}<p>{html.escape(said(self.settings))}</p>", pictures.png(image)
+
+    def _reply(self, places: list) -> dict:
+        settings, start = read(places), time.perf_counter()
+        way = make(self._ready(), settings)
+        seconds = time.perf_counter() - start
+        number = 1 + max(self._drawn, default=0)
+        # The page may still show the picture before, and may want to keep that one.
+        self._drawn = dict([*self._drawn.items(), (number, (settings, way))][-2:])
+        return {
+            "number": number,
+            "count": len(way.words),
+            "height": way.noisy.shape[1],
+            "width": way.noisy.shape[2],
+            "noisy": way.noisy.tobytes(),
+            "guesses": way.guesses.tobytes(),
+            "places": way.words,
+            "alt": f"A picture drawn for the words: {settings.prompt}",
+            "words": said(settings),
+            "took": f"Drawn in {seconds:.2f} seconds.",
+        }
+
+    def _usual(self) -> list[str]:
+        """The number of steps and the scale that the model's card names, as texts."""
+        try:
+            card = self._ready().card
+        except Exception:  # the first answer will say why
+            card = {"num_inference_steps": 8, "guidance_scale": 3}
+        return [str(card["num_inference_steps"]), f"{card['guidance_scale']:g}"]
+
+    def _ready(self) -> TextToImage:
+        """The model, loaded when it is first needed; tried again after it could not be loaded."""
+        with one_at_a_time():  # not in inference mode: others may want to train what is loaded
+            self._pipe = self._pipe or self._load()
+        return self._pipe
+
+    def _on_keep(self, change: dict) -> None:
+        wanted = change["new"]
+        try:
+            settings, way = self._drawn[wanted["of"]]
+            path = self._gallery.keep(way.noisy[-1], settings)
+            heard = {"words": f"Saved: {path.parent.name}/{path.name}"}
+        except Exception as error:  # a callback that raises would say it to nobody
+            heard = {"problem": self._sentence(error)}
+        self.kept = {"id": wanted["id"], **heard, "pictures": self._shelf()}
+
+    def _shelf(self) -> list[dict]:
+        """The newest pictures of the gallery, as the page needs them."""
+        return [
+            {
+                "height": one.pixels.shape[0],
+                "width": one.pixels.shape[1],
+                "data": one.pixels.tobytes(),
+                "prompt": one.settings.prompt,
+                "words": said(one.settings),
+                "places": [str(getattr(one.settings, part.name)) for part in fields(Settings)],
+            }
+            for one in self._gallery.pictures(MOST_KEPT)
+        ]
+
+
+def studio(
+    load: Callable[[], TextToImage],
+    prompt: str = SUGGESTIONS[0],
+    seed: int = 0,
+    folder: Path | str | None = None,
+) -> Studio:
+    """Make pictures from words, watch each come out of noise, and keep those one likes.
+
+    `load` gives the model, such as `TextToImage.from_pretrained`; it is called when a picture is
+    first needed. Where it fails, or where a setting makes no sense, a sentence says so in the page,
+    the picture before stays, and the next try starts anew. The first picture is drawn at once, with
+    the number of steps and the scale that the model's card names. What is kept goes to `folder`
+    (None: `gallery` beside the notebook), see `gallery.Gallery`.
+    """
+    return Studio(load, prompt, seed, folder)
+
+
+def read(places: Iterable[str]) -> Settings:
+    """What is written in the page's fields. Raises ValueError with a sentence."""
+    prompt, negative, seed, steps, scale = (str(place).strip() for place in places)
+    if not prompt:
+        raise ValueError(
+            f"There are no words yet. Write what the picture is to show, such as "
+            f"'{SUGGESTIONS[0]}', or press Surprise me."
+        )
+    number = _whole("seed", seed, "any whole number, such as 7, from 0 to 4294967295")
+    if not 0 <= number <= LARGEST_SEED:
+        raise ValueError(f"The seed is {number}: it goes from 0 to {LARGEST_SEED}.")
+    steps = _whole("number of steps", steps, "a whole number, such as 8")
+    try:
+        scale = float(scale.replace(",", "."))
+    except ValueError:
+        raise ValueError(
+            f"The guidance is {scale!r}: write a number, such as 3 (1 is off, 0 ignores the words)."
+        ) from None
+    return Settings(prompt, negative, number, steps, scale)
+
+
+def make(pipe: TextToImage, settings: Settings) -> Way:
+    """Draw a picture, and what there was on its way. Raises what `pipe.steps` raises."""
+    with drawing():
+        x_t = pipe.noise(1, torch.Generator().manual_seed(settings.seed))
+        held, guesses = [], []
+        for step in pipe.steps(
+            settings.prompt,
+            settings.negative_prompt or None,
+            settings.num_inference_steps,
+            settings.guidance_scale,
+            latents=x_t,
+        ):
+            held.append(step.x_t)
+            guesses.append(step.prediction.x_0)
+        count = len(held)
+        for row in (held, guesses):  # the last place: the picture itself
+            row.append(step.x_next)
+        shown = _spread(count + 1, MOST_PLACES)
+        latents = [row[i] for row in (held, guesses) for i in shown]
+        frames = pictures.to_uint8(pipe.decode(torch.cat(latents)))
+    words = ["pure noise", *(f"after step {i} of {count}" for i in shown[1:])]
+    return Way(frames[: len(shown)], frames[len(shown) :], words)
+
+
+def said(settings: Settings) -> str:
+    """The settings in a line."""
+    away = f", away from “{settings.negative_prompt}”" if settings.negative_prompt else ""
+    steps = f"{settings.num_inference_steps} step{'s' * (settings.num_inference_steps != 1)}"
+    return (
+        f"“{settings.prompt}”{away} · seed {settings.seed} · {steps} · "
+        f"guidance {settings.guidance_scale:g}"
+    )
+
+
+def _whole(name: str, text: str, allowed: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"The {name} is {text!r}: write {allowed}.") from None
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """Up to `most` of the places 0 to count - 1, evenly spread, both ends among them."""
+    if count <= most:
+        return list(range(count))
+    return [round(i * (count - 1) / (most - 1)) for i in range(most)]

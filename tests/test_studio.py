@@ -1,0 +1,264 @@
+"""The studio's Python side: every control, every wrong entry, the gallery. No browser."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from diffusion_lessons import gallery, pictures, postcards, widgets
+from diffusion_lessons.widgets.from_words import MOST_PLACES, SUGGESTIONS, said
+from diffusion_lessons.workspace import DamagedFile
+from tests.small_pipe import small_pipe
+
+HOUSE = ["a red house on snow", "", "0", "3", "2.5"]
+PROMPT, NEGATIVE, SEED, STEPS, GUIDANCE = range(5)
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    return small_pipe()
+
+
+@pytest.fixture
+def studio(pipe, tmp_path):
+    return widgets.studio(lambda: pipe, prompt=HOUSE[0], folder=tmp_path / "gallery")
+
+
+def ask(studio, *changes):
+    """Ask for HOUSE with (place, text) changed; the answer."""
+    places = list(HOUSE)
+    for place, text in changes:
+        places[place] = text
+    studio.request = {"id": studio.request["id"] + 1, "places": places}
+    assert studio.answer["id"] == studio.request["id"]
+    return studio.answer
+
+
+def frames(answer, name="noisy"):
+    shape = (answer["count"], answer["height"], answer["width"], 3)
+    return np.frombuffer(answer[name], np.uint8).reshape(shape)
+
+
+def kept_after(studio, of):
+    studio.keep = {"id": studio.keep.get("id", 0) + 1, "of": of}
+    assert studio.kept["id"] == studio.keep["id"]
+    return studio.kept
+
+
+# --- pictures ---
+
+
+def test_the_first_picture_is_there_with_the_model_s_own_numbers(studio):
+    assert studio.request["places"] == HOUSE
+    assert studio.answer["id"] == 0 and studio.answer["count"] == 4
+    assert studio.answer["words"] == "“a red house on snow” · seed 0 · 3 steps · guidance 2.5"
+
+
+def test_the_way_ends_on_the_picture_that_the_pipeline_makes(studio, pipe):
+    answer = ask(studio, (SEED, "5"), (NEGATIVE, "night"))
+    made = pipe(
+        HOUSE[0], negative_prompt="night", generator=torch.Generator().manual_seed(5)
+    ).images[0]
+    assert np.array_equal(frames(answer)[-1], np.asarray(made))
+    assert np.array_equal(frames(answer, "guesses")[-1], np.asarray(made))
+
+
+def test_the_way_begins_with_noise_and_with_the_first_guess(studio, pipe):
+    way = studio.way
+    noise = pipe.decode(pipe.noise(1, torch.Generator().manual_seed(0)))
+    first = next(iter(pipe.steps(HOUSE[0])))  # of seed 0
+    assert np.array_equal(way.noisy[0], pictures.to_uint8(noise)[0])
+    guess = pictures.to_uint8(pipe.decode(first.prediction.x_0))[0]
+    assert np.abs(way.guesses[0].astype(int) - guess).max() <= 1
+    assert way.words == [
+        "pure noise",
+        "after step 1 of 3",
+        "after step 2 of 3",
+        "after step 3 of 3",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [(PROMPT, "a blue cat"), (NEGATIVE, "night"), (SEED, "1"), (STEPS, "5"), (GUIDANCE, "6")],
+)
+def test_every_control_changes_the_picture_and_back_gives_the_same(studio, place, text):
+    before = frames(studio.answer)[-1]
+    assert not np.array_equal(frames(ask(studio, (place, text)))[-1], before)
+    assert np.array_equal(frames(ask(studio))[-1], before)
+
+
+@pytest.mark.parametrize(("steps", "places"), [("1", 2), ("20", 21), ("21", 21), ("100", 21)])
+def test_a_long_way_is_shown_at_some_of_its_places(studio, steps, places):
+    answer = ask(studio, (STEPS, steps))
+    assert answer["count"] == len(answer["places"]) == places <= MOST_PLACES
+    assert answer["places"][0] == "pure noise"
+    assert answer["places"][-1] == f"after step {steps} of {steps}"
+    assert len(set(answer["places"])) == places
+
+
+@pytest.mark.parametrize("text", [" 7 ", "4294967295", "0"])
+def test_seeds(studio, text):
+    assert ask(studio, (SEED, text))["words"].endswith(f"seed {int(text)} · 3 steps · guidance 2.5")
+
+
+@pytest.mark.parametrize(("text", "scale"), [("3,5", "3.5"), ("0", "0"), ("30", "30"), ("1", "1")])
+def test_scales(studio, text, scale):
+    assert ask(studio, (GUIDANCE, text))["words"].endswith(f"guidance {scale}")
+
+
+# --- what makes no sense ---
+
+WRONG = {
+    "an unknown word": ((PROMPT, "a red dragon"), "dragon"),
+    "no words": ((PROMPT, ""), "There are no words yet. Write what the picture is to show"),
+    "blanks": ((PROMPT, "  \t "), "There are no words yet"),
+    "10,000 characters": ((PROMPT, "a house " * 1250), "characters and at most 1,000"),
+    "one word of 10,000": ((PROMPT, "a" * 10_000), "10,000 characters"),
+    "html": ((PROMPT, "<img src=x onerror=alert(1)>"), "<"),
+    "two things at once": ((PROMPT, "a house by day at night"), "day"),
+    "unknown in the negative": ((NEGATIVE, "dragons"), "dragon"),
+    "a seed in words": ((SEED, "lucky"), "The seed is 'lucky': write any whole number"),
+    "a seed below 0": ((SEED, "-1"), "The seed is -1: it goes from 0 to 4294967295"),
+    "a seed too large": ((SEED, "1" + "0" * 30), "it goes from 0 to 4294967295"),
+    "half a seed": ((SEED, "1.5"), "The seed is '1.5'"),
+    "no steps": ((STEPS, "0"), "is 0: it goes from 1 to 1000"),
+    "too many steps": ((STEPS, "100000"), "is 100000: it goes from 1 to 1000"),
+    "steps in words": ((STEPS, "many"), "The number of steps is 'many': write a whole number"),
+    "guidance in words": ((GUIDANCE, "high"), "The guidance is 'high': write a number, such as 3"),
+    "negative guidance": ((GUIDANCE, "-1"), "is -1.0: it goes from 0"),
+    "endless guidance": ((GUIDANCE, "inf"), "is inf: it goes from 0"),
+    "no number": ((GUIDANCE, "nan"), "is nan: it goes from 0"),
+    "nothing": ((GUIDANCE, ""), "The guidance is ''"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_entry_gives_a_sentence_and_the_picture_before_stays(studio, name):
+    change, part = WRONG[name]
+    way, settings = studio.way, studio.settings
+    answer = ask(studio, change)
+    assert set(answer) == {"id", "problem"} and part in answer["problem"]
+    assert not answer["problem"].startswith(("ValueError", "UnknownWord", "TypeError"))
+    assert len(answer["problem"]) < 600
+    assert studio.way is way and studio.settings is settings
+    assert "problem" not in ask(studio)  # and the next one is drawn
+
+
+def test_missing_weights_are_a_sentence_and_loaded_as_soon_as_they_are_there(pipe, tmp_path):
+    there = []
+
+    def load():
+        if not there:
+            raise DamagedFile("postcards.safetensors is missing. Fix: get the course again.")
+        return pipe
+
+    studio = widgets.studio(load, prompt=HOUSE[0], folder=tmp_path)
+    assert studio.answer["problem"].startswith("postcards.safetensors is missing. Fix: ")
+    page, picture = studio.still()
+    assert "is missing" in page and picture is None and studio.way is None
+    there.append(True)
+    assert ask(studio)["count"] == 4
+
+
+def test_an_error_that_is_no_sentence_is_named(pipe, tmp_path):
+    def load():
+        raise KeyError("parts")
+
+    studio = widgets.studio(load, folder=tmp_path)
+    assert studio.answer["problem"] == "KeyError: 'parts'"
+
+
+# --- beside a cell that runs ---
+
+
+def test_drawing_leaves_the_cell_s_generator_gradients_and_the_model_alone(studio, pipe):
+    before = torch.get_rng_state()
+    thread = threading.Thread(target=ask, args=(studio, (SEED, "3")))
+    thread.start()
+    thread.join()
+    assert torch.equal(torch.get_rng_state(), before) and torch.is_grad_enabled()
+    assert not any(weight.is_inference() for weight in pipe.unet.parameters())
+
+
+def test_a_model_loaded_by_a_request_can_still_be_trained(tmp_path):
+    made = []
+
+    def load():
+        made.append(small_pipe())
+        return made[-1]
+
+    widgets.studio(load, folder=tmp_path)
+    assert len(made) == 1  # loaded once
+    assert not any(weight.is_inference() for weight in made[0].unet.parameters())
+
+
+# --- the gallery ---
+
+
+def test_what_is_saved_is_the_picture_on_show_with_its_settings(studio):
+    answer = ask(studio, (SEED, "4"), (NEGATIVE, "night"))
+    heard = kept_after(studio, answer["number"])
+    assert heard["words"] == "Saved: gallery/0001-a-red-house-on-snow.png"
+    (kept,) = gallery.Gallery(studio._gallery.folder).pictures()
+    assert np.array_equal(kept.pixels, frames(answer)[-1])
+    assert kept.settings == gallery.Settings(HOUSE[0], "night", 4, 3, 2.5)
+    assert heard["pictures"][0]["places"] == [HOUSE[0], "night", "4", "3", "2.5"]
+
+
+def test_a_picture_that_gives_way_while_save_is_pressed_is_still_the_one_saved(studio):
+    first = ask(studio)
+    ask(studio, (SEED, "9"))  # came in between
+    ask(studio, (SEED, "wrong"))
+    heard = kept_after(studio, first["number"])
+    assert heard["pictures"][0]["places"][SEED] == "0"
+
+
+def test_the_settings_of_a_kept_picture_draw_it_again(studio):
+    answer = ask(studio, (GUIDANCE, "3,25"), (SEED, "12"))
+    places = kept_after(studio, answer["number"])["pictures"][0]["places"]
+    ask(studio)
+    again = ask(studio, *enumerate(places))
+    assert again["noisy"] == answer["noisy"]
+
+
+def test_the_next_lesson_finds_the_gallery(studio, pipe):
+    kept_after(studio, 1)
+    other = widgets.studio(lambda: pipe, folder=studio._gallery.folder)
+    assert [one["prompt"] for one in other.kept["pictures"]] == [HOUSE[0]]
+    assert other.kept["words"] == ""
+
+
+def test_a_folder_that_cannot_be_written_gives_a_sentence_and_the_picture_is_on_the_shelf(
+    pipe, tmp_path
+):
+    (tmp_path / "file").write_text("where a folder is needed")
+    studio = widgets.studio(lambda: pipe, prompt=HOUSE[0], folder=tmp_path / "file" / "gallery")
+    heard = kept_after(studio, 1)
+    assert "could not be written" in heard["problem"] and "[Errno" not in heard["problem"]
+    assert [one["prompt"] for one in heard["pictures"]] == [HOUSE[0]]
+
+
+# --- what is offered, what is left behind ---
+
+
+def test_suggestions_and_surprises_can_be_drawn(studio, pipe):
+    assert len(set(studio.suggestions)) == len(SUGGESTIONS) >= 4
+    assert len(studio.surprises) >= 100
+    for text in [*studio.suggestions, *studio.surprises]:
+        assert postcards.parse(text)["things"]
+        assert pipe.encode_prompt([text]).shape[0] == 1
+
+
+def test_a_reader_of_the_stored_notebook_sees_the_way_in_one_picture(studio):
+    page, picture = studio.still()
+    assert picture.startswith(b"\x89PNG")
+    assert 'alt="Noise becomes a picture of: a red house on snow. pure noise; after' in page
+    assert "seed 0 · 3 steps" in page and "seconds" not in page
+    assert studio.still() == (page, picture)
+
+
+def test_html_in_the_words_is_text_for_that_reader():
+    settings = gallery.Settings("<b>", "<i>", 0, 1, 1.0)
+    assert said(settings) == "“<b>”, away from “<i>” · seed 0 · 1 step · guidance 1"
