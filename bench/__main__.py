@@ -1,6 +1,17 @@
 """Every measurement of the course, one after the other: `make bench` or `python -m bench`."""
 
-from bench import fashion, growth, live_training, memory, predictions, samplers, scrubbing
+from bench import (
+    fashion,
+    growth,
+    guidance,
+    live_slider,
+    live_training,
+    memory,
+    predictions,
+    samplers,
+    scrubbing,
+    text_to_image,
+)
 
 
 def main() -> None:
@@ -12,6 +23,9 @@ def main() -> None:
     samplers.main()
     fashion.main([])
     growth.main()
+    guidance.main()
+    text_to_image.main()
+    live_slider.main()
 
 
 if __name__ == "__main__":

@@ -32,9 +32,9 @@ from diffusion_lessons.pipeline import TextToImage
 
 WEIGHTS, PROMPT = "postcards", "a large red house on the left, on snow at night"
 STEPS, CORES = (5, 10, 20, 50), (1, 2)
-ROUNDS = 9  # each is a turn of both; figures are medians
+ROUNDS = 5  # each is a turn of both; figures are medians
 CALLS = 20  # of the network or the decoder in a turn
-FRESH_ROUNDS = 5
+FRESH_ROUNDS = 3
 BASELINE = "diffusers"
 
 UNET = {

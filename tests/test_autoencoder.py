@@ -1,9 +1,13 @@
 """The autoencoder: shapes both ways, what each place of a latent sees, and refusals."""
 
+import json
+
 import pytest
 import torch
 
-from diffusion_lessons.models import Autoencoder
+from diffusion_lessons import postcards, workspace
+from diffusion_lessons.measure import psnr
+from diffusion_lessons.models import Autoencoder, load_autoencoder
 from diffusion_lessons.models.autoencoder import PlainBlock, Spread
 from diffusion_lessons.models.unet import Down
 
@@ -148,3 +152,48 @@ def test_latents_of_another_shape_are_refused(shape):
     with pytest.raises(ValueError, match=r"such as \(1, 4, 8, 8\)") as refused:
         network().decode(torch.zeros(shape))
     assert str(shape) in str(refused.value)
+
+
+# --- what ships ---
+
+
+def card_that_ships():
+    path = workspace.data_path("weights", "autoencoder.json")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_what_ships_keeps_what_was_promised():
+    single = card_that_ships()["scores"]["single"]
+    assert single["pictures"] >= 1024
+    assert single["PSNR inside the things"] >= 24 and single["everything right"] >= 0.98
+
+
+def test_what_ships_gives_fresh_pictures_back_at_its_scale():
+    model, card = load_autoencoder()
+    images = postcards.draw(postcards.sample_scenes(128, 55_555, kind="single"))
+    with torch.inference_mode():
+        mean, log_variance = model.encode(images)
+        back = model.decode(mean)
+    assert psnr(back, images) == pytest.approx(card["scores"]["single"]["PSNR"], abs=0.7)
+    assert float(mean.std()) * card["scaling_factor"] == pytest.approx(1, abs=0.05)
+    assert (log_variance / 2).exp().mean() < 0.5 * mean.std(), "the latent says more than noise"
+
+
+def table_of_scores():
+    """The table in data/README.md, from the card."""
+    lines = [
+        "| shown | PSNR | PSNR inside the things | all read right by the judge |",
+        "|---|---|---|---|",
+    ]
+    for shown, row in card_that_ships()["scores"].items():
+        inside = right = ""
+        if "everything right" in row:
+            low, high = row["everything right, 95 % interval"]
+            inside = f"{row['PSNR inside the things']:.2f} dB"
+            right = f"{row['everything right']:.2%} ({low:.2%} to {high:.2%})"
+        lines.append(f"| {shown} | {row['PSNR']:.2f} dB | {inside} | {right} |")
+    return "\n".join(lines)
+
+
+def test_the_table_of_scores_is_the_card_s(project):
+    assert table_of_scores() in (project / "data" / "README.md").read_text(encoding="utf-8")
