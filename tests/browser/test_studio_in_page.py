@@ -1,0 +1,370 @@
+"""The studio's page side in an empty page: keys, wrong entries, the way, the gallery. No kernel."""
+
+import re
+
+import numpy as np
+import pytest
+
+from diffusion_lessons import widgets
+from diffusion_lessons.widgets.page import module
+from tests.browser.bare_host import hear, put, sent
+from tests.browser.driving import load_axe
+from tests.small_pipe import small_pipe
+
+HOUSE = "a red house on snow"
+NASTY = "<img src=x onerror=\"document.title='caught'\">"
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    return small_pipe()
+
+
+@pytest.fixture
+def studio(pipe, tmp_path):
+    return widgets.studio(lambda: pipe, prompt=HOUSE, folder=tmp_path)
+
+
+@pytest.fixture
+def page(browser):
+    """An empty page of a reader who asked for little motion."""
+    context = browser.new_context(viewport={"width": 1000, "height": 900}, reduced_motion="reduce")
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    yield page
+    context.close()
+
+
+@pytest.fixture
+def moving_page(browser):
+    """An empty page where things may move."""
+    context = browser.new_context(viewport={"width": 1000, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
+def _big(page) -> np.ndarray:
+    """The pixels of the large picture."""
+    pixels = page.evaluate(
+        """() => { const n = document.querySelector('.dl-big canvas');
+        return [n.height, ...n.getContext('2d').getImageData(0, 0, n.width, n.height).data]; }"""
+    )
+    return np.array(pixels[1:], np.uint8).reshape(pixels[0], -1, 4)[..., :3]
+
+
+def _frames(answer) -> np.ndarray:
+    return np.frombuffer(answer["noisy"], np.uint8).reshape(answer["count"], 64, 64, 3)
+
+
+def _answer_all(page, studio) -> None:
+    """Let the kernel answer what the page asks, until it asks no more."""
+    while page.evaluate("() => host.model.get('request').id") > studio.request["id"]:
+        studio.request = page.evaluate("() => host.model.get('request')")
+        hear(page, "answer", studio.answer)
+
+
+def _prompt(page):
+    return page.get_by_role("textbox", name="What is the picture to show?")
+
+
+def _say(page, text) -> None:
+    _prompt(page).fill(text)
+    page.keyboard.press("Enter")
+
+
+# --- asking ---
+
+
+def test_typing_asks_for_nothing_and_enter_asks_once(page, studio):
+    put(page, studio)
+    assert sent(page) == [] and (_big(page) == _frames(studio.answer)[-1]).all()
+    _prompt(page).focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("a blue cat")
+    assert sent(page) == []
+    page.keyboard.press("Enter")
+    places = ["a blue cat", "", "0", "3", "2.5"]
+    assert sent(page) == [{"request": {"id": 1, "places": places}}]
+    _answer_all(page, studio)
+    assert len(sent(page)) == 1 and (_big(page) == _frames(studio.answer)[-1]).all()
+    assert page.get_by_role("status").first.inner_text().startswith("“a blue cat” · seed 0")
+    assert re.search(r"Drawn in \d+\.\d\d seconds\.", page.locator(".dl-took").inner_text())
+
+
+def test_one_request_at_a_time_and_the_newest_follows(page, studio):
+    put(page, studio)
+    seed = page.get_by_role("spinbutton", name="seed")
+    seed.focus()
+    for _ in range(6):
+        page.keyboard.press("ArrowUp")
+    asked = [one["request"]["places"][2] for one in sent(page)]
+    assert asked == ["1"]
+    _answer_all(page, studio)
+    asked = [one["request"]["places"][2] for one in sent(page)]
+    assert asked == ["1", "6"] and studio.settings.seed == 6
+    assert (_big(page) == _frames(studio.answer)[-1]).all()
+
+
+@pytest.mark.parametrize("name", ["seed", "steps", "guidance"])
+def test_numbers_go_up_and_down_by_arrow_and_stay_in_their_range(page, studio, name):
+    put(page, studio)
+    field = page.get_by_role("spinbutton", name=name)
+    low, high = (float(field.get_attribute(f"aria-value{end}")) for end in ("min", "max"))
+    before = float(field.input_value())
+    field.press("ArrowUp")
+    step = float(field.input_value()) - before
+    assert step == (0.5 if name == "guidance" else 1)
+    assert float(field.get_attribute("aria-valuenow")) == before + step
+    field.press("ArrowDown")
+    assert float(field.input_value()) == before
+    field.fill(str(low))
+    field.press("PageDown")
+    assert float(field.input_value()) == low
+    field.fill(str(high))
+    field.press("PageUp")
+    assert float(field.input_value()) == high
+    field.fill("much")
+    assert field.get_attribute("aria-valuenow") is None
+
+
+def test_the_mouse_has_buttons_for_numbers_that_the_tab_key_passes_by(page, studio):
+    put(page, studio)
+    page.locator(".dl-number", has_text="seed").get_by_text("+").click()
+    assert sent(page)[-1]["request"]["places"][2] == "1"
+    page.get_by_role("spinbutton", name="seed").focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate("() => document.activeElement.getAttribute('role')") == "spinbutton"
+
+
+def test_suggestions_and_surprises_are_drawn(page, studio):
+    put(page, studio)
+    page.get_by_role("button", name=studio.suggestions[2]).press("Enter")
+    assert _prompt(page).input_value() == studio.suggestions[2]
+    _answer_all(page, studio)
+    seen = set()
+    for _ in range(4):
+        page.get_by_role("button", name="Surprise me").press("Enter")
+        _answer_all(page, studio)
+        seen.add(studio.settings)
+        assert studio.settings.prompt in studio.surprises
+        assert (_big(page) == _frames(studio.answer)[-1]).all()
+    assert len(seen) == 4
+
+
+# --- what makes no sense ---
+
+
+@pytest.mark.parametrize("prompt", [NASTY, "a red dragon", "", "a house " * 1250])
+def test_a_wrong_prompt_is_a_sentence_and_the_picture_before_stays(page, studio, prompt):
+    put(page, studio)
+    before = _big(page)
+    _say(page, prompt)
+    _answer_all(page, studio)
+    alert = page.get_by_role("alert")
+    assert alert.inner_text().startswith("This could not be drawn. ")
+    assert (_big(page) == before).all() and page.locator("main img").count() == 0
+    assert page.get_by_role("status").first.inner_text().startswith(f"“{HOUSE}”")
+    _say(page, "a blue cat")
+    _answer_all(page, studio)
+    assert alert.inner_text() == "" and not (_big(page) == before).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("guidance", "high"), ("steps", "0"), ("steps", "100000"), ("seed", "<b>7</b>")],
+)
+def test_a_wrong_number_is_a_sentence_and_the_picture_before_stays(page, studio, name, text):
+    put(page, studio)
+    before = _big(page)
+    page.get_by_role("spinbutton", name=name).fill(text)
+    page.keyboard.press("Tab")
+    _answer_all(page, studio)
+    said = page.get_by_role("alert").inner_text()
+    assert text in said and name in said.lower() and (_big(page) == before).all()
+    page.get_by_role("spinbutton", name=name).fill("2")
+    page.keyboard.press("Enter")
+    _answer_all(page, studio)
+    assert page.get_by_role("alert").inner_text() == ""
+
+
+def test_without_a_first_picture_there_is_a_sentence_and_the_next_try_works(page, pipe, tmp_path):
+    there = []
+
+    def load():
+        if not there:
+            raise OSError(2, "The weights are missing. Fix: get the course again.")
+        return pipe
+
+    studio = widgets.studio(load, prompt=HOUSE, folder=tmp_path)
+    put(page, studio)
+    assert "The weights are missing. Fix: get" in page.get_by_role("alert").inner_text()
+    assert not page.locator(".dl-big").is_visible()
+    assert not page.get_by_role("button", name="Save").is_visible()
+    there.append(True)
+    page.get_by_role("button", name="Draw").press("Enter")  # the same words again
+    _answer_all(page, studio)
+    assert page.locator(".dl-big").is_visible() and page.get_by_role("alert").inner_text() == ""
+
+
+# --- the way ---
+
+
+def test_the_slider_shows_every_place_of_the_way_and_its_guess(page, studio):
+    put(page, studio)
+    page.get_by_role("slider", name="the way from noise").focus()
+    page.keyboard.press("Home")
+    for place, words in enumerate(studio.answer["places"]):
+        assert (_big(page) == _frames(studio.answer)[place]).all()
+        labels = page.eval_on_selector_all("figure canvas", "all => all.map(n => n.ariaLabel)")
+        assert all(words in label for label in labels)
+        assert page.get_by_role("slider").get_attribute("aria-valuetext") == words
+        here = page.eval_on_selector_all(
+            ".dl-film canvas", "all => all.map(n => n.matches('.dl-here'))"
+        )
+        assert here.index(True) == place and here.count(True) == 1
+        page.keyboard.press("ArrowRight")
+    assert sent(page) == []
+
+
+def test_another_seed_is_seen_at_the_place_where_one_looks(page, studio):
+    put(page, studio)
+    page.get_by_role("slider").press("ArrowLeft")
+    seed = page.get_by_role("spinbutton", name="seed")
+    seed.press("ArrowUp")
+    _answer_all(page, studio)
+    assert (_big(page) == _frames(studio.answer)[2]).all()
+    page.get_by_role("spinbutton", name="steps").press("ArrowUp")  # a way of other places
+    _answer_all(page, studio)
+    assert page.get_by_role("slider").get_attribute("aria-valuetext") == "after step 4 of 4"
+    assert page.get_by_role("slider").get_attribute("max") == "4"
+
+
+def test_a_picture_asked_for_is_seen_coming_out_of_noise(moving_page, studio):
+    page = moving_page
+    page.clock.install(time=0)
+    put(page, studio)
+    page.clock.pause_at(1000)
+    _say(page, "a blue cat")
+    _answer_all(page, studio)
+    assert (_big(page) == _frames(studio.answer)[0]).all()  # noise at first
+    page.clock.run_for(10_000)
+    assert (_big(page) == _frames(studio.answer)[-1]).all()
+    page.get_by_role("spinbutton", name="seed").press("ArrowUp")
+    _answer_all(page, studio)
+    assert (_big(page) == _frames(studio.answer)[-1]).all()  # a setting: at once
+    page.get_by_role("button", name="Draw").click()  # nothing new: the same way again
+    assert (_big(page) == _frames(studio.answer)[0]).all() and len(sent(page)) == 2
+
+
+# --- the gallery ---
+
+
+def _save(page, studio) -> None:
+    page.get_by_role("button", name="Save").press("Enter")
+    studio.keep = page.evaluate("() => host.model.get('keep')")
+    hear(page, "kept", studio.kept)
+
+
+def test_a_kept_picture_is_on_the_shelf_and_comes_back_with_its_settings(page, studio):
+    put(page, studio)
+    assert page.get_by_text("Your gallery is empty so far").count() == 1
+    page.get_by_role("spinbutton", name="seed").press("ArrowUp")
+    _answer_all(page, studio)
+    _save(page, studio)
+    assert page.locator(".dl-saved").inner_text().endswith("/0001-a-red-house-on-snow.png")
+    before = _big(page)
+    _say(page, "a blue cat")
+    _answer_all(page, studio)
+    page.locator(".dl-shelf").get_by_role("button", name=HOUSE).press("Enter")
+    _answer_all(page, studio)
+    assert (_big(page) == before).all() and studio.settings.seed == 1
+    assert _prompt(page).input_value() == HOUSE
+
+
+def test_a_picture_that_could_not_be_saved_is_said(page, pipe, tmp_path):
+    (tmp_path / "file").write_text("where a folder is needed")
+    studio = widgets.studio(lambda: pipe, prompt=HOUSE, folder=tmp_path / "file" / "gallery")
+    put(page, studio)
+    _save(page, studio)
+    assert "could not be written" in page.locator(".dl-saved.dl-problem").inner_text()
+    assert page.locator(".dl-shelf button").count() == 1
+
+
+def test_html_in_the_words_of_the_gallery_is_shown_as_text(page, studio):
+    put(page, studio)
+    _save(page, studio)
+    one = studio.kept["pictures"][0] | {"prompt": NASTY, "words": NASTY}
+    hear(page, "kept", {"id": 2, "words": NASTY, "pictures": [one]})
+    hear(page, "answer", studio.answer | {"number": 9, "id": 0, "words": NASTY, "alt": NASTY})
+    assert page.locator(".dl-shelf span").inner_text() == NASTY
+    page.wait_for_timeout(200)
+    assert page.locator("main img").count() == 0 and page.title() == "widget"
+
+
+# --- all ---
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1000, 380])
+def test_axe_finds_nothing_and_nothing_hangs_over_the_edge(page, studio, width, dark):
+    page.set_viewport_size({"width": width, "height": 900})
+    put(page, studio)
+    _save(page, studio)
+    page.locator("summary").press("Enter")
+    assert page.get_by_role("textbox", name="negative prompt").is_visible()
+    _say(page, "a red dragon")
+    _answer_all(page, studio)
+    if dark:
+        page.evaluate("() => { document.body.dataset.jpThemeLight = 'false'; }")
+        page.add_style_tag(content="body { background: #111; --jp-layout-color1: #212121; "
+                           "--jp-layout-color2: #424242; --jp-ui-font-color1: #fff; "
+                           "--jp-ui-font-color2: #bbb; }")  # fmt: skip
+    load_axe(page)
+    found = page.evaluate("() => axe.run('main')")["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+
+
+def test_no_key_gets_out_of_a_control(page, studio):
+    put(page, studio)
+    page.evaluate("() => { window.out = []; addEventListener('keydown', e => out.push(e.key)); }")
+    for control in page.locator("input, button:not([aria-hidden]), summary").all():
+        if control.is_visible():
+            control.focus()
+            for key in ("x", "d", "ArrowUp", "Escape"):
+                page.keyboard.press(key)
+    assert page.evaluate("() => out") == []
+
+
+def test_two_views_of_one_studio_follow_each_other(page, studio):
+    put(page, studio)
+    page.evaluate("() => host.show()")
+    page.get_by_role("button", name=studio.suggestions[1]).last.press("Enter")
+    _answer_all(page, studio)
+    assert len(sent(page)) == 1
+    said = page.locator(".dl-words").all_inner_texts()
+    assert said[0] == said[1] and studio.suggestions[1] in said[0]
+    assert _prompt(page).first.input_value() == studio.suggestions[1]
+    ids = page.eval_on_selector_all("[id]", "all => all.map(n => n.id)")
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_view_that_closes_leaves_nothing_behind(moving_page, studio):
+    page = moving_page
+    page.clock.install()
+    put(page, studio)
+    page.get_by_role("button", name="Play").click()
+    page.evaluate("() => host.leave[0]()")
+    page.clock.run_for(5000)
+    assert page.evaluate(
+        "() => [host.listeners.length, document.querySelector('main').innerHTML]"
+    ) == [0, ""]
+    assert sent(page) == []
+
+
+def test_the_module_asks_its_host_for_nothing_else_and_writes_no_html():
+    text = module("studio")
+    asked = set(re.findall(r"\bmodel\??\.(\w+)", text))
+    assert asked <= {"get", "set", "on", "off", "save_changes"}
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", text)
+    assert not re.search(r"^import |https?://(?!www\.w3\.org)", text, re.MULTILINE)
