@@ -28,6 +28,7 @@ LENGTH = 32  # places for words in a context
 LARGEST_SCALE = 30.0
 
 _NUMBER = {word: number for number, word in enumerate(WORDS)}
+_IS_NOUN = torch.tensor([MEANING_OF.get(word, ("", ""))[0] == "object" for word in WORDS])
 _THING = ("object", "colour", "size", "position", "count")
 
 QUESTIONS: tuple[tuple[str, int | None], ...] = (
@@ -95,9 +96,21 @@ def what_is_said(captions: Sequence[str]) -> Tensor:
     return answers
 
 
-def answers_of_questions() -> list[int]:
-    """For each of `QUESTIONS`, how many answers there are, "not said" among them."""
-    return [1 + len(VALUES[name]) for name, _ in QUESTIONS]
+def answers_of_questions() -> dict[str, list[int]]:
+    """How many answers there are, "not said" among them, to each question about the "scene" and
+    to each about a "thing": what `models.CaptionReader` has to know."""
+    names = {"scene": ("sky", "ground"), "thing": _THING}
+    return {about: [1 + len(VALUES[name]) for name in asked] for about, asked in names.items()}
+
+
+def noun_places(tokens: Tensor) -> Tensor:
+    """Where the words stand that name the first and the second thing, int64 (N, 2), -1 for none.
+
+    tokens: from `tokenise`, (N, 32). A caption's first noun names its first thing.
+    """
+    nouns = _IS_NOUN[tokens]
+    at = [nouns & (nouns.cumsum(dim=1) == number) for number in (1, 2)]
+    return torch.stack([torch.where(a.any(dim=1), a.int().argmax(dim=1), -1) for a in at], dim=1)
 
 
 # ---- leaving captions out, and guidance -------------------------------------------------------

@@ -132,7 +132,22 @@ def test_what_is_said_is_what_parse_says():
     assert (word(1, "count", 0), word(1, "size", 0), word(1, "sky", None)) == ("two", "small", None)
     assert rows[2].tolist() == [0] * len(columns)
     assert (word(3, "object", 0), word(3, "object", 1)) == ("cat", "tree")
-    assert all(0 <= rows[:, i].max() < n for i, n in enumerate(conditioning.answers_of_questions()))
+    answers = conditioning.answers_of_questions()
+    counts = answers["scene"] + 2 * answers["thing"]
+    assert len(counts) == len(columns)
+    assert all(0 <= rows[:, i].max() < n for i, n in enumerate(counts))
+
+
+def test_a_noun_place_holds_the_word_that_names_the_thing():
+    scenes = postcards.sample_scenes(200, 24)
+    said = [*postcards.captions(scenes, 24), "", "at night", "a kitten beside two cacti"]
+    tokens = conditioning.word_numbers(said)
+    places = conditioning.noun_places(tokens)
+    assert places.shape == (203, 2) and places.dtype == torch.int64
+    for caption, row, at in zip(said, tokens, places.tolist(), strict=True):
+        named = [MEANING_OF[WORDS[row[place]]] for place in at if place >= 0]
+        assert named == [("object", one["object"]) for one in postcards.parse(caption)["things"]]
+    assert places[-3:].tolist() == [[-1, -1], [-1, -1], [1, 4]]
 
 
 # --- leaving captions out ---

@@ -16,6 +16,7 @@ from diffusion_lessons import (
     downloads,
     models,
     pipeline,
+    postcards,
     recipes,
     recognition,
     resuming,
@@ -40,9 +41,10 @@ CODES = recipes.AutoencoderRecipe(
 )  # fmt: skip
 CAPTIONS = recipes.CaptionsRecipe(seed=5, width=32, layers=1, steps=6, batch=4, learning_rate=1e-3)
 TEXT = recipes.TextToImageRecipe(
-    seed=6, captions="captions", autoencoder="autoencoder", pictures=12, widths=(32, 32),
-    blocks=(1, 1), schedule="cosine", kind="x_0", p_uncond=0.5, full=0.5, steps=6, batch=4,
-    learning_rate=1e-2, ema_decay=0.9, half=False, num_inference_steps=2, guidance_scale=2.0,
+    seed=6, captions="captions", autoencoder="autoencoder", pictures=12,
+    kinds={"single": 0.5, "pair": 0.5}, widths=(32, 32), blocks=(1, 1), schedule="cosine",
+    kind="x_0", p_uncond=0.5, full=0.5, steps=6, batch=4, learning_rate=1e-2,
+    ema_decay=0.9, half=False, num_inference_steps=2, guidance_scale=2.0,
 )  # fmt: skip
 TINY = {
     "recogniser": READER, "postcards-32": SPRITES, "fashion": CLOTHES, "fashion-judge": JUDGE,
@@ -342,3 +344,16 @@ def test_the_captions_to_learn_from_hold_empty_and_full_ones():
     facts = (conditioning.what_is_said(written)[:, [0, 1, 2, 3, 4, 5]] > 0).all(dim=1)
     assert 35 <= int(facts.sum()) <= 50  # the full ones, and a few that left out nothing
     assert written == recipes.captions.captions(100, 1) != recipes.captions.captions(100, 2)
+
+
+def test_of_things_that_a_caption_does_not_name_nothing_is_asked():
+    two, one, none = recipes.captions.asked(["a red cat and a tree", "a red cat", "at night"])
+    assert (two >= 0).all()
+    assert (one[:7] >= 0).all() and (one[7:] < 0).all()
+    assert (none[:2] >= 0).all() and (none[2:] < 0).all()
+
+
+def test_text_to_image_learns_from_the_kinds_of_scenes_that_its_recipe_says():
+    shown = TEXT.scenes()
+    assert len(shown) == TEXT.pictures
+    assert postcards.kinds(shown).tolist() == [0] * 6 + [2] * 6

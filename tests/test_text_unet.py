@@ -122,7 +122,7 @@ def test_every_block_listens():
 
 
 def test_its_outer_layers_are_layers_of_it():
-    for model in (small(), CaptionReader(9, 32, 1, 6, [2, 3])):
+    for model in (small(), CaptionReader(9, 32, 1, 6, [2, 3], [4])):
         names = [name for name, _ in model.named_parameters()]
         for outer in model.outer_layers:
             assert any(name.startswith(outer) for name in names), outer
@@ -209,8 +209,17 @@ def test_no_captions_at_all_are_no_trouble():
 
 
 def test_a_reader_answers_every_question():
-    reader = CaptionReader(20, 32, 1, 6, [3, 5, 2])
-    answers = reader(TOKENS)
-    assert [tuple(a.shape) for a in answers] == [(2, 3), (2, 5), (2, 2)]
-    without_head = count_parameters(reader) - count_parameters(reader.head)
-    assert without_head == count_parameters(reader.encoder)
+    reader = CaptionReader(20, 32, 1, 6, [3, 5], [2])
+    answers = reader(TOKENS, torch.tensor([[1, 2], [0, -1]]))
+    assert [tuple(a.shape) for a in answers] == [(2, 3), (2, 5), (2, 2), (2, 2)]
+    heads = count_parameters(reader.scene) + count_parameters(reader.thing)
+    assert count_parameters(reader) - heads == count_parameters(reader.encoder)
+
+
+def test_a_reader_looks_at_the_noun_for_a_thing_and_at_all_words_for_the_scene():
+    reader, nouns = CaptionReader(20, 32, 1, 6, [3], [2]), torch.tensor([[1, 2], [0, 2]])
+    words = reader.encoder(TOKENS)
+    scene, first, second = reader(TOKENS, nouns)
+    assert torch.equal(scene, reader.scene(words.mean(dim=1)))
+    assert torch.equal(first, reader.thing(torch.stack([words[0, 1], words[1, 0]])))
+    assert torch.equal(second, reader.thing(words[:, 2]))

@@ -78,16 +78,38 @@ class CaptionReader(nn.Module):
 
     Args:
         words, width, layers, length: of its `CaptionEncoder`.
-        choices: for each question about a caption, how many answers there are.
+        scene, thing: for each question about the scene, and about one thing, how many answers there
+            are.
     """
 
-    outer_layers = ("encoder.word", "encoder.place", "head")  # AdamW trains these, Muon the others
+    outer_layers = ("encoder.word", "encoder.place", "scene", "thing")  # AdamW; Muon the others
 
-    def __init__(self, words: int, width: int, layers: int, length: int, choices: Sequence[int]):
+    def __init__(
+        self,
+        words: int,
+        width: int,
+        layers: int,
+        length: int,
+        scene: Sequence[int],
+        thing: Sequence[int],
+    ):
         super().__init__()
-        self.encoder, self.choices = CaptionEncoder(words, width, layers, length), list(choices)
-        self.head = nn.Linear(width, sum(choices))
+        self.encoder = CaptionEncoder(words, width, layers, length)
+        self.answers = {"scene": list(scene), "thing": list(thing)}
+        self.scene, self.thing = nn.Linear(width, sum(scene)), nn.Linear(width, sum(thing))
 
-    def forward(self, tokens: Tensor) -> tuple[Tensor, ...]:
-        """tokens (B, length) to logits (B, choices) for each question, from the words' mean."""
-        return self.head(self.encoder(tokens).mean(dim=1)).split(self.choices, dim=1)
+    def forward(self, tokens: Tensor, nouns: Tensor) -> tuple[Tensor, ...]:
+        """Logits (B, answers) for each question about the scene, then about the first thing, then
+        about the second.
+
+        The words' mean must say what the scene is; the word that names a thing must say all of
+        that thing, its colour and its place, so that who looks at this one word knows them.
+
+        tokens: (B, length). nouns: (B, 2), where the words stand that name the things.
+        """
+        words = self.encoder(tokens)
+        said = self.scene(words.mean(dim=1)).split(self.answers["scene"], dim=1)
+        for place in nouns.unbind(dim=1):
+            noun = words[torch.arange(len(words)), place]
+            said += self.thing(noun).split(self.answers["thing"], dim=1)
+        return said

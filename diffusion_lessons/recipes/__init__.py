@@ -77,6 +77,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "postcards": TextToImageRecipe(
         seed=8, captions="captions", autoencoder="autoencoder", pictures=49_152,
+        kinds={"single": 0.5, "group": 0.2, "pair": 0.3},
         widths=(96, 192), blocks=(1, 3), schedule="cosine", kind="x_0",
         p_uncond=0.1, full=0.4, steps=8000, batch=64, learning_rate=1e-2, ema_decay=0.9995,
         half=True, num_inference_steps=10, guidance_scale=2.5,
@@ -102,7 +103,7 @@ LIVE_AUTOENCODER = AutoencoderRecipe(
 #: What lesson 05 trains while the learner looks on: about two minutes on two cores.
 LIVE_LATENT = TextToImageRecipe(
     seed=0, captions="captions", autoencoder="autoencoder", pictures=3072,
-    widths=(64, 128), blocks=(1, 2), schedule="cosine", kind="x_0",
+    kinds={"single": 1.0}, widths=(64, 128), blocks=(1, 2), schedule="cosine", kind="x_0",
     p_uncond=0.1, full=1.0, steps=1000, batch=32, learning_rate=1e-2, ema_decay=0.99,
     half=False, num_inference_steps=8, guidance_scale=3.0,
 )  # fmt: skip

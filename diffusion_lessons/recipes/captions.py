@@ -16,6 +16,7 @@ from .recipe import FRESH_SEED, SCORED
 
 _FULL = 0.35  # of the captions say everything, and
 _EMPTY = 0.03  # nothing at all
+_NOT_ASKED = -100  # what torch's cross entropy passes over
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class CaptionsRecipe:
             "width": self.width,
             "layers": self.layers,
             "length": conditioning.LENGTH,
-            "choices": conditioning.answers_of_questions(),
+            **conditioning.answers_of_questions(),
         }
 
     def begin(self, name: str, device: torch.device) -> Fit:
@@ -52,9 +53,9 @@ class CaptionsRecipe:
         def loss(step: int) -> torch.Tensor:
             written = captions(self.batch, self.seed * 1_000_003 + step)
             tokens = conditioning.word_numbers(written).to(device)
-            truth = conditioning.what_is_said(written).to(device)
-            answers = zip(model(tokens), truth.unbind(dim=1), strict=True)
-            return sum(functional.cross_entropy(logits, right) for logits, right in answers)
+            answers = model(tokens, conditioning.noun_places(tokens.cpu()).to(device))
+            truth = asked(written).to(device).unbind(dim=1)
+            return sum(map(_wrong, answers, truth))
 
         inner = inner_weights(model)
         return Fit(model, self.steps, self.learning_rate, loss, inner=inner, ema_decay=0.995)
@@ -64,10 +65,11 @@ class CaptionsRecipe:
         for split in ("train", "held_out"):
             shown = postcards.sample_scenes(SCORED, FRESH_SEED, split)
             written = postcards.captions(shown, FRESH_SEED)
+            tokens, truth = conditioning.word_numbers(written), asked(written)
             with torch.inference_mode():
-                answers = model(conditioning.word_numbers(written))
+                answers = model(tokens, conditioning.noun_places(tokens))
             said = torch.stack([logits.argmax(dim=1) for logits in answers], dim=1)
-            right = int((said == conditioning.what_is_said(written)).all(dim=1).sum())
+            right = int(((said == truth) | (truth == _NOT_ASKED)).all(dim=1).sum())
             low, high = wilson(right, SCORED)
             scores["captions" if split == "train" else "captions of held-out pairs"] = {
                 "captions": SCORED,
@@ -90,3 +92,18 @@ def captions(count: int, seed: int) -> list[str]:
     written = postcards.captions(shown[: count - full], seed)
     written += postcards.captions(shown[count - full :], seed, full=True)
     return [""] * empty + written[empty:]
+
+
+def _wrong(logits: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """The mean cross entropy of what was asked; 0 where nothing was."""
+    errors = functional.cross_entropy(logits, right, ignore_index=_NOT_ASKED, reduction="sum")
+    return errors / (right != _NOT_ASKED).sum().clamp(min=1)
+
+
+def asked(written: list[str]) -> torch.Tensor:
+    """The right answers (N, 12) of `conditioning.what_is_said`; things that a caption does not name
+    are not asked about."""
+    truth = conditioning.what_is_said(written)
+    missing = conditioning.noun_places(conditioning.word_numbers(written)) < 0
+    truth[:, 2:] = truth[:, 2:].masked_fill(missing.repeat_interleave(5, dim=1), _NOT_ASKED)
+    return truth

@@ -29,6 +29,7 @@ class TextToImageRecipe:
         captions, autoencoder: the names of the weights it works with, which stay as they are.
         pictures: how many are drawn and encoded once; each step takes some of them, with captions
             written anew.
+        kinds: which share of them is of each kind of scene, see `postcards.sample_scenes`.
         widths, blocks: of the `TextUNet`.
         schedule, kind: of the noise, and what the network says (see `prediction.KINDS`).
         p_uncond: the share of the captions that are left out.
@@ -41,6 +42,7 @@ class TextToImageRecipe:
     captions: str
     autoencoder: str
     pictures: int
+    kinds: dict[str, float]
     widths: tuple[int, int]
     blocks: tuple[int, int]
     schedule: str
@@ -61,11 +63,18 @@ class TextToImageRecipe:
         context = card["caption_reader"]["width"]
         return {"widths": self.widths, "blocks": self.blocks, "context_channels": context}
 
+    def scenes(self) -> postcards.Scenes:
+        """The scenes to learn from."""
+        return postcards.concatenate([
+            postcards.sample_scenes(round(self.pictures * share), self.seed + number, kind=kind)
+            for number, (kind, share) in enumerate(self.kinds.items())
+        ])  # fmt: skip
+
     def latents(self, device: torch.device) -> tuple[postcards.Scenes, Tensor]:
         """The scenes to learn from and their scaled latents (N, 4, 8, 8), drawn and encoded."""
         autoencoder, card = models.load_autoencoder(self.autoencoder)
         autoencoder = autoencoder.to(device)
-        shown = postcards.sample_scenes(self.pictures, self.seed)
+        shown = self.scenes()
         parts, half = [], torch.autocast(device.type, torch.bfloat16, enabled=self.half)
         for start in tqdm(range(0, len(shown), _AT_A_TIME), desc="drawing and encoding"):
             images = postcards.draw(shown[start : start + _AT_A_TIME]).to(device)
@@ -134,6 +143,7 @@ class TextToImageRecipe:
         sheet = pictures.grid(draw(pipe, first, 0), first, columns=8, zoom=2)
         path = workspace.data_path("weights", f"{name}.png")
         workspace.write_whole(path, pictures.png(sheet))
+        told = ", ".join(f"{share:.0%} of kind {kind!r}" for kind, share in self.kinds.items())
         started = time.monotonic()
         scores = scoring.follows(lambda said: draw(pipe, said, FRESH_SEED), SCORED, FRESH_SEED)
         pictures_made = sum(row["pictures"] for row in scores.values())
@@ -141,7 +151,7 @@ class TextToImageRecipe:
             "network": f"TextUNet, {count_parameters(model)} parameters",
             "text_unet": self.network(),
             **self.card(pipe.scaling_factor),
-            "data": "postcards of the training mix, encoded, with captions written anew each time",
+            "data": f"postcards ({told}), encoded, with captions written anew each time",
             "first seeds": {"file": path.name, "asked for": first},
             "seconds per picture": round((time.monotonic() - started) / pictures_made, 4),
             "scores": scores,
