@@ -1,17 +1,24 @@
 # What you can type is explained in README.md. On Windows, where there is no make, README has the lines.
 # PYTHON: which Python makes .venv.  TORCH: default, cpu, or a folder of wheels.  PORT: of JupyterLab.
+# LESSON: which one `make reset` puts back.
 PYTHON ?= python3
 PORT ?= 8888
 COURSE = "$(PYTHON)" tools/setup_course.py
 VENV_PYTHON = .venv/bin/python
 
-.PHONY: lab setup test bench lint checksums python
+.PHONY: lab reset disk setup test bench lint checksums python
 
 lab: python
 	@$(COURSE) lab --torch "$(TORCH)" --port "$(PORT)"
 
 setup: python
 	@$(COURSE) setup --torch "$(TORCH)"
+
+reset: setup
+	@$(VENV_PYTHON) tools/my_lessons.py reset "$(LESSON)"
+
+disk: setup
+	@$(VENV_PYTHON) tools/my_lessons.py disk
 
 test: setup
 	@$(VENV_PYTHON) -m tools.run_tests

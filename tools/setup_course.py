@@ -297,12 +297,14 @@ def setup(asked: str) -> None:
 
 
 def lab(port: int) -> int:
-    """Open JupyterLab on the first notebook; return its exit code when the learner closes it."""
+    """Open JupyterLab on the learner's copy of the first lesson; return its exit code at the end."""
     check_port(port)
+    if subprocess.call([str(venv_python()), str(ROOT / "tools" / "my_lessons.py"), "fill"]):
+        return 1
     print(f"Opening JupyterLab on port {port} (about ten seconds). To close it: Ctrl-C, then y.")
     print("No window opens? Copy the address that starts with http:// below into your browser.")
     command = [str(venv_python()), "-m", "jupyterlab"]
-    command += ["--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"]
+    command += ["--LabApp.default_url=/lab/tree/my_lessons/00_start_here.ipynb"]
     command += [f"--ServerApp.root_dir={ROOT}", f"--ServerApp.port={port}"]
     command += ["--ServerApp.port_retries=0", "--LabApp.news_url=None"]
     command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]

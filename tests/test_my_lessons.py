@@ -1,0 +1,122 @@
+"""The learner's copies: an update never overwrites what was written."""
+
+import json
+import sys
+
+import pytest
+
+from tools import my_lessons as tool
+
+
+def notebook(*sources, outputs=()):
+    cells = [{"cell_type": "code", "source": s, "outputs": list(outputs)} for s in sources]
+    return json.dumps({"cells": cells})
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A course of two lessons in a folder with a space and an umlaut."""
+    course = tmp_path / "Kurs für alle"
+    (course / "notebooks" / "template").mkdir(parents=True)
+    (course / "notebooks" / "template" / "lesson.ipynb").write_text(notebook("x"))
+    for number in ("00", "02"):
+        (course / "notebooks" / f"{number}_lesson.ipynb").write_text(notebook("first = 1"))
+    monkeypatch.setattr(tool, "ROOT", course)
+    return course
+
+
+def mine(root, number="02"):
+    return root / "my_lessons" / f"{number}_lesson.ipynb"
+
+
+def theirs(root, number="02"):
+    return root / "notebooks" / f"{number}_lesson.ipynb"
+
+
+def kept(root):
+    return sorted(root.glob("my_lessons/*mine*.ipynb"))
+
+
+def test_missing_copies_are_made_and_nothing_else(root):
+    assert tool.fill() == []
+    assert mine(root, "00").read_text() == theirs(root, "00").read_text()
+    assert {p.name for p in (root / "my_lessons").iterdir()} == {
+        "00_lesson.ipynb", "02_lesson.ipynb", tool.NOTE,
+    }  # fmt: skip
+
+
+def test_a_copy_that_was_only_run_is_brought_up_to_date_but_not_before(root):
+    tool.fill()
+    ran = notebook("first = 1", outputs=["a picture"])
+    mine(root).write_text(ran)
+    assert tool.fill() == [] and mine(root).read_text() == ran
+    theirs(root).write_text(notebook("first = 2"))
+    assert tool.fill() == []
+    assert mine(root).read_text() == notebook("first = 2") and kept(root) == []
+
+
+def test_a_copy_that_was_changed_stays_and_the_new_version_is_told_of(root):
+    tool.fill()
+    mine(root).write_text(notebook("first = 1", "my own = 5"))
+    assert tool.fill() == []
+    theirs(root).write_text(notebook("first = 2"))
+    for _ in range(2):
+        (sentence,) = tool.fill()
+        assert "make reset LESSON=02" in sentence and "stays" in sentence
+        assert mine(root).read_text() == notebook("first = 1", "my own = 5")
+
+
+def test_reset_keeps_what_was_written(root):
+    tool.fill()
+    mine(root).write_text(notebook("first = 1", "my own = 5"))
+    theirs(root).write_text(notebook("first = 2"))
+    aside = tool.reset("2")
+    assert kept(root) == [aside] and aside.read_text() == notebook("first = 1", "my own = 5")
+    assert mine(root).read_text() == notebook("first = 2")
+    assert tool.fill() == [] and tool.reset("02") is None
+    assert len(kept(root)) == 1
+
+
+def test_reset_puts_a_deleted_lesson_back(root):
+    assert tool.reset("00") is None
+    assert mine(root, "00").read_text() == theirs(root, "00").read_text()
+
+
+@pytest.mark.parametrize("number", ["7", "", "two", "000"])
+def test_a_lesson_that_does_not_exist(root, number, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["my_lessons.py", "reset", number])
+    assert tool.main() == 1
+    assert f"no lesson {number!r}: choose one of 00, 02" in capsys.readouterr().err
+    assert not (root / "my_lessons").exists()
+
+
+@pytest.mark.parametrize("damage", ["", "[1, 2]", '{"02_lesson.ipynb": '])
+def test_a_damaged_note_loses_nothing(root, damage):
+    tool.fill()
+    mine(root).write_text(notebook("mine"))
+    (root / "my_lessons" / tool.NOTE).write_text(damage)
+    assert len(tool.fill()) == 1
+    assert mine(root).read_text() == notebook("mine")
+
+
+def test_a_copy_that_is_no_notebook_any_more_stays(root):
+    tool.fill()
+    mine(root).write_text("torn")
+    theirs(root).write_text(notebook("first = 2"))
+    assert len(tool.fill()) == 1 and mine(root).read_text() == "torn"
+
+
+def test_a_folder_that_cannot_be_written_to_is_said(root, capsys, monkeypatch):
+    (root / "my_lessons").write_text("a file where the folder should be")
+    monkeypatch.setattr(sys, "argv", ["my_lessons.py", "fill"])
+    assert tool.main() == 1
+    assert "my_lessons" in (said := capsys.readouterr().err) and "What to do" in said
+
+
+def test_disk_adds_up_what_lies_there(root):
+    tool.fill()
+    (root / ".venv").mkdir()
+    (root / ".venv" / "torch").write_bytes(b"0" * 1000)
+    sizes = tool.disk()
+    assert sizes["Python and packages (.venv)"] == 1000
+    assert sizes["your lessons (my_lessons)"] > 100 and "its history (.git)" not in sizes

@@ -1,0 +1,155 @@
+"""The learner's own copies of the lessons: `python tools/my_lessons.py fill | reset 02 | disk`.
+
+`make lab` opens the copies in `my_lessons/`, which git does not look at. So what a learner writes
+never stands in the way of an update, and an update never overwrites what a learner wrote.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTE = "copied.json"  # in my_lessons: the fingerprint of what each copy was made from
+
+
+class NoSuchLesson(Exception):
+    """A number that no lesson has; the message names those there are."""
+
+
+def fill() -> list[str]:
+    """Copy the lessons that are missing, and bring copies that nobody changed up to date.
+
+    Returns:
+        a sentence for each copy that the learner changed while the course has a new version: that
+        copy stays as it is.
+    """
+    mine, made_from = ROOT / "my_lessons", _made_from()
+    mine.mkdir(exist_ok=True)
+    said = []
+    for lesson in lessons():
+        copy, new, old = mine / lesson.name, _fingerprint(lesson), made_from.get(lesson.name)
+        if not copy.is_file() or (new != old and _fingerprint(copy) == old):
+            shutil.copyfile(lesson, copy)
+            made_from[lesson.name] = new
+        elif new not in (old, _fingerprint(copy)):
+            said.append(
+                f"There is a new version of {lesson.name}. You changed yours, so it stays. To take "
+                f"the new one (yours is kept beside it):  make reset LESSON={lesson.name[:2]}"
+            )
+    _write(made_from)
+    return said
+
+
+def reset(number: str) -> Path | None:
+    """Put a lesson back to the course's version; what the learner had is kept beside it.
+
+    Args:
+        number: of the lesson, "02" or "2".
+
+    Returns:
+        where the learner's version now lies, or None if there was nothing to keep.
+
+    Raises:
+        NoSuchLesson: no lesson has this number.
+    """
+    found = [path for path in lessons() if path.name[:2] == number.zfill(2)]
+    if not number or not found:
+        numbers = ", ".join(path.name[:2] for path in lessons())
+        raise NoSuchLesson(
+            f"There is no lesson {number!r}: choose one of {numbers}, as in  make reset LESSON=02"
+        )
+    lesson, made_from = found[0], _made_from()
+    copy, kept = ROOT / "my_lessons" / lesson.name, None
+    copy.parent.mkdir(exist_ok=True)
+    same = (made_from.get(lesson.name), _fingerprint(lesson))
+    if copy.is_file() and _fingerprint(copy) not in same:
+        kept = copy.with_name(f"{copy.stem} (mine, {time.strftime('%Y-%m-%d %H.%M.%S')}).ipynb")
+        copy.rename(kept)
+    shutil.copyfile(lesson, copy)
+    _write(made_from | {lesson.name: _fingerprint(lesson)})
+    return kept
+
+
+def disk() -> dict[str, int]:
+    """How many bytes the course takes, part by part."""
+    sizes = {
+        "the course itself": _size(ROOT / "data") + _size(ROOT / "notebooks"),
+        "its history (.git)": _size(ROOT / ".git"),
+        "Python and packages (.venv)": _size(ROOT / ".venv"),
+        "your lessons (my_lessons)": _size(ROOT / "my_lessons"),
+    }
+    return {name: size for name, size in sizes.items() if size}
+
+
+def lessons() -> list[Path]:
+    """The notebooks that the course brings, in order."""
+    return sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
+def _fingerprint(path: Path) -> str:
+    """Of what stands in the cells of a notebook: running it changes nothing of this."""
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        written = json.dumps([[cell["cell_type"], "".join(cell["source"])] for cell in cells])
+    except (ValueError, KeyError, TypeError):
+        written = path.read_bytes().hex()  # no notebook: every byte counts
+    return hashlib.sha256(written.encode()).hexdigest()
+
+
+def _made_from() -> dict[str, str]:
+    """Lesson to fingerprint; a note that is missing or damaged counts as empty: nothing is lost,
+    since a copy that it does not speak of is taken for changed."""
+    try:
+        note = json.loads((ROOT / "my_lessons" / NOTE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return note if isinstance(note, dict) else {}
+
+
+def _write(made_from: dict[str, str]) -> None:
+    text = json.dumps(made_from, indent=1) + "\n"
+    (ROOT / "my_lessons" / NOTE).write_text(text, encoding="utf-8")
+
+
+def _size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+
+
+def main() -> int:
+    """Read the command line and do what it says; return the exit code."""
+    parser = argparse.ArgumentParser(description="Your own copies of the lessons.")
+    parser.add_argument("command", choices=("fill", "reset", "disk"))
+    parser.add_argument("lesson", nargs="?", default="", help="for reset: its number, such as 02")
+    arguments = parser.parse_args()
+    try:
+        if arguments.command == "fill":
+            for sentence in fill():
+                print(sentence)
+        elif arguments.command == "reset":
+            kept = reset(arguments.lesson)
+            print(f"Lesson {arguments.lesson} is as the course brings it.")
+            print(f"Yours is kept as {kept.relative_to(ROOT)}" if kept else "Nothing was changed.")
+        else:
+            for name, size in disk().items():
+                print(f"{size / 1e6:9,.0f} MB  {name}")
+    except NoSuchLesson as reason:
+        print(reason, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(
+            f"{error.filename}: {error.strerror}.\nWhat to do: copy the course to a folder of your "
+            "own, for example in your home, and run the same command there.",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
