@@ -1,5 +1,8 @@
 """What each shipped weight's card says is true of the file beside it."""
 
+import dataclasses
+import json
+
 import pytest
 import torch
 
@@ -7,14 +10,23 @@ from diffusion_lessons import models, recipes, ruler, workspace
 from diffusion_lessons.recipes import GeneratorRecipe
 
 GENERATORS = [name for name, one in recipes.RECIPES.items() if isinstance(one, GeneratorRecipe)]
-LARGEST = 5_000_000  # bytes
+TEXT_TO_IMAGE = ("captions", "autoencoder", "postcards")
+LARGEST, LARGEST_TOGETHER = 5_000_000, 20_000_000  # bytes
 
 
 @pytest.mark.parametrize("name", recipes.NAMES)
-def test_a_weight_is_small_and_half_precision(name):
+def test_a_weight_is_in_half_precision(name):
     tensors, _ = workspace.load_weights(name)
-    assert workspace.data_path("weights", f"{name}.safetensors").stat().st_size < LARGEST
     assert {t.dtype for t in tensors.values() if t.is_floating_point()} == {torch.float16}
+
+
+@pytest.mark.parametrize("name", sorted({*recipes.NAMES} - {*TEXT_TO_IMAGE}))
+def test_a_weight_is_small(name):
+    assert size(name) < LARGEST
+
+
+def test_the_parts_of_text_to_image_are_small_together():
+    assert sum(map(size, TEXT_TO_IMAGE)) < LARGEST_TOGETHER
 
 
 @pytest.mark.parametrize("name", GENERATORS)
@@ -34,6 +46,45 @@ def test_the_postcards_show_what_was_asked_for():
     scores = models.load_unet("postcards-32")[1]["scores"]
     assert scores["object and colour right"] >= 0.95 and scores["everything right"] >= 0.95
     assert scores["Frechet distance"] < 2 * scores["Frechet distance of real pictures"]
+
+
+def test_captions_are_understood():
+    scores = models.load_caption_reader()[1]["scores"]
+    assert all(row["everything right"] >= 0.99 for row in scores.values())
+
+
+def test_the_autoencoder_gives_back_what_it_was_given():
+    scores = models.load_autoencoder()[1]["scores"]
+    assert scores["single"]["PSNR inside the things"] >= 24
+    assert scores["single"]["everything right"] >= 0.98
+
+
+@pytest.mark.parametrize(
+    "shown, least",
+    [
+        ("single, full captions", 0.97),
+        ("single of held-out pairs, full captions", 0.93),
+        ("single, varied captions", 0.95),
+        ("group, full captions", 0.80),
+        ("pair, full captions", 0.80),
+    ],
+)
+def test_what_captions_say_is_painted(shown, least):
+    assert models.load_text_unet()[1]["scores"][shown]["what was said is right"] >= least
+
+
+def test_text_to_image_is_the_one_that_its_card_describes():
+    unet, card = models.load_text_unet()
+    recipe = recipes.RECIPES["postcards"]
+    assert f"TextUNet, {models.count_parameters(unet)} parameters" == card["network"]
+    assert card["recipe"] == json.loads(json.dumps(dataclasses.asdict(recipe)))
+    assert card["scaling_factor"] == models.load_autoencoder()[1]["scaling_factor"]
+    assert workspace.data_path("weights", card["first seeds"]["file"]).is_file()
+    assert len(card["first seeds"]["asked for"]) == 64
+
+
+def size(name):
+    return workspace.data_path("weights", f"{name}.safetensors").stat().st_size
 
 
 def test_the_judge_of_clothes_is_good_enough_to_judge():

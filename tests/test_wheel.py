@@ -19,6 +19,8 @@ print(len(list(map(workspace.verify, workspace.checksums()))))
 print(doctor.check_files().state, doctor.check_widgets().state)
 from diffusion_lessons import postcards
 print(tuple(postcards.draw(postcards.sample_scenes(2, seed=0)).shape))
+from diffusion_lessons.pipeline import TextToImage
+print(TextToImage.from_pretrained("postcards")("a red house on snow", num_inference_steps=2).images)
 """
 
 
@@ -65,7 +67,8 @@ def test_the_installed_package_works_from_an_empty_folder(wheel, tmp_path):
         [sys.executable, "-c", TRIAL], cwd=empty, env=environment, capture_output=True, text=True
     )
     assert ended.returncode == 0, ended.stderr
-    where, readme, count, states, shape = ended.stdout.splitlines()
+    where, readme, count, states, shape, painted = ended.stdout.splitlines()
+    assert painted.startswith("[<PIL.Image.Image") and "64x64" in painted
     assert where.startswith(str(target))
     assert (readme, states, shape) == ("True", "ok ok", "(2, 3, 64, 64)")
     assert int(count) >= 0
