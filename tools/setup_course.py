@@ -297,7 +297,7 @@ def setup(asked: str) -> None:
 
 
 def lab(port: int) -> int:
-    """Open JupyterLab on the learner's copy of the first lesson; return its exit code at the end."""
+    """Open JupyterLab on the learner's copy of the first lesson; return its exit code."""
     check_port(port)
     if subprocess.call([str(venv_python()), str(ROOT / "tools" / "my_lessons.py"), "fill"]):
         return 1
