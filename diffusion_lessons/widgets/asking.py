@@ -3,8 +3,9 @@
 JupyterLab runs a widget's callback in a second thread while a cell is running. Whatever the main
 thread has set there (no gradients, the global seed) does not hold in it, and what the callback
 changes would race the cell. So every callback of the course goes through `Asking`: it enters
-inference mode itself and lets one drawing run at a time. The page keeps at most one request on its
-way and sends the newest places of its controls when the answer comes (static/asking.js).
+inference mode itself and lets one drawing run at a time, on one core. The page keeps at most one
+request on its way and sends the newest places of its controls when the answer comes
+(static/asking.js).
 """
 
 from __future__ import annotations
@@ -33,9 +34,18 @@ def one_at_a_time() -> Iterator[None]:
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """One drawing at a time, whichever thread it runs in, and without gradients."""
+    """One drawing at a time, whichever thread it runs in, without gradients and on one core.
+
+    A small network on one picture is no faster on two cores, and much slower where a cell that
+    trains, or the browser, has one of them: at each layer one half then waits for the other.
+    """
     with one_at_a_time(), torch.inference_mode():
-        yield
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
 
 class Asking(PageWidget):
