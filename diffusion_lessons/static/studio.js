@@ -171,7 +171,7 @@ function render({ model, el }) {
   const negative = textField("negative prompt", "");
   const numbers = NUMBERS.map(([name, given]) => numberField(name, given, () => talk.ask()));
   const fields = [prompt, negative, ...numbers];
-  const words = make("p", { className: "dl-words", attrs: { role: "status" } });
+  const words = make("p", { className: "dl-words" });
   const took = make("p", { className: "dl-took" });
   const stage = make("div", { className: "dl-stage-row" });
   const talk = asking(model, {
@@ -191,9 +191,10 @@ function render({ model, el }) {
   let shownNumber = 0;
 
   function draw() {
-    if (talk.asIs() && !model.get("answer").problem) way.again();
     played = !talk.asIs();
-    talk.ask();
+    if (played || model.get("answer").problem) return talk.ask();
+    took.textContent = "The same words and the same numbers give the same picture: change one of them.";
+    way.again();
   }
   function drawOf(places) {
     fields.forEach((field, i) => places[i] !== undefined && field.put(places[i]));
@@ -236,7 +237,10 @@ function render({ model, el }) {
     talk.wait,
     stage,
     way.strip,
-    make("div", { className: "dl-end" }, [words, took, make("div", { className: "dl-buttons" }, [button("Save", save), saved])]),
+    make("div", { className: "dl-end" }, [
+      make("div", { attrs: { role: "status" } }, [words, took]),
+      make("div", { className: "dl-buttons" }, [button("Save", save), saved]),
+    ]),
     kept.node,
   ]);
   el.append(root);

@@ -81,6 +81,11 @@ window.probe = (() => {
     return pictures.map((n) => hash(ink[n.localName](n))).join();
   }
 
+  /** What an output says to a screen reader by itself, beside what it shows. */
+  function said(node) {
+    return [...node.querySelectorAll("[role=status]")].map((n) => n.textContent).join("\n");
+  }
+
   function hasName(node) {
     const notContent = "[aria-hidden=true], button, .jp-OutputPrompt, .jp-Toolbar, mjx-container";
     if (node.closest(notContent)) return true;
@@ -102,5 +107,5 @@ window.probe = (() => {
     return `${control.getAttribute("role") ?? (control.type || control.localName)} '${name}'`;
   }
 
-  return { ready, listen, startCell, idle, heard, movement, cellsHeight, errors, seen, nameless, nameOf };
+  return { ready, listen, startCell, idle, heard, movement, cellsHeight, errors, seen, said, nameless, nameOf };
 })();

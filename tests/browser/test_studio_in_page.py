@@ -254,6 +254,8 @@ def test_a_picture_asked_for_is_seen_coming_out_of_noise(moving_page, studio):
     assert (_big(page) == _frames(studio.answer)[-1]).all()  # a setting: at once
     page.get_by_role("button", name="Draw").click()  # nothing new: the same way again
     assert (_big(page) == _frames(studio.answer)[0]).all() and len(sent(page)) == 2
+    said = page.get_by_role("status").first.inner_text()
+    assert "The same words and the same numbers give the same picture" in said
 
 
 # --- the gallery ---
