@@ -16,13 +16,15 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from . import __version__
 
 FOLDER = "gallery"
-"""The folder of a gallery that was given none: beside the notebook, so all lessons share it."""
+"""The folder of a gallery that was given none, in the user's data folder of the platform: all
+lessons share it, and it survives getting the course again."""
 
 MOST_SIDE = 1024
 """Larger pictures in the folder (pixels across or down) are not ours, and are left alone."""
@@ -57,8 +59,9 @@ class Gallery:
     """
 
     def __init__(self, folder: Path | str | None = None) -> None:
-        """`folder` is made when the first picture is kept; None: `gallery` beside the notebook."""
-        self.folder = Path(FOLDER if folder is None else folder).absolute()
+        """`folder` is made when the first picture is kept; None: the usual one, see `FOLDER`."""
+        own = platformdirs.user_data_path("diffusion-lessons", appauthor=False)
+        self.folder = Path(own / FOLDER if folder is None else folder).absolute()
         self._homeless: list[Kept] = []
 
     def keep(self, pixels: np.ndarray, settings: Settings) -> Path:

@@ -96,11 +96,12 @@ def test_other_files_and_damaged_ones_are_left_out_and_left_alone(tmp_path):
     assert wrong.name.startswith("10000-") and sorted(tmp_path.iterdir()) == before
 
 
-def test_without_a_folder_it_is_beside_the_notebook_and_made_late(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_without_a_folder_it_is_the_user_s_own_and_made_late(tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery.platformdirs, "user_data_path", lambda name, **_: tmp_path / name)
     keeper = Gallery()
     assert keeper.pictures() == [] and list(tmp_path.iterdir()) == []
-    assert keeper.keep(PIXELS, HOUSE).parent == tmp_path / "gallery"
+    assert keeper.keep(PIXELS, HOUSE).parent == tmp_path / "diffusion-lessons" / "gallery"
+    assert len(Gallery().pictures()) == 1
 
 
 def test_a_folder_that_cannot_be_written_gives_a_sentence_and_nothing_is_lost(tmp_path):

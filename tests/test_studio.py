@@ -200,8 +200,9 @@ def test_a_model_loaded_by_a_request_can_still_be_trained(tmp_path):
 def test_what_is_saved_is_the_picture_on_show_with_its_settings(studio):
     answer = ask(studio, (SEED, "4"), (NEGATIVE, "night"))
     heard = kept_after(studio, answer["number"])
-    assert heard["words"] == "Saved: gallery/0001-a-red-house-on-snow.png"
     (kept,) = gallery.Gallery(studio._gallery.folder).pictures()
+    assert heard["words"] == f"Saved: {kept.path}"
+    assert kept.path.name == "0001-a-red-house-on-snow.png"
     assert np.array_equal(kept.pixels, frames(answer)[-1])
     assert kept.settings == gallery.Settings(HOUSE[0], "night", 4, 3, 2.5)
     assert heard["pictures"][0]["places"] == [HOUSE[0], "night", "4", "3", "2.5"]

@@ -142,7 +142,7 @@ class Studio(Asking):
         try:
             settings, way = self._drawn[wanted["of"]]
             path = self._gallery.keep(way.noisy[-1], settings)
-            heard = {"words": f"Saved: {path.parent.name}/{path.name}"}
+            heard = {"words": f"Saved: {path}"}
         except Exception as error:  # a callback that raises would say it to nobody
             heard = {"problem": self._sentence(error)}
         self.kept = {"id": wanted["id"], **heard, "pictures": self._shelf()}
@@ -174,7 +174,7 @@ def studio(
     first needed. Where it fails, or where a setting makes no sense, a sentence says so in the page,
     the picture before stays, and the next try starts anew. The first picture is drawn at once, with
     the number of steps and the scale that the model's card names. What is kept goes to `folder`
-    (None: `gallery` beside the notebook), see `gallery.Gallery`.
+    (None: the learner's own, the same for all lessons), see `gallery.Gallery`.
     """
     return Studio(load, prompt, seed, folder)
 

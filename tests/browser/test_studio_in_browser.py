@@ -75,7 +75,7 @@ def test_from_words_to_a_kept_picture_by_keyboard(open_cells, tmp_path):
         page.keyboard.press("End")
         assert (_big(page) == after).all()
         page.locator(".dl-studio").get_by_role("button", name="Save").press("Enter")
-        page.get_by_text("Saved: gallery/0001-a-blue-cat.png").wait_for()
+        page.get_by_text("gallery/0001-a-blue-cat.png").wait_for()
         assert page.locator(".dl-shelf button").count() == 1
         assert notebook.faults + notebook.cell_errors() == []
     (kept,) = gallery.Gallery(tmp_path / "gallery").pictures()
