@@ -70,7 +70,7 @@ function sized(canvas, { width, height }) {
 
 /** The way from noise: the picture so far, the guess of the end, a strip of all places, a slider. */
 function wayOf() {
-  const big = framed("dl-big", "in the sampler’s hands");
+  const big = framed("dl-big", "in the model’s hands");
   const small = framed("dl-small", "its guess of the end");
   const film = make("div", { className: "dl-film", attrs: { role: "img" } });
   let bar = slider("the way from noise", [""], 0, () => {});
