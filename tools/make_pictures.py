@@ -1,6 +1,12 @@
 """Makes the pictures that README and data/ ship. Nobody picks: the first seeds only."""
 
+import io
+
+import torch
+from PIL import Image
+
 from diffusion_lessons import pictures, postcards, workspace
+from diffusion_lessons.pipeline import TextToImage
 
 CAPTIONS = (
     "a red house on snow at night",
@@ -12,32 +18,51 @@ CAPTIONS = (
     "a large red mushroom on sand at dawn",
     "a green cactus and a small purple house on sand at sunset",
 )
+_STEP_MS = 300  # the whole way takes less than five seconds, and is shown once: nothing blinks on
 
 
-def poster(seed: int = 0) -> None:
-    """README's first picture: eight captions, each drawn with the same seed."""
-    scenes = [postcards.compose(postcards.parse(caption), seed) for caption in CAPTIONS]
-    images = postcards.draw(postcards.concatenate(scenes), size=208)
-    save(pictures.grid(images, CAPTIONS, columns=4, zoom=1), "postcards.png")
+def steps_from_noise(pipe: TextToImage) -> list[Image.Image]:
+    """Eight captions, seeds 0 to 7: pure noise, then what there is after each step."""
+    seeds = range(len(CAPTIONS))
+    noise = pipe.noise(len(CAPTIONS), [torch.Generator().manual_seed(seed) for seed in seeds])
+    places = [noise, *(step.x_next for step in pipe.steps(CAPTIONS, latents=noise))]
+    return [pictures.grid(pipe.decode(x_t), CAPTIONS, columns=4, zoom=3) for x_t in places]
+
+
+def from_noise(frames: list[Image.Image]) -> None:
+    """README's first picture: the frames one after the other, once.
+
+    Programs that do not show moving PNGs show the last one.
+    """
+    moving = [*(frame.point(_coarse) for frame in frames[:-1]), frames[-1]]
+    file = io.BytesIO()
+    frames[-1].save(
+        file, "PNG", save_all=True, append_images=moving, default_image=True,
+        duration=_STEP_MS, loop=1, optimize=True,
+    )  # fmt: skip
+    save(file.getvalue(), "from-noise.png")
+
+
+def _coarse(value: int) -> int:
+    """A colour in steps of 8: noise in fewer colours is a smaller file, and white stays white."""
+    return min(255, (value + 4) // 8 * 8)
 
 
 def first_seeds(count: int = 96) -> None:
     """The first `count` seeds of the training mix, one picture each, in order."""
     scenes = [postcards.sample_scenes(1, seed) for seed in range(count)]
-    save(
-        pictures.grid(postcards.draw(postcards.concatenate(scenes)), columns=12, zoom=1),
-        "first-seeds.png",
-    )
+    sheet = pictures.grid(postcards.draw(postcards.concatenate(scenes)), columns=12, zoom=1)
+    save(pictures.png(sheet), "first-seeds.png")
 
 
-def save(image, name: str) -> None:
+def save(content: bytes, name: str) -> None:
+    """Write a picture to data/pictures."""
     path = workspace.data_path("pictures", name)
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(pictures.png(image))
-    print(f"{path.relative_to(workspace.data_path().parent)}: {path.stat().st_size / 1000:.0f} kB")
+    workspace.write_whole(path, content)
+    print(f"data/pictures/{name}: {len(content) / 1000:.0f} kB")
 
 
 if __name__ == "__main__":
-    poster()
+    from_noise(steps_from_noise(TextToImage.from_pretrained()))
     first_seeds()
     workspace.write_checksums(workspace.data_path())
