@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-SHIPPED = ("bench", "pictures", "weights")
+SHIPPED = ("bench", "pictures", "quiz", "weights")
 """The folders under `data/` that the course ships; whatever else is there is the learner's own."""
 
 FORMAT = 1

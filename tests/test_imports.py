@@ -15,7 +15,7 @@ FLOORS = (
     {"conditioning", "diagram", "latents", "recognition", "resuming", "ruler", "sampling"},
     {"factors", "pipeline", "scoring", "training"},
     {"widgets", "checks"},
-    {"recipes", "doctor"},
+    {"recipes", "doctor", "quiz"},
     {"__main__"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -5,7 +5,7 @@ const BUSY_MS = 400; // a drawing that takes longer is announced
 const SILENT_MS = 10000; // a kernel silent for longer is perhaps busy with a cell, or gone
 
 /** Words about the wait, only when there is one to speak of. */
-function waiting(picture) {
+function waiting(picture, words = "drawing …") {
   const node = make("p", { className: "dl-wait" });
   let timers = [];
   return {
@@ -13,7 +13,7 @@ function waiting(picture) {
     start() {
       timers.push(
         setTimeout(() => {
-          node.textContent = "drawing …";
+          node.textContent = words;
           picture.setAttribute("aria-busy", "true");
         }, BUSY_MS),
         setTimeout(() => {

@@ -1,0 +1,100 @@
+"""The questions, as data/quiz holds them: what is asked, what is right, why, and where to look."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import quote
+
+from diffusion_lessons import workspace
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading in a lesson: `lesson` is a notebook's name without its ending."""
+
+    lesson: str
+    heading: str
+
+    @property
+    def href(self) -> str:
+        """The link to it from another notebook of the course, with JupyterLab's anchors."""
+        return f"{self.lesson}.ipynb#{quote(self.heading.replace(' ', '-'))}"
+
+    @property
+    def words(self) -> str:
+        """Its name for a reader: "lesson 03, “4. Pictures”"."""
+        return f"lesson {self.lesson[:2]}, “{self.heading}”"
+
+
+@dataclass(frozen=True)
+class Option:
+    """An answer to choose. `misconception` is what makes one choose it, None for the right one;
+    `why` is said to whoever chose it."""
+
+    text: str
+    misconception: str | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with its options by key ("a" to "d"), in the order of the file."""
+
+    id: str
+    intent: str
+    stem: str
+    options: dict[str, Option]
+    right: str
+    section: Section
+    demonstration: str | None
+
+    def is_right(self, key: str) -> bool:
+        """Whether the option `key` is the right one: the only place that decides this.
+
+        Raises ValueError for a key that the question does not have.
+        """
+        if key not in self.options:
+            raise ValueError(f"option {key!r} of question {self.id!r}: one of {[*self.options]}")
+        return key == self.right
+
+
+@cache
+def fifteen() -> tuple[Question, ...]:
+    """The questions of the quiz, in their order. Raises workspace.DamagedFile."""
+    return _questions(_read("questions")["questions"])
+
+
+@cache
+def places() -> dict[str, tuple[Question, ...]]:
+    """The questions asked within the lessons, by place: "warm_up 03", "before 03".
+
+    Raises workspace.DamagedFile.
+    """
+    return {place: _questions(rows) for place, rows in _read("practice")["places"].items()}
+
+
+def practice(kind: str, lesson: str) -> tuple[Question, ...]:
+    """The questions of one place. Raises ValueError where there are none."""
+    known = {place.partition(" ")[2] for place in places() if place.startswith(f"{kind} ")}
+    if lesson not in known:
+        raise ValueError(f"lesson {lesson!r} has no such questions: choose one of {sorted(known)}")
+    return places()[f"{kind} {lesson}"]
+
+
+def _read(name: str) -> dict:
+    return json.loads(workspace.verify(f"quiz/{name}.json").read_text(encoding="utf-8"))
+
+
+def _questions(rows: list[dict]) -> tuple[Question, ...]:
+    return tuple(
+        Question(
+            **row
+            | {
+                "options": {key: Option(**option) for key, option in row["options"].items()},
+                "section": Section(**row["section"]),
+            }
+        )
+        for row in rows
+    )
