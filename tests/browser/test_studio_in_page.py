@@ -7,6 +7,7 @@ import pytest
 
 from diffusion_lessons import widgets
 from diffusion_lessons.widgets.page import module
+from diffusion_lessons.workspace import DamagedFile
 from tests.browser.bare_host import hear, put, sent
 from tests.browser.driving import load_axe
 from tests.small_pipe import small_pipe
@@ -187,12 +188,23 @@ def test_a_wrong_number_is_a_sentence_and_the_picture_before_stays(page, studio,
     assert page.get_by_role("alert").inner_text() == ""
 
 
+def test_a_wrong_negative_prompt_is_a_sentence_and_the_picture_before_stays(page, studio):
+    put(page, studio)
+    before = _big(page)
+    page.locator("summary").press("Enter")
+    page.get_by_role("textbox", name="negative prompt").fill(NASTY)
+    page.keyboard.press("Enter")
+    _answer_all(page, studio)
+    assert page.get_by_role("alert").inner_text().startswith("This could not be drawn. ")
+    assert (_big(page) == before).all() and page.locator("main img").count() == 0
+
+
 def test_without_a_first_picture_there_is_a_sentence_and_the_next_try_works(page, pipe, tmp_path):
     there = []
 
     def load():
         if not there:
-            raise OSError(2, "The weights are missing. Fix: get the course again.")
+            raise DamagedFile("The weights are missing. Fix: get the course again.")
         return pipe
 
     studio = widgets.studio(load, prompt=HOUSE, folder=tmp_path)
