@@ -43,10 +43,11 @@ def shipped() -> tuple:
 
 
 def test_a_latent_has_48_times_fewer_numbers_and_12_with_16_channels():
-    says("64x64x3", "(Later models keep 16 channels instead of 4: 12 times fewer.)")
+    says("(Later models keep 16 channels instead of 4: 12 times fewer.)")
     assert 64 * 64 * 3 == 48 * (8 * 8 * 4) and 512 * 512 * 3 == 48 * (64 * 64 * 4)
     assert 512 * 512 * 3 == 12 * (64 * 64 * 16)
     assert printed("count").count("48 times fewer") == 2
+    assert "64x64x3" in printed("count") and "512x512x3" in printed("count")
     says("with 12,288 numbers", "each number speaks for 48")
     assert 64 * 64 * 3 == 12_288
 
@@ -137,11 +138,11 @@ def test_the_judge_s_shares_are_those_of_the_card():
 
 
 def test_half_way_between_two_latents_is_not_a_cross_fade():
-    says('half_way.compare( "something between, in places a new thing"', "first, second = 1, 6")
+    says('half_way.compare( "something between, in places a new thing"', "first, second = 0, 4")
     model, _, images, _, mean = shipped()
     with torch.inference_mode():
-        between = model.decode((mean[1:2] + mean[6:7]) / 2).clamp(-1, 1)
-    faded = (images[1] + images[6]) / 2
+        between = model.decode((mean[0:1] + mean[4:5]) / 2).clamp(-1, 1)
+    faded = (images[0] + images[4]) / 2
     assert (between - faded).abs().mean() > 0.05
     assert between.diff(dim=3).abs().mean() > 0, "and something is to be seen"
 
@@ -181,7 +182,7 @@ def test_the_twin_is_as_good_with_latents_five_times_as_large():
 
 
 def test_unscaled_the_picture_stays_until_late_and_scaled_it_does_not():
-    says("up to t = 0.9 nothing happens", "(0.1, 0.3, 0.5, 0.7, 0.9, 0.96)")
+    says("up to t = 0.7 next to nothing happens", "(0.3, 0.5, 0.7, 0.9, 0.96)")
     images = shipped()[2][:16]
     with torch.inference_mode():
         z = twin().encode(images)[0]
@@ -194,11 +195,11 @@ def test_unscaled_the_picture_stays_until_late_and_scaled_it_does_not():
             seen = twin().decode(z_t / (factor * signal_rate)).clamp(-1, 1)
         return measure.psnr(seen, images)
 
-    assert left(1.0, 0.7) > 20 > 16 > left((1 / z.std()).item(), 0.7)
+    assert left(1.0, 0.7) > 24 > 16 > left((1 / z.std()).item(), 0.7)
 
 
 def test_the_latent_training_is_what_the_text_says():
-    says("on 1,024 sprites' latents", ".sample(1024, seed=0)", "sampling.times(16)")
+    says("on the latents of 1,024 of its sprites", ".sample(1024, seed=0)", "sampling.times(16)")
     says("(1024, 4, 8, 8)", "16 calls", "in 16 steps")
 
 
