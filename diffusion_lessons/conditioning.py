@@ -122,8 +122,14 @@ def drop_captions(
     """Each caption of a batch is left out with a chance of `p_uncond`, so that the network also
     learns to work without one. Ho & Salimans 2021, algorithm 1.
 
-    context: (B, L, D). null_context: (1, L, D), of the empty caption. Returns (B, L, D).
+    context: (B, L, D). null_context: (1, L, D), of the empty caption. Returns (B, L, D). Raises
+    ValueError where `p_uncond` is no chance, a number from 0 to 1.
     """
+    if not 0 <= p_uncond <= 1:
+        raise ValueError(
+            f"p_uncond is {p_uncond}: give a chance, from 0 (every caption is heard) to 1 (none); "
+            "0.1 is usual"
+        )
     left_out = torch.rand(len(context), generator=generator) < p_uncond
     return torch.where(left_out.to(context.device)[:, None, None], null_context, context)
 

@@ -168,6 +168,13 @@ def test_none_and_all_are_left_out(p_uncond, left):
     assert int((kept == null).flatten(1).all(1).sum()) == left
 
 
+@pytest.mark.parametrize("p_uncond", [-0.1, 1.1, 10, float("nan")])
+def test_a_chance_that_is_none(p_uncond):
+    context, null = random(2, 3, 2), random(1, 3, 2, seed=1)
+    with pytest.raises(ValueError, match="p_uncond is .*from 0 .* to 1"):
+        drop_captions(context, null, p_uncond, torch.Generator())
+
+
 def test_dropping_is_settled_by_its_generator_and_changes_a_copy():
     context, null = random(50, 3, 2), random(1, 3, 2, seed=1)
     before = context.clone()

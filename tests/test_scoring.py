@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from diffusion_lessons import data, postcards, recognition, scoring
+from diffusion_lessons import data, postcards, recognition, sampling, scoring
 from diffusion_lessons.postcards import VALUES
+from tests.small_pipe import small_pipe
 
 SEED = 4242
 
@@ -151,3 +152,101 @@ def test_round_trips_hold_out_what_they_say_and_repeat_themselves(monkeypatch):
     assert first == again
     assert (40, 7, "held_out", "single") in asked
     assert {seed for _, seed, _, _ in asked} == {7}
+
+
+# --- pictures that were asked for in words ---
+
+
+def painted(prompts):
+    """What a painter without fault makes of captions: one postcard each, the unsaid sampled."""
+    shown = [postcards.compose(postcards.parse(prompt), i) for i, prompt in enumerate(prompts)]
+    return postcards.draw(postcards.concatenate(shown))
+
+
+def truth_of(prompts):
+    """A reading, without a mistake, of pictures that show what each prompt says."""
+    shown = [postcards.compose(postcards.parse(prompt), i) for i, prompt in enumerate(prompts)]
+    return recognition.by_place(postcards.attributes(postcards.concatenate(shown)))
+
+
+SEEN = [
+    "a small red house on the left, on snow at night",
+    "a small red house on the left and a large blue boat in the middle, on snow at night",
+    "two large green trees on the right, on sand by day",
+]
+
+
+@pytest.mark.parametrize(
+    "seen, said, shows",
+    [
+        (0, "a small red house on the left, on snow at night", True),
+        (0, "a house", True),
+        (0, "", True),
+        (0, "at night", True),
+        (0, "a small red house on the left, on snow by day", False),
+        (0, "a small blue house on the left, on snow at night", False),
+        (0, "a red tree", False),
+        (0, "a red house in the middle", False),
+        (0, "two red houses", False),
+        (0, "a red house and a boat", False),
+        (1, "a large blue boat in the middle and a small red house on the left", True),
+        (1, "a boat and a house", True),
+        (1, "at night", True),
+        (1, "a red house", False),
+        (1, "a blue house and a red boat", False),
+        (1, "a house in the middle and a boat on the left", False),
+        (1, "a large house and a small boat", False),
+        (2, "two trees", True),
+        (2, "a tree", False),
+        (2, "three large green trees on the right", False),
+    ],
+)
+def test_a_picture_shows_what_was_said_or_it_does_not(seen, said, shows):
+    reading = truth_of([SEEN[seen]])
+    assert scoring.says(reading, [postcards.parse(said)]).tolist() == [shows]
+
+
+def test_each_picture_is_held_against_its_own_words():
+    reading = truth_of(SEEN)
+    said = [postcards.parse(prompt) for prompt in SEEN]
+    assert scoring.says(reading, said).tolist() == [True, True, True]
+    assert scoring.says(reading, said[::-1]).tolist() == [False, True, False]
+
+
+def test_a_painter_without_fault_follows_and_one_that_forgets_the_colour_does_not():
+    asked = []
+
+    def colourless(prompts):
+        asked.append(prompts)
+        said = [postcards.parse(prompt) for prompt in prompts]
+        for one in said:
+            for thing in one["things"]:
+                thing["colour"] = None
+        shown = [postcards.compose(one, i) for i, one in enumerate(said)]
+        return postcards.draw(postcards.concatenate(shown))
+
+    whole, dull = (scoring.follows(draw, 40, SEED) for draw in (painted, colourless))
+    assert whole.keys() == dull.keys() and len(whole) == 6
+    for name, row in whole.items():
+        low, high = row["what was said is right, 95 % interval"]
+        assert row["pictures"] == 40 and low < row["what was said is right"] <= high <= 1
+        assert row["what was said is right"] >= 0.92, name
+        assert dull[name]["what was said is right"] < row["what was said is right"] - 0.1, name
+    pairs = dull["pair, full captions"]
+    assert pairs["colour"] < 0.3 and pairs["object"] >= 0.9 and pairs["all"] <= pairs["colour"]
+    assert "colour" not in whole["single, varied captions"], "what is not said can not be wrong"
+    held_out = [postcards.parse(prompt)["things"][0] for prompt in asked[1]]
+    assert {(one["object"], one["colour"]) for one in held_out} <= postcards.HELD_OUT
+
+
+def test_a_network_that_has_learned_nothing_follows_nothing_the_same_way_each_time():
+    pipe = small_pipe()
+
+    def draw(prompts):
+        noise = pipe.noise(len(prompts), torch.Generator().manual_seed(0))
+        return pipe.decode(sampling.finish(pipe.steps(prompts, latents=noise)))
+
+    first, again = (scoring.follows(draw, 16, SEED) for _ in range(2))
+    assert first == again
+    for name, row in first.items():
+        assert row["what was said is right"] <= 0.2, name
