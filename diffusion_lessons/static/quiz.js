@@ -7,16 +7,53 @@ function stemOf(text) {
     .map((part) => (part === "NOT" ? make("strong", { className: "dl-not", textContent: part }) : part));
 }
 
+const LAB = /\/lab\/(?:workspaces\/[^/]+\/)?tree\//;
+const LOOK_MS = 300;
+const LOOKS = 50; // a large notebook on a slow machine takes ten seconds to open
+
+/** A link to a section of another lesson; JupyterLab opens the lesson beside this one. */
 function linkOf({ words, href }) {
-  return make("a", { href, textContent: words, target: "_blank", rel: "noopener" });
+  const node = make("a", { href, textContent: words, target: "_blank", rel: "noopener" });
+  node.addEventListener("click", () => {
+    const { pathname, hash } = new URL(node.href);
+    if (!LAB.test(pathname)) return;
+    const path = decodeURIComponent(pathname.split(LAB)[1]);
+    node.dataset.commandlinkerCommand = "rendermime:handle-local-link";
+    node.dataset.commandlinkerArgs = JSON.stringify({ path, id: hash, scope: "server" });
+    landOn(decodeURIComponent(hash.slice(1)));
+  });
+  return node;
+}
+
+/** Go to a heading as soon as its notebook is there. JupyterLab does that for open notebooks only:
+ * one that it opens for the link stays at its top. Ends when the heading rests, or the reader moves. */
+function landOn(id) {
+  let looks = 0;
+  let rests = 0;
+  const timer = setInterval(() => {
+    const heading = [...document.querySelectorAll("[data-jupyter-id]")].find(
+      (node) => node.dataset.jupyterId === id && node.getClientRects().length,
+    );
+    const before = heading?.getBoundingClientRect().top;
+    heading?.scrollIntoView({ block: "start" });
+    rests = heading && Math.abs(heading.getBoundingClientRect().top - before) < 2 ? rests + 1 : 0;
+    if (rests === 3 || (looks += 1) === LOOKS) leave();
+  }, LOOK_MS);
+  function leave() {
+    clearInterval(timer);
+    for (const kind of ["wheel", "keydown", "pointerdown"]) removeEventListener(kind, leave, true);
+  }
+  for (const kind of ["wheel", "keydown", "pointerdown"]) addEventListener(kind, leave, true);
+}
+
+/** A sign for the eye; what it means stands beside it in words. */
+function signOf(text) {
+  return make("span", { className: "dl-sign", textContent: text, attrs: { "aria-hidden": "true" } });
 }
 
 /** A sign for the eye and its words for the ear. */
 function signed(sign, words) {
-  return [
-    make("span", { className: "dl-sign", textContent: sign, attrs: { "aria-hidden": "true" } }),
-    make("span", { className: "dl-hidden", textContent: words }),
-  ];
+  return [signOf(sign), make("span", { className: "dl-hidden", textContent: words })];
 }
 
 const signWords = (sign) => ({ "✓": "right: ", "✗": "not right: " })[sign] ?? "";
@@ -63,8 +100,7 @@ function feedbackOf() {
     put(feedback) {
       node.classList.toggle("dl-none", !feedback);
       node.classList.toggle("dl-right", feedback?.sign === "✓");
-      const parts = feedback ? [...signed(feedback.sign, ""), feedback.verdict] : [];
-      verdict.replaceChildren(...parts);
+      verdict.replaceChildren(...(feedback ? [signOf(feedback.sign), ` ${feedback.verdict}`] : []));
       why.textContent = feedback?.why ?? "";
       where.replaceChildren(...(feedback ? ["Where to look: ", linkOf(feedback.link)] : []));
     },
