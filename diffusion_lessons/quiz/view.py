@@ -93,8 +93,9 @@ class Quiz(PageWidget):
             self._shown = Shown(f"This cannot be shown here. {error}", {})
 
     def _go(self, request: dict) -> None:
-        last = len(self.deck.order) if self._has_result() else len(self.deck.order) - 1
-        self._here, self._shown = min(max(request["to"], 0), last), None
+        wanted, end = max(request["to"], 0), len(self.deck.order)
+        self._here = wanted if wanted < end else self._first_open()
+        self._shown = None
 
     def _retry(self, request: dict) -> None:
         self.deck.begin(request["missed"])
@@ -190,10 +191,11 @@ class Quiz(PageWidget):
         return _sign(self.deck.is_right(answer)) if answer else OPEN
 
     def _first_open(self) -> int:
-        """The place of the first question without an answer; behind the last, the result."""
+        """The place of the first question without an answer; behind the last, the result. A single
+        question has no result."""
         answers = self.deck.answers()
-        still = [i for i, name in enumerate(self.deck.order) if name not in answers]
-        return still[0] if still else len(self.deck.order) - (not self._has_result())
+        open_ones = [i for i, name in enumerate(self.deck.order) if name not in answers]
+        return open_ones[0] if open_ones else len(self.deck.order) - (not self._has_result())
 
     def _has_result(self) -> bool:
         return self.deck.done() and len(self.deck.order) > 1

@@ -98,7 +98,7 @@ function feedbackOf() {
   return {
     node,
     put(feedback) {
-      node.classList.toggle("dl-none", !feedback);
+      node.classList.toggle("dl-nothing", !feedback);
       node.classList.toggle("dl-right", feedback?.sign === "✓");
       verdict.replaceChildren(...(feedback ? [signOf(feedback.sign), ` ${feedback.verdict}`] : []));
       why.textContent = feedback?.why ?? "";
@@ -114,6 +114,7 @@ function demonstration() {
   return {
     node,
     put(shown) {
+      node.classList.toggle("dl-nothing", !shown);
       words.textContent = shown?.words ?? "";
       node.querySelector("img")?.remove();
       if (shown?.picture) {
@@ -239,8 +240,11 @@ function render({ model, el }) {
     shown.put(now.shown);
     showMe.hidden = !question?.["can show"];
     back.hidden = !question || here === 0;
-    next.hidden = !question || (here === total - 1 && !now.done);
-    next.textContent = here === total - 1 ? "See your result" : "Next";
+    const last = here === total - 1;
+    const open = question && !question.feedback;
+    next.hidden = !question || total === 1 || (last && open);
+    next.textContent = open ? "Skip" : now.done && last ? "See your result" : "Next";
+    next.classList.toggle("dl-main", !open);
     result.put(now.result);
     result.node.hidden = !now.result;
     for (const node of again) node.hidden = !now.result;

@@ -257,7 +257,7 @@ def test_two_views_follow_each_other_and_only_one_takes_the_focus(page, widget):
 def test_impatient_presses_ask_one_thing_at_a_time(page, widget):
     put(page, widget)
     for _ in range(5):
-        page.get_by_role("button", name="Next").press("Enter")
+        page.get_by_role("button", name="Skip").press("Enter")
     assert len(sent(page)) == 1
     serve(page, widget)
     assert len(sent(page)) == 2 and widget.state["here"] == 1  # the newest wish waited: on to 2
@@ -277,7 +277,7 @@ def test_one_question_before_an_idea_has_no_turns(page):
     press(page, widget, "Tab")
     answer(page, widget)
     assert page.locator(".dl-verdict").text_content() == "✓ Right."
-    for name in ("Next", "Previous", "Show me", "See your result"):
+    for name in ("Next", "Skip", "Previous", "Show me", "See your result"):
         assert not page.get_by_role("button", name=name).is_visible()
 
 
