@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -165,6 +166,19 @@ def test_two_tabs_lose_nothing_and_agree(tmp_path):
     assert one.progress == two.progress == Store(tmp_path).load()
     assert set(one.answers()) == set(IDS[:8])
     assert one.answers() == two.answers()  # both answered IDS[3]: the same of the two counts
+
+
+def test_tabs_that_write_at_the_same_moment_lose_nothing(tmp_path):
+    def work(tab):
+        keeper, mine = Store(tmp_path), Progress()
+        for number in range(15):
+            new = Answer(f"{tab}-{number}", float(number), deck.FIRST, IDS[number], "a", True)
+            mine = keeper.save(mine.merged(Progress(answers=(new,))))
+        return keeper.notice
+
+    with ThreadPoolExecutor(4) as tabs:
+        assert set(tabs.map(work, "abcd")) == {""}
+    assert len(Store(tmp_path).load().answers) == 4 * 15
 
 
 def test_merging_does_not_depend_on_order_or_repetition():

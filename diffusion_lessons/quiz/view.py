@@ -172,7 +172,7 @@ class Quiz(PageWidget):
             "missed": len(deck.missed()),
             "sure": _of_which_sure(sure),
             "visit": [_link(section) for section in deck.visit_again()],
-            "lines": [self._line(name, answer) for name, answer in latest.items()],
+            "lines": [self._line(name, latest[name]) for name in deck.questions if name in latest],
         }
 
     def _line(self, name: str, answer: Answer) -> dict:
