@@ -165,7 +165,8 @@ def test_two_tabs_lose_nothing_and_agree(tmp_path):
     one.progress = its.save(one.progress)
     assert one.progress == two.progress == Store(tmp_path).load()
     assert set(one.answers()) == set(IDS[:8])
-    assert one.answers() == two.answers()  # both answered IDS[3]: the same of the two counts
+    assert one.answers() == two.answers()
+    assert one.right() == 3 and IDS[3] in one.missed()  # of two answers, the earlier one counts
 
 
 def test_tabs_that_write_at_the_same_moment_lose_nothing(tmp_path):
