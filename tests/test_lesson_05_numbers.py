@@ -6,6 +6,7 @@ import nbformat
 import pytest
 import torch
 
+from bench import guidance, results
 from diffusion_lessons import conditioning, models, postcards, recipes
 from tools import notebooks as tool
 
@@ -190,8 +191,20 @@ def test_the_held_out_pairs_are_eight_and_painted():
 
 
 def test_the_lines_of_the_plot_are_the_file_s():
-    from bench import guidance
-
     says("512 prompts a point")
     assert guidance.PROMPTS == 512 and guidance.INTERVAL == (0.25, 0.75)
     assert min(guidance.SCALES) == 0 and max(guidance.SCALES) == 10
+
+
+def test_guidance_helps_most_where_training_showed_nothing():
+    says("most of all for the pairs of the dotted line")
+    rows = results.read("guidance").get("rows")
+    if not rows:
+        pytest.skip("data/bench/guidance.json is not there: python -m bench.guidance")
+    right = {
+        (row["split"], row["scale"]): row["everything right"]
+        for row in rows
+        if row["interval"] == [0, 1]
+    }
+    gain = {split: right[split, 2.5] - right[split, 1.0] for split in ("train", "held_out")}
+    assert gain["held_out"] > gain["train"] > -0.01
