@@ -13,10 +13,10 @@ CAPTIONS = (
     "three large blue boats on the sea at sunset",
     "a large pink cat on the right, on grass, on a sunny day",
     "a purple rocket on sand under the northern lights",
-    "a yellow hot-air balloon and a green tree on snow at dawn",
+    "a yellow hot-air balloon on the left and a green tree on the right, on snow at dawn",
     "two orange mushrooms on grass at night",
     "a large red mushroom on sand at dawn",
-    "a green cactus and a small purple house on sand at sunset",
+    "a green cactus on the right and a small purple house on the left, on sand at sunset",
 )
 _STEP_MS = 300  # the whole way takes less than five seconds, and is shown once: nothing blinks on
 
