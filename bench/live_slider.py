@@ -1,7 +1,7 @@
 """Key press to new picture, when the model has to paint it: `python -m bench.live_slider`.
 
-A notebook in JupyterLab holds the shipped text-to-image model behind a live guidance slider, at its
-own number of steps. A real key goes to the slider; the clock starts at the browser's own time stamp
+A notebook in JupyterLab holds the shipped text-to-image model behind a live guidance slider, at the
+number of steps that lesson 05 starts with. A real key goes to the slider; the clock starts at the browser's own time stamp
 of the key and stops when the picture in the page is another one. Then keys come faster than the
 model paints: at most one request may be on its way, and the last position must be the one shown.
 """
@@ -27,6 +27,7 @@ WEIGHTS = "postcards"
 BLOCKS, PRESSES = 4, 10  # key presses that are timed one by one
 BURST, HERTZ = 20, 30  # key presses faster than pictures
 PAUSE_MS = 150
+STEPS = 6  # where the steps slider of lesson 05 starts
 PROMISED_MS = 100
 
 CELL = f"""
@@ -37,7 +38,7 @@ pipe = TextToImage.from_pretrained("{WEIGHTS}")
 
 def draw(values, generator):
     scale = values["guidance scale"]
-    made = pipe(values["prompt"], guidance_scale=scale, generator=generator, output_type="pt")
+    made = pipe(values["prompt"], None, {STEPS}, scale, 1, generator, "pt")
     return made.images * 2 - 1, values["prompt"], f"guidance scale {{scale}}"
 
 live(draw, [Slider("guidance scale", 0.0, 10.0, 0.25, start=2.5), Slider("seed", 0, 99),

@@ -26,7 +26,10 @@ ALLOWED: dict[str, dict[str, str]] = {
     },
     "00": {
         "10": "minutes of reading, estimated",
+        "15": "a guidance scale to try, no measurement",
         "20": "minutes of a lesson at least, as the curriculum asks",
+        "48": "64x64x3 numbers against 8x8x4: lesson 04 divides them, its tests assert it",
+        "50": "a number of steps to try, no measurement",
     },
     "01": {
         "20": "minutes of the deeper parts, estimated from their length",

@@ -153,4 +153,4 @@ def test_no_loss_and_no_choice_of_weights_uses_the_ruler():
                 names.append((node.module or "").rpartition(".")[2])
             if "ruler" in names:
                 users.add(path.name)
-    assert users == {"recipes.py", "scoring.py"}
+    assert users == {"readers.py", "scoring.py"}
