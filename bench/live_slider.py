@@ -1,9 +1,10 @@
 """Key press to new picture, when the model has to paint it: `python -m bench.live_slider`.
 
 A notebook in JupyterLab holds the shipped text-to-image model behind a live guidance slider, at the
-number of steps that lesson 05 starts with. A real key goes to the slider; the clock starts at the browser's own time stamp
-of the key and stops when the picture in the page is another one. Then keys come faster than the
-model paints: at most one request may be on its way, and the last position must be the one shown.
+number of steps that lesson 05 starts with. A real key goes to the slider; the clock starts at the
+browser's own time stamp of the key and stops when the picture in the page is another one. Then keys
+come faster than the model paints: at most one request may be on its way, and the last position must
+be the one shown.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ pipe = TextToImage.from_pretrained("{WEIGHTS}")
 
 def draw(values, generator):
     scale = values["guidance scale"]
-    made = pipe(values["prompt"], None, {STEPS}, scale, 1, generator, "pt")
+    made = pipe(values["prompt"], guidance_scale=scale, generator=generator, output_type="pt",
+                num_inference_steps={STEPS})
     return made.images * 2 - 1, values["prompt"], f"guidance scale {{scale}}"
 
 live(draw, [Slider("guidance scale", 0.0, 10.0, 0.25, start=2.5), Slider("seed", 0, 99),

@@ -23,6 +23,7 @@ NAMES = ("horizon", "sun x")
 AURORA = VALUES["sky"].index("aurora")  # the one sky with neither sun nor moon
 
 _SEED, _COUNT, _RIDGE = 51_000_000, 2000, 0.03
+_AT_ONCE = 200  # postcards that are drawn together
 Reader = Callable[[Tensor], Tensor]
 
 
@@ -68,14 +69,19 @@ def _reader(sky: int) -> Reader:
 def _examples() -> tuple[Tensor, Tensor, Tensor]:
     """Fresh postcards, as drawn and with another contrast: features, skies, true factors."""
     scenes = postcards.sample_scenes(_COUNT, _SEED, kind="single")
-    images, generator = postcards.draw(scenes), torch.Generator().manual_seed(_SEED)
+    generator = torch.Generator().manual_seed(_SEED)
     contrast = 0.8 + torch.rand(_COUNT, 1, 1, 1, generator=generator)
     tint = 0.3 * (torch.rand(_COUNT, 3, 1, 1, generator=generator) - 0.5)
-    mean = images.mean((2, 3), keepdim=True)
-    changed = (mean + contrast * (images - mean) + tint).clamp(-1, 1)
+    plain, changed = [], []
+    for part in torch.arange(_COUNT).split(_AT_ONCE):
+        images = postcards.draw(scenes[part])
+        mean = images.mean((2, 3), keepdim=True)
+        other = (mean + contrast[part] * (images - mean) + tint[part]).clamp(-1, 1)
+        plain.append(_seen(images))
+        changed.append(_seen(other))
     sky = scenes.attributes["sky"]
     wanted = torch.stack([horizon(scenes), sun_place(scenes)[0]], dim=1)
-    return torch.cat([_seen(images), _seen(changed)]), sky.repeat(2), wanted.repeat(2, 1)
+    return torch.cat(plain + changed), sky.repeat(2), wanted.repeat(2, 1)
 
 
 def _kernel_regression(x: Tensor, y: Tensor) -> Reader:

@@ -13,6 +13,7 @@ from . import conditioning, models, pictures, sampling, schedule
 from .sampling import SampleStep
 
 MOST_STEPS = 1000
+AT_ONCE = 16  # pictures that are decoded together: each takes megabytes while it is made
 
 Said = str | Sequence[str]
 
@@ -90,7 +91,8 @@ class TextToImage:
     def decode(self, latents: Tensor) -> Tensor:
         """Scaled latents (N, 4, 8, 8) to pictures (N, 3, 64, 64) in [-1, 1]."""
         with torch.no_grad():
-            return self.autoencoder.decode(latents / self.scaling_factor).clamp(-1, 1)
+            parts = (latents / self.scaling_factor).split(AT_ONCE)
+            return torch.cat([self.autoencoder.decode(part) for part in parts]).clamp(-1, 1)
 
     def __call__(
         self,

@@ -22,6 +22,7 @@ from .postcards import VALUES, Scenes
 #: The two networks that ship, by the name of their weights. "judge" is for measuring only.
 NETWORKS: dict[str, type[nn.Module]] = {"recogniser": Recogniser, "judge": Judge}
 SIZE = 64  # the recognisers look at 64x64; other sizes are resized first
+AT_ONCE = 32  # pictures that are read together: each takes megabytes while it is read
 
 Reading = dict[str, Tensor]
 _PLACES = len(VALUES["position"])
@@ -75,7 +76,7 @@ def read(images: Tensor, model: nn.Module) -> Reading:
         model: a network as `load` gives it.
     """
     with torch.inference_mode():
-        parts = [model(resized(batch)) for batch in images.split(256)]
+        parts = [model(resized(batch)) for batch in images.split(AT_ONCE)]
     logits = split_logits(torch.cat(parts))
     reading = {name: value.argmax(-1) for name, value in logits.items()}
     reading["count"] = reading["count"] - 1  # 0 is "nothing here"
@@ -87,7 +88,7 @@ def read(images: Tensor, model: nn.Module) -> Reading:
 def features(images: Tensor, model: nn.Module) -> Tensor:
     """What the last layer of a network sees of each picture: (N, 192); arguments as in `read`."""
     with torch.inference_mode():
-        return torch.cat([model.features(resized(batch)) for batch in images.split(256)])
+        return torch.cat([model.features(resized(batch)) for batch in images.split(AT_ONCE)])
 
 
 def resized(images: Tensor) -> Tensor:
