@@ -23,6 +23,11 @@ PROBE = (
 )
 BARE = "import torch"
 LIMIT_MB = 500
+NOT_YET_MB = {
+    "04_latent_autoencoder": 600,
+    "05_classifier_free_guidance": 550,
+}
+"""Lessons over the limit, with what they must not grow beyond until they keep it."""
 
 
 def peak_mb(notebook: NotebookNode, folder: Path) -> float:

@@ -17,7 +17,8 @@ def test_the_cell_shows_a_slider_that_paints_by_its_value(monkeypatch):
     asked = []
 
     class Pipe:
-        def __call__(self, prompt, guidance_scale, generator, output_type):
+        def __call__(self, prompt, guidance_scale, generator, output_type, num_inference_steps):
+            assert num_inference_steps == live_slider.STEPS
             asked.append((prompt, guidance_scale, output_type))
             return pipeline.Made(torch.full((1, 3, 64, 64), 0.5))
 
