@@ -29,15 +29,16 @@ def logits_that_say(reading):
     return torch.cat([parts[name].flatten(1) for name in order], dim=1)
 
 
-class Parrot(torch.nn.Module):
-    """Says what it is told, whatever it is shown."""
+class Parrot(nn.Module):
+    """Says the logits it was given, a row for each picture, in their order."""
 
     def __init__(self, logits):
         super().__init__()
-        self.logits = logits
+        self.logits, self.said = logits, 0
 
     def forward(self, images):
-        return self.logits[: len(images)]
+        begin, self.said = self.said, self.said + len(images)
+        return self.logits[begin : self.said]
 
 
 def test_by_place_puts_each_thing_where_it_stands():
