@@ -29,7 +29,7 @@ def logits_that_say(reading):
     return torch.cat([parts[name].flatten(1) for name in order], dim=1)
 
 
-class Parrot(nn.Module):
+class Parrot(torch.nn.Module):
     """Says the logits it was given, a row for each picture, in their order."""
 
     def __init__(self, logits):
