@@ -2,7 +2,9 @@
 
 window.probe = (() => {
   const panel = () => window.jupyterapp?.shell?.currentWidget;
+  const WIDGET_CONTROL = "jupyter.widget.control";
   const kernelSaid = [];
+  const tooEarly = new Set([`No such comm target registered: ${WIDGET_CONTROL}`]);
   const onTheWay = new Set(); // what widgets told the kernel and it has not worked off yet
   let told = 0;
 
@@ -12,11 +14,18 @@ window.probe = (() => {
     return panel()?.sessionContext?.session?.kernel?.status === "idle" && Boolean(panel().content.model);
   }
 
+  /** Whether JupyterLab asks a kernel for the widgets that it has: it does so when it connects, and a
+   *  kernel in which no cell has imported widgets yet grumbles about it, on stderr. No one's fault. */
+  function asksForWidgets({ content }) {
+    return content.target_name === WIDGET_CONTROL || content.data?.method === "request_states";
+  }
+
   /** Keep what the kernel says about callbacks: such errors belong to no cell. */
   function listen() {
     panel().sessionContext.session.kernel.anyMessage.connect((_, { msg, direction }) => {
       const parent = msg.parent_header?.msg_type;
       const { msg_type: type, msg_id: id } = msg.header;
+      if (direction === "send" && asksForWidgets(msg)) tooEarly.add(`No such comm: ${msg.content.comm_id}`);
       if (direction === "send" && type === "comm_msg") {
         onTheWay.add(id);
         told += 1;
@@ -62,7 +71,8 @@ window.probe = (() => {
         .filter((output) => output.output_type === "error")
         .map((output) => `cell ${i}: ${output.ename}: ${output.evalue}`),
     );
-    return [...shown, ...kernelSaid.map((text) => `a callback failed: ${text}`)];
+    const faults = kernelSaid.filter((text) => !tooEarly.has(text.trim()));
+    return [...shown, ...faults.map((text) => `a callback failed: ${text}`)];
   }
 
   function hash(text) {

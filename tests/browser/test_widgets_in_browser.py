@@ -119,6 +119,25 @@ def test_the_checks_can_fail(faults_found, name):
     assert any(BROKEN[name][1] in fault for fault in faults_found), faults_found
 
 
+ASKED = """target => {
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const comm = kernel.createComm(target, "asked-" + target);
+  comm.open();
+  comm.send({ method: target === "no.such" ? "update" : "request_states" });
+}"""
+
+
+def test_a_kernel_asked_for_widgets_before_it_has_any_is_no_fault(browser, lab):
+    with opened(browser, lab, _write(lab, "early", "1 + 1")) as notebook:
+        notebook.run_all()
+        notebook.page.evaluate(ASKED, "jupyter.widget.control")
+        notebook.wait_idle()
+        assert notebook.cell_errors() == []
+        notebook.page.evaluate(ASKED, "no.such")
+        notebook.wait_idle()
+        assert any("no.such" in fault for fault in notebook.cell_errors())
+
+
 @pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip), ("true", pytest.fail)])
 def test_without_chromium_the_tests_skip_but_fail_in_ci(monkeypatch, ci, outcome):
     monkeypatch.setattr(conftest, "find_chromium", lambda: None)
