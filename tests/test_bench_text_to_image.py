@@ -145,7 +145,7 @@ def test_its_ratios_are_those_of_its_milliseconds(shipped):
             ratio = shipped["diffusers_over_ours"][cores][work]
             assert ratio == pytest.approx(by_name[BASELINE][work] / spent, abs=0.01)
     ours, theirs = (shipped["parameters"][name] for name in (Ours.name, BASELINE))
-    # The U-Nets are built of different blocks: that of `diffusers` has 14 % fewer weights than ours.
+    # Their U-Net is built of other blocks and has 14 % fewer weights than ours.
     assert all(theirs[part] == pytest.approx(ours[part], rel=0.15) for part in ours)
 
 
