@@ -4,6 +4,7 @@ from bench import (
     fashion,
     growth,
     guidance,
+    lesson_times,
     live_slider,
     live_training,
     memory,
@@ -18,6 +19,7 @@ def main() -> None:
     """Run all benchmarks; each prints its table and writes its data file."""
     scrubbing.main()
     memory.main()
+    lesson_times.main()
     live_training.main()
     predictions.main()
     samplers.main()

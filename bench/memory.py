@@ -35,11 +35,6 @@ def peak_mb(notebook: NotebookNode, folder: Path) -> float:
     return int(done.cells[-1].outputs[0].text) * 1024 / 1e6
 
 
-def lessons() -> list[Path]:
-    """The notebooks of the course, without the template."""
-    return sorted(tool.NOTEBOOKS.glob("*.ipynb"))
-
-
 def measure(paths: list[Path]) -> dict:
     """Peaks in MB: of a kernel that only imports torch, and of each notebook beyond that."""
     bare = peak_mb(new_notebook(cells=[new_code_cell(BARE)]), tool.NOTEBOOKS)
@@ -56,7 +51,7 @@ def main() -> None:
     if sys.platform != "linux":
         print("Memory: measured on Linux only; data/bench/memory.json stays as it is.")
         return
-    peaks = measure(lessons())
+    peaks = measure(tool.lessons())
     result = {
         "what": "most memory of each lesson's kernel beyond importing torch, in MB (10**6 bytes)",
         "limit": LIMIT_MB,

@@ -35,7 +35,7 @@ def test_measuring_leaves_the_notebook_as_it_was(tmp_path, monkeypatch):
 
 def test_every_lesson_stays_under_the_promised_memory():
     peaks = results.read("memory")["peaks"]["beyond_importing_torch"]
-    assert set(peaks) == {path.stem for path in memory.lessons()}, "python -m bench.memory"
+    assert set(peaks) == {path.stem for path in memory.tool.lessons()}, "python -m bench.memory"
     for lesson, peak in peaks.items():
         assert peak < memory.NOT_YET_MB.get(lesson, memory.LIMIT_MB), lesson
     assert all(peaks[lesson] >= memory.LIMIT_MB for lesson in memory.NOT_YET_MB), "kept by now"

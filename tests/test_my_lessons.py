@@ -113,6 +113,16 @@ def test_a_folder_that_cannot_be_written_to_is_said(root, capsys, monkeypatch):
     assert "my_lessons" in (said := capsys.readouterr().err) and "What to do" in said
 
 
+def test_the_glossary_comes_along_and_can_be_put_back(root):
+    (root / "notebooks" / "glossary.ipynb").write_text(notebook("terms"))
+    tool.fill()
+    copy = root / "my_lessons" / "glossary.ipynb"
+    assert copy.read_text() == notebook("terms")
+    copy.write_text(notebook("mine"))
+    assert tool.reset("glossary") is not None and copy.read_text() == notebook("terms")
+    assert [path.name for path in tool.lessons()] == ["00_lesson.ipynb", "02_lesson.ipynb"]
+
+
 def test_disk_adds_up_what_lies_there(root):
     tool.fill()
     (root / ".venv").mkdir()

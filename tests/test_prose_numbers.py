@@ -11,7 +11,7 @@ import pytest
 
 from tools import notebooks as tool
 
-LESSONS = sorted(tool.NOTEBOOKS.glob("0*.ipynb"))
+LESSONS = tool.lessons()
 NOT_PROSE = re.compile(
     r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)|<[^>]*>|\*\*Papers.*|#+ .*?$", re.S | re.M
 )
@@ -25,27 +25,30 @@ ALLOWED: dict[str, dict[str, str]] = {
         "95%": "how sure an interval is: the name of what `measure.wilson` gives",
     },
     "00": {
-        "10": "minutes of reading, estimated",
+        "10": "minutes of the lesson: test_lesson_times",
         "15": "a guidance scale to try, no measurement",
-        "20": "minutes of a lesson at least, as the curriculum asks",
         "48": "64x64x3 numbers against 8x8x4: lesson 04 divides them, its tests assert it",
         "50": "a number of steps to try, no measurement",
     },
     "01": {
-        "20": "minutes of the deeper parts, estimated from their length",
+        "15": "minutes of the deeper parts: test_lesson_times",
         "30": "MB to download: the size that the publisher of Fashion-MNIST states",
         "102": "pictures: 51 stops for each of two schedules, made by the cell below",
     },
     "02": {
-        "15": "minutes of the deeper parts, estimated from their length",
+        "20": "minutes of the deeper parts: test_lesson_times",
         "30": "MB to download: the size that the publisher of Fashion-MNIST states",
         "24": "stops of the slider, made by the cell below",
     },
     "03": {
-        "15": "minutes of the deeper parts, estimated from their length",
+        "20": "minutes of the deeper parts: test_lesson_times",
         "30": "steps that users of large models take: a habit of the field, not measured here",
     },
-    "04": {"20": "seconds on two cores, rounded up; they are printed when the cell has run"},
+    "04": {
+        "10": "minutes of the deeper parts: test_lesson_times",
+        "20": "seconds on two cores, rounded up; they are printed when the cell has run",
+    },
+    "05": {"15": "minutes of the deeper parts: test_lesson_times"},
 }
 """Lesson ("" for all) to number to the reason why nothing needs to back it."""
 

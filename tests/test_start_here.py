@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from diffusion_lessons import pipeline, workspace
-from tools import make_pictures
+from tools import make_pictures, notebooks
 
 LARGEST = 1_000_000
 LONGEST_MS = 5000  # what moves for longer, a reader must be able to stop
@@ -57,7 +57,7 @@ def test_every_lesson_is_in_the_table_and_what_is_to_come_is_no_link(project, pa
         text = "\n".join(cell.source for cell in nbformat.reads(text, as_version=4).cells)
     rows = re.findall(r"^\| \[?`?(\d\d)[ _]", text, re.MULTILINE)
     assert rows == [f"{number:02d}" for number in range(10)]
-    there = {path.name for path in (project / "notebooks").glob("*.ipynb")}
+    there = {path.name for path in notebooks.lessons()}
     linked = set(re.findall(r"\((?:notebooks/)?(\d\d_\w+\.ipynb)\)", text))
     assert linked | {"00_start_here.ipynb"} == there
     for line in re.findall(r"^\|.*to come.*$", text, re.MULTILINE):

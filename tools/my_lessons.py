@@ -32,7 +32,7 @@ def fill() -> list[str]:
     mine, made_from = ROOT / "my_lessons", _made_from()
     mine.mkdir(exist_ok=True)
     said = []
-    for lesson in lessons():
+    for lesson in [*lessons(), *beside()]:
         copy, new, old = mine / lesson.name, _fingerprint(lesson), made_from.get(lesson.name)
         if not copy.is_file() or (new != old and _fingerprint(copy) == old):
             shutil.copyfile(lesson, copy)
@@ -40,7 +40,7 @@ def fill() -> list[str]:
         elif new not in (old, _fingerprint(copy)):
             said.append(
                 f"There is a new version of {lesson.name}. You changed yours, so it stays. To take "
-                f"the new one (yours is kept beside it):  make reset LESSON={lesson.name[:2]}"
+                f"the new one (yours is kept beside it):  make reset LESSON={_name(lesson)}"
             )
     _write(made_from)
     return said
@@ -50,7 +50,7 @@ def reset(number: str) -> Path | None:
     """Put a lesson back to the course's version; what the learner had is kept beside it.
 
     Args:
-        number: of the lesson, "02" or "2".
+        number: of the lesson, "02" or "2", or "glossary".
 
     Returns:
         where the learner's version now lies, or None if there was nothing to keep.
@@ -58,9 +58,10 @@ def reset(number: str) -> Path | None:
     Raises:
         NoSuchLesson: no lesson has this number.
     """
-    found = [path for path in lessons() if path.name[:2] == number.zfill(2)]
+    brought = [*lessons(), *beside()]
+    found = [path for path in brought if _name(path) == number.zfill(2)]
     if not number or not found:
-        numbers = ", ".join(path.name[:2] for path in lessons())
+        numbers = ", ".join(map(_name, brought))
         raise NoSuchLesson(
             f"There is no lesson {number!r}: choose one of {numbers}, as in  make reset LESSON=02"
         )
@@ -88,8 +89,18 @@ def disk() -> dict[str, int]:
 
 
 def lessons() -> list[Path]:
-    """The notebooks that the course brings, in order."""
+    """The lessons that the course brings, in order."""
     return sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
+def beside() -> list[Path]:
+    """The notebooks that the lessons link to and that are no lessons: the glossary."""
+    return sorted(set((ROOT / "notebooks").glob("*.ipynb")) - set(lessons()))
+
+
+def _name(path: Path) -> str:
+    """What a learner calls a notebook: "02", or "glossary"."""
+    return path.name[:2] if path in lessons() else path.stem
 
 
 def _fingerprint(path: Path) -> str:

@@ -32,10 +32,15 @@ METADATA = {
 }
 
 
+def lessons() -> list[Path]:
+    """The lessons, in order: the notebooks whose names begin with a number."""
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+
+
 def all_notebooks() -> list[Path]:
-    """Every notebook of the course, in the order of the lessons, the template last."""
-    lessons = sorted(NOTEBOOKS.glob("*.ipynb"))
-    return lessons + sorted(NOTEBOOKS.glob("template/*.ipynb"))
+    """Every notebook of the course: the lessons in order, the glossary, the template."""
+    others = set(NOTEBOOKS.glob("*.ipynb")) - set(lessons())
+    return lessons() + sorted(others) + sorted(NOTEBOOKS.glob("template/*.ipynb"))
 
 
 def tags(cell: NotebookNode) -> list[str]:

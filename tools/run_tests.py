@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from tests.browser.lab import find_chromium
+from tools import notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTEST = [sys.executable, "-m", "pytest"]
@@ -34,7 +35,7 @@ def run(name: str, command: list[str], environment: dict[str, str]) -> str:
 def main() -> int:
     """Run the three groups, print a summary, and return 0 only if nothing failed."""
     environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
-    lessons = [str(path) for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+    lessons = [str(path) for path in notebooks.lessons()]
     ends = {
         "the package": run("the package (minutes)", PACKAGE, environment),
         "the notebooks": run("the notebooks (minutes)", [*NOTEBOOKS, *lessons], environment),

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.browser.driving import axe_violations, faults_of
-from tests.browser.lab import ROOT, opened
+from tests.browser.lab import opened
+from tools import notebooks as tool
 
-LESSONS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+LESSONS = [path.name for path in tool.lessons()]
 PHOTOS = os.environ.get("COURSE_PHOTOS")  # a folder for screenshots, for those who want to look
 
 

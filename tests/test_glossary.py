@@ -1,0 +1,147 @@
+"""The glossary: complete, in order, and each link leads to a section that uses the term."""
+
+import json
+import re
+from urllib.parse import unquote
+
+import nbformat
+import pytest
+
+from tests.test_links import CODE
+from tools import my_lessons
+from tools import notebooks as tool
+
+PATH = tool.NOTEBOOKS / "glossary.ipynb"
+ENTRY = re.compile(r"^\*\*([^*]+)\*\*(?: \(([^)]*(?:\([^)]*\)[^)]*)*)\))?: (.+)$", re.MULTILINE)
+LINK = re.compile(r"\]\(([^)#]+\.ipynb)#([^)]+)\)")
+FEWEST, MOST = 50, 85
+VOCABULARY = """x_0 x_t eps t num_train_timesteps beta alpha_bar signal_rate noise_rate sigma snr
+schedule output kind x_0_hat eps_hat v velocity z scaling_factor context null_context
+guidance_scale p_uncond t_next num_steps eta step_std ema ema_decay""".split()
+"""The names of the course, one for each idea: in prose, formulas, code and labels."""
+NO_TERM = {
+    "said to the reader": """You will|Where you are.|In these ten minutes you will|How it goes|
+        You may run the next two cells without reading them.|About a minute on two cores.|
+        About a minute.|Papers.|Next:|The same in `diffusers`|The same in `diffusers`:|
+        The same in `diffusers`.|What the score means.|What being sure means.|
+        Where your answers are.|Lesson .*""",
+    "a button, a key, or a plain word": """Shift . Enter|ok|note|fault|Enter|
+        Surprise me|Draw|Commit|shipped""",
+    "what to try, in a list": """Go back to the noise.|Same words, another seed.|
+        Same seed, other words.|Guidance|Steps.|What it is not to show.|Save.""",
+    "a sentence or a word that is stressed": """pure noise, with variance 1, whatever the .*|one|is|
+        not|8|mean|middle|what is said|anything|multiply|divide|mean brightness|
+        Are a thousand steps and one jump really the same\\?|A thousand steps are one jump.|
+        a floor. No network, however large, gets below it on this set|the memoriser fails|
+        What does "should be what went in" mean\\?|the decoder is the ceiling|s = 1 . w|
+        Mind the zero.|the network|The picture|The noise""",
+    "the name of a part of the text": "Down and up.|Room.|Division.",
+}
+"""Why what is printed bold in a lesson need not be in the glossary."""
+
+
+def text_of(path) -> str:
+    cells = nbformat.read(path, as_version=4).cells
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+FOUND = list(ENTRY.finditer(text_of(PATH)))
+ENTRIES = [(one[1], re.findall(r"`([^`]+)`", one[2] or ""), one[3]) for one in FOUND]
+every_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry[0] for entry in ENTRIES])
+
+
+def section(lesson: str, anchor: str) -> str:
+    """Text and code from the heading of this anchor to the next one of its level or above."""
+    cells = json.loads((tool.NOTEBOOKS / lesson).read_text(encoding="utf-8"))["cells"]
+    text, found, inside = "", "", False
+    for cell in cells:
+        source = "".join(cell["source"])
+        text += "\n\n" + (source if cell["cell_type"] == "markdown" else f"```\n{source}\n```")
+    level, fenced = 0, False
+    for line in text.splitlines():
+        fenced ^= line.startswith("```")
+        heading = None if fenced else re.match(r"(#+) (.+)$", line)
+        if heading and inside and len(heading[1]) <= level:
+            return found
+        if heading and heading[2].replace(" ", "-") == anchor:
+            inside, level = True, len(heading[1])
+        found += line + "\n" if inside else ""
+    return found
+
+
+def uses(text: str, term: str, names: list[str]) -> bool:
+    """Whether a text has the term, with or without its plural's s, or one of its names in code."""
+    words = [re.escape(word) for word in (term, term.rstrip("s"), *names)]
+    return re.search(rf"(?<![\w])(?:{'|'.join(words)})(?:e?s)?(?![\w])", text, re.I) is not None
+
+
+def test_the_terms_stand_in_the_order_of_the_alphabet_and_once():
+    terms = [term.lower() for term, _, _ in ENTRIES]
+    assert FEWEST <= len(terms) <= MOST
+    assert terms == sorted(set(terms))
+    for letter, text in re.findall(r"^## (.)\n(.*?)(?=^## |\Z)", text_of(PATH), re.S | re.M):
+        assert {match[1][0].upper() for match in ENTRY.finditer(text)} == {letter}
+
+
+def test_every_paragraph_below_a_letter_is_an_entry():
+    letters = text_of(PATH).partition("\n## ")[2]
+    parts = [part for part in letters.split("\n\n") if len(part) > 1 and not part.startswith("## ")]
+    assert len(parts) == len(ENTRIES)
+
+
+@every_entry
+def test_the_link_leads_to_a_section_that_uses_the_term(entry):
+    term, names, text = entry
+    links = LINK.findall(text)
+    if not links:
+        assert "to come in lesson" in text, f"{term} says nowhere where it is introduced"
+        return
+    ((lesson, anchor),) = links
+    found = section(lesson, unquote(anchor))
+    assert found, f"{lesson} has no heading #{anchor}"
+    assert uses(found, term, names), f"that section never says {term}"
+
+
+def test_the_vocabulary_of_the_course_is_there():
+    known = {term for term, _, _ in ENTRIES} | {name for _, names, _ in ENTRIES for name in names}
+    assert set(VOCABULARY) <= known, set(VOCABULARY) - known
+
+
+def allowed(bold: str) -> bool:
+    patterns = [one.strip() for group in NO_TERM.values() for one in group.split("|")]
+    return any(re.fullmatch(pattern, bold) for pattern in patterns)
+
+
+@pytest.mark.parametrize("path", tool.lessons(), ids=lambda path: path.stem)
+def test_what_a_lesson_prints_bold_is_in_the_glossary(path):
+    text = re.sub(r"^```.*?^```", "", text_of(path), flags=re.S | re.M)
+    bold = set(re.findall(r"\*\*([^*\n]+)\*\*", text))
+    known = {name.lower() for term, names, _ in ENTRIES for name in (term, *names)} | {"ᾱ"}
+    plain = {word: re.sub(r"^(the|a) ", "", word.lower()) for word in bold}
+    forms = {word: {one, one + "s", one.removesuffix("s")} for word, one in plain.items()}
+    assert not [word for word in bold if not (forms[word] & known or allowed(word))]
+
+
+@pytest.mark.parametrize("path", tool.lessons(), ids=lambda path: path.stem)
+def test_every_lesson_links_to_the_glossary_in_its_opening(path):
+    opening = nbformat.read(path, as_version=4).cells[0].source
+    assert "are in the [glossary](glossary.ipynb)." in opening
+
+
+def test_readme_and_the_map_link_to_the_glossary(project):
+    text = CODE.sub("", (project / "README.md").read_text(encoding="utf-8"))
+    assert "](notebooks/glossary.ipynb)" in text
+    start = text_of(tool.lessons()[0])
+    assert "](glossary.ipynb)" in start.partition("## The map")[2]
+
+
+def test_the_glossary_is_no_lesson_and_comes_along_with_the_lessons():
+    assert PATH not in tool.lessons() and PATH in tool.all_notebooks()
+    assert my_lessons.lessons() == tool.lessons() and my_lessons.beside() == [PATH]
+
+
+def test_a_section_ends_where_the_next_of_its_level_begins():
+    found = section("01_forward_noising.ipynb", "3.-One-jump-instead-of-a-thousand-steps")
+    assert "cumprod" in found and "And back again" in found and "4. Schedules" not in found
+    assert section("01_forward_noising.ipynb", "nowhere") == ""
+    assert uses("two sprites", "sprite", []) and not uses("spritely", "sprite", [])
