@@ -38,7 +38,6 @@ ALLOWED: dict[str, dict[str, str]] = {
     "02": {
         "20": "minutes of the deeper parts: test_lesson_times",
         "30": "MB to download: the size that the publisher of Fashion-MNIST states",
-        "24": "stops of the slider, made by the cell below",
     },
     "03": {
         "20": "minutes of the deeper parts: test_lesson_times",
