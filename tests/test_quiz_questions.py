@@ -238,4 +238,7 @@ def test_the_still_version_shows_everything_as_text(tmp_path):
     assert picture is None and page.count("<details>") == 15
     for one in FIFTEEN:
         assert view.html.escape(one.stem) in page and view.html.escape(one.section.href) in page
+        right = one.options[one.right]
+        answer, reason = view.html.escape(right.text), view.html.escape(right.why)
+        assert f"<b>{answer}</b><br>{reason}" in page, "an answer runs into its reason"
     assert list(Path(tmp_path).iterdir()) == []

@@ -240,7 +240,7 @@ def _still(question: Question) -> str:
     right = question.options[question.right]
     return (
         f"<p><b>{html.escape(question.stem)}</b></p><ul>{items}</ul><details><summary>Answer"
-        f"</summary><p>{html.escape(right.text)} {html.escape(right.why)} See "
+        f"</summary><p><b>{html.escape(right.text)}</b><br>{html.escape(right.why)} See "
         f'<a href="{html.escape(question.section.href)}">{html.escape(question.section.words)}</a>.'
         "</p></details>"
     )
