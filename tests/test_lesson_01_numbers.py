@@ -1,5 +1,6 @@
 """Every number in the text of lesson 01, computed here, and found in the text as computed."""
 
+import math
 import re
 
 import nbformat
@@ -94,6 +95,11 @@ def test_the_trace_of_brightness_is_hard_to_tell_from_chance():
     says("the trace is hard to tell from chance, even with 64 pictures")
     uncertainty = 2 / (64 * 3 * 64 * 64) ** 0.5
     assert 0.5 < 0.45 * LINEAR[-1].sqrt().item() / uncertainty < 2
+
+
+def test_two_standard_errors_leave_one_number_in_twenty_outside():
+    says("an uncertainty of two standard errors, chance alone puts about one number in twenty")
+    assert math.erfc(2 / math.sqrt(2)) == pytest.approx(1 / 20, abs=0.005)
 
 
 def test_variances_of_numbers_around_one():

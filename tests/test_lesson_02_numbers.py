@@ -68,6 +68,11 @@ def test_half_the_side_has_a_sixteenth_of_the_pairs():
     assert (8 * 8) ** 2 == 4096 and (16 * 16) ** 2 == 16 * 4096
 
 
+def test_a_map_of_half_the_side_is_made_of_four_times_the_channels():
+    says("Each 2x2 square becomes one place with four times the channels")
+    assert models.Down(32, 64).mix.in_channels == 4 * 32
+
+
 def test_a_fold_holds_12_numbers_or_48():
     says("each 2x2 patch into one place of 12 numbers", "a place holds 48 numbers of noise")
     says("the stem has 32 channels", "widths=(32, 64), blocks=(1, 2), patch=4")

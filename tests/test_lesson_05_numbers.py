@@ -89,7 +89,6 @@ def test_a_noun_says_all_of_its_thing():
 
 
 def test_pairs_are_as_right_as_the_card_says():
-    says("about one in fifteen came out right")
     share = float(re.search(r"of 1,024 pairs ([\d.]+)% all right", printed("binding"))[1])
     _, card = models.load_text_unet("postcards")
     kept = card["scores"]["pair, full captions"]
