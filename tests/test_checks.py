@@ -78,7 +78,11 @@ STEP_WRONG = {
     "shape (1, 4, 3, 8, 8), expected (4, 3, 8, 8)": lambda x, e, b: step_solution(x, e, b)[None],
     "single number": lambda x, e, b: step_solution(x, e, b).mean(),
     "nan or infinite": lambda x, e, b: torch.sqrt(torch.tensor(b - 1)) * x,
-    "numbers differ": lambda x, e, b: step_solution(x, e, b) * 1.01,
+    "numbers differ": lambda x, e, b: step_solution(x, e, b) * 1.01 + 0.1,
+    "1.01 times what is expected": lambda x, e, b: step_solution(x, e, b) * 1.01,
+    "every number has the wrong sign": lambda x, e, b: -step_solution(x, e, b),
+    "0.5 too large": lambda x, e, b: step_solution(x, e, b) + 0.5,
+    "0.5 too small": lambda x, e, b: step_solution(x, e, b) - 0.5,
 }
 
 # --- exercise 2: the closed form ---

@@ -1,11 +1,9 @@
 """Every notebook: clean as committed, readable, its solutions right, its outputs the same again."""
 
-import ast
 import base64
 import io
 import re
 import statistics
-from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -15,6 +13,7 @@ from nbclient.exceptions import CellExecutionError
 from PIL import Image
 
 from bench import lesson_times
+from tests.exercises import check_line, exercises, read, report_of, solution_of
 from tools import notebooks as tool
 
 PATHS = tool.all_notebooks()
@@ -23,11 +22,6 @@ LESSONS = [path for path in PATHS if path.name[:2] not in ("00", "09") and path.
 ABSOLUTE = re.compile(r"(?<![\w./:])/(home|root|tmp|usr|opt|mnt|Users)/|[A-Za-z]:\\\\?Users")
 LARGEST = 1_500_000
 LONGEST_CELL, LONGEST_SETUP, MEDIAN_CELL = 20, 8, 9
-
-
-@cache
-def read(path: Path) -> nbformat.NotebookNode:
-    return nbformat.read(path, as_version=4)
 
 
 def code_cells(path: Path) -> list:
@@ -168,40 +162,16 @@ def test_a_lesson_has_its_parts(path):
 # --- exercises ---
 
 
-def exercises(path: Path) -> list[tuple]:
-    """Pairs: a cell tagged `exercise` and the text cell with its folded hint and solution."""
-    cells = read(path).cells
-    return [(c, cells[i + 1]) for i, c in enumerate(cells) if "exercise" in tool.tags(c)]
-
-
 EXERCISES = [(path, *pair) for path in PATHS for pair in exercises(path)]
 every_exercise = pytest.mark.parametrize(
     ("path", "cell", "answer"), EXERCISES, ids=[cell.id for _, cell, _ in EXERCISES]
 )
 
 
-def report_of(path: Path, code: str, check: str):
-    """What the check says after the notebook's setup cell and `code` have run."""
-    namespace = {}
-    setup = next(cell for cell in code_cells(path) if "setup" in tool.tags(cell))
-    exec(setup.source, namespace)
-    exec(code, namespace)
-    return eval(check, namespace)
-
-
-def check_line(cell) -> str:
-    last = ast.parse(cell.source).body[-1]
-    assert isinstance(last, ast.Expr), f"{cell.id} does not end with its check"
-    return ast.unparse(last)
-
-
 @every_exercise
 def test_the_folded_solution_passes_its_check(path, cell, answer):
     assert re.search(r"<details>\s*<summary>Hint", answer.source), cell.id
-    solution = tool.SOLUTION.search(answer.source)
-    assert solution, f"{cell.id} has no folded solution below it"
-    code = re.search(r"```python\n(.*?)```", solution.group(), flags=re.DOTALL).group(1)
-    report = report_of(path, code, check_line(cell))
+    report = report_of(path, solution_of(answer), check_line(cell))
     assert report.passed, repr(report)
 
 
@@ -232,8 +202,7 @@ def test_class_notebooks_hold_no_solution(tmp_path):
         assert not re.search(r"\bsolution", whole, re.IGNORECASE)  # "resolution" may stay
         assert whole.count("<details>") == whole.count("</details>") > 0
         for _, answer in exercises(path):
-            code = re.search(r"```python\n(.*?)```", answer.source, flags=re.DOTALL).group(1)
-            assert code.strip() not in whole
+            assert solution_of(answer).strip() not in whole
         assert len(exercises(tmp_path / path.name)) == len(exercises(path))
 
 

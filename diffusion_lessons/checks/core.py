@@ -79,6 +79,7 @@ def _wrong_numbers(function: Callable, result: object, expected: object, trial: 
         _not_finite(result, trial)
         or _draws_its_own(function, result, trial)
         or _ignores_an_input(function, result, trial)
+        or _right_but_for_one_number(result, expected, trial)
         or _words_for_numbers(result, expected, trial)
     )
 
@@ -121,6 +122,26 @@ def _ignores_an_input(function: Callable, result: object, trial: Trial) -> list[
                 "is not used (is a variable from another cell in its place?), or it cancels out, "
                 "as in x / x or x - x."
             ]
+    return None
+
+
+def _right_but_for_one_number(result: object, expected: object, trial: Trial) -> list[str] | None:
+    """What can be said where all of a result is off by the same factor, or by the same sum."""
+    if not (isinstance(result, Tensor) and isinstance(expected, Tensor) and expected.numel() > 3):
+        return None
+    result, expected = result.double(), expected.double()
+    factor = ((result * expected).sum() / (expected**2).sum()).item()
+    more = (result - expected).mean().item()
+    if same(result, -expected):
+        return [f"On {trial.what} every number has the wrong sign."]
+    if abs(factor) > 1e-6 and same(result, factor * expected):
+        return [
+            f"On {trial.what} every number is {factor:.4g} times what is expected. Likely reason: "
+            "a factor is missing, or there is one too many."
+        ]
+    if same(result, expected + more):
+        amount = f"{abs(more):.4g} too {'large' if more > 0 else 'small'}"
+        return [f"On {trial.what} every number is {amount}: something is added, or left out."]
     return None
 
 

@@ -19,7 +19,7 @@ from diffusion_lessons.checks.denoisers import (
 )
 from diffusion_lessons.checks.mixes import normal
 from diffusion_lessons.checks.report import Report, Slip, Trial
-from diffusion_lessons.schedule import linear
+from diffusion_lessons.schedule import add_noise, cosine, linear
 
 
 def check_exact_denoiser(function: Callable) -> Report:
@@ -313,6 +313,10 @@ LOSS_SLIPS = [
         loss(shown=lambda x_0, x_t: x_0),
     ),
     Slip("The network is not told t: model(x_t, t).", loss(told=False)),
+    Slip(
+        "Picture and noise are swapped in x_t: schedule.add_noise takes first x_0, then eps.",
+        lambda model, x_0, t, eps: ((model(add_noise(eps, x_0, t, cosine), t) - eps) ** 2).mean(),
+    ),
     Slip("The square is missing: the mean of the differences, and they cancel.",
          loss(error=lambda difference: difference.mean())),
     Slip(

@@ -102,12 +102,15 @@ def dropped(
 def asked_twice(
     contexts: Callable[[Tensor, Tensor], tuple] = lambda null, context: (null, context),
     combine: Callable[[Tensor, Tensor, float], Tensor] = guide,
+    once: bool = False,
 ) -> Callable:
-    """What is asked, and how both answers are put together."""
+    """What is asked, and how both answers are put together; `once`: rightly, where s is 1."""
 
     def answer(
         ask: Ask, x_t: Tensor, t: Tensor, context: Tensor, null_context: Tensor, s: float
     ) -> Tensor:
+        if once and s == 1:
+            return ask(x_t, t, context)
         null = null_context.expand_as(context)
         return combine(*(ask(x_t, t, said) for said in contexts(null, context)), s)
 
@@ -179,6 +182,8 @@ TOO_MANY = (
 
 def _dropping(what: str, count: int, p_uncond: float) -> Trial:
     dice = torch.rand(count, generator=torch.Generator().manual_seed(count))
+    if p_uncond < 1:
+        dice[-1] = p_uncond  # just not below it
     inputs = {"context": normal((count, 5, 6), 1), "null_context": normal((1, 5, 6), 2)}
     return Trial(what, inputs | {"p_uncond": p_uncond, "dice": dice})
 
@@ -221,6 +226,10 @@ DROP_SLIPS = [
         "Every caption is mixed with the empty one. Nobody ever hears the caption as it is: leave "
         "some out whole, and keep the others whole.",
         lambda context, null, p, dice: (1 - p) * context + p * null,
+    ),
+    Slip(
+        "A throw that is equal to p_uncond is not below it: with p_uncond = 0 no caption may go.",
+        dropped(chosen=lambda dice, p: dice <= p),
     ),
     Slip("No caption is left out.", lambda context, null, p, dice: context),
     Slip("All captions are left out.", lambda context, null, p, dice: null.expand_as(context)),
@@ -289,36 +298,45 @@ GUIDE_SLIPS = [
     ),
 ]
 
-GUIDED_SLIPS = [
-    Slip(
+_GUIDED_WRONG: list[tuple[str, dict]] = [
+    (
         "The two answers are swapped. In whichever order the contexts go into torch.cat, the "
         "answers come out of .chunk(2).",
-        asked_twice(contexts=lambda null, context: (context, null)),
+        {"contexts": lambda null, context: (context, null)},
     ),
-    Slip(
+    (
         "This is the answer with the caption, whatever the scale. Is guidance_scale used? And is "
         "one half of the batch asked with null_context, so that there is a difference to stretch?",
-        asked_twice(contexts=lambda null, context: (context, context)),
+        {"contexts": lambda null, context: (context, context)},
     ),
-    Slip(
+    (
         "Both questions are asked without the caption.",
-        asked_twice(contexts=lambda null, context: (null, null)),
+        {"contexts": lambda null, context: (null, null)},
     ),
-    Slip(
+    (
         "The unguided half is zeros instead of an empty caption: use null_context.",
-        asked_twice(contexts=lambda null, context: (torch.zeros_like(context), context)),
+        {"contexts": lambda null, context: (torch.zeros_like(context), context)},
     ),
-    Slip(
+    (
         "That is the paper's w: with guidance_scale 1 it is already at s = 2.",
-        asked_twice(combine=lambda without, said, s: guide(without, said, s + 1)),
+        {"combine": lambda without, said, s: guide(without, said, s + 1)},
     ),
-    Slip(
+    (
         "The sign is wrong: that leads away from the caption.",
-        asked_twice(combine=lambda without, said, s: without - s * (said - without)),
+        {"combine": lambda without, said, s: without - s * (said - without)},
     ),
-    Slip(
+    (
         "The mean of both answers: the scale is not in it.",
-        asked_twice(combine=lambda without, said, s: (without + said) / 2),
+        {"combine": lambda without, said, s: (without + said) / 2},
+    ),
+]
+"""What to say, and the piece of `asked_twice` that is wrong."""
+
+GUIDED_SLIPS = [
+    *(
+        Slip(words, asked_twice(**piece, once=once))
+        for words, piece in _GUIDED_WRONG
+        for once in (False, True)
     ),
     Slip(
         "The contexts are put together, and the answer is asked for once. The two answers have to "

@@ -260,6 +260,10 @@ def _bell(value: Callable) -> Callable:
 
 
 KL_SLIPS = [
+    Slip(
+        "mean and log_variance are swapped: the square is of the mean, exp is of log_variance.",
+        lambda mean, log_variance: latents.kl(log_variance, mean),
+    ),
     Slip("The factor 1/2 is missing.", _bell(lambda m, lv, v: m**2 + v - 1 - lv)),
     Slip(
         "The sign is turned: yours is 0 or less, and training would push latents away from noise.",

@@ -89,7 +89,7 @@ def check_bug_times(function: Callable) -> Report:
     """Find the bug, part b. `function(num_steps)` returns the times that are visited, falling,
     float (num_steps,); num_steps divides 1000. Lin et al. 2024, table 2, "trailing".
     """
-    trials = [Trial(f"{n} steps", {"num_steps": n}) for n in (10, 25, 250, 1)]
+    trials = [Trial(f"{n} steps", {"num_steps": n}) for n in (10, 25, 250, 1, 1000)]
     praise = "The first time is 1: where the picture is pure noise, the network is told so."
     return examine(function, trailing, trials, TIMES_SLIPS, praise)
 
@@ -141,6 +141,17 @@ _NOW_FOR_NEXT = (
     "a_next and b_next."
 )
 
+
+def _alpha_of_rates(
+    x_t: Tensor, guess: Tensor, noise: Tensor, now: Tensor, after: Tensor
+) -> Tensor:
+    """DDPM's step with a / a_next for alpha."""
+    (a, b), (a_next, b_next) = now, after
+    beta = 1 - a / a_next
+    mean = (a_next * beta * guess + (a / a_next).sqrt() * b_next**2 * x_t) / b**2
+    return mean + (beta * b_next**2 / b**2).sqrt() * noise
+
+
 DDPM_SLIPS = [
     Slip(
         "The noise is multiplied by the variance, and its root is missing: "
@@ -185,6 +196,22 @@ DDPM_SLIPS = [
     Slip(
         "x_t and x_0_hat are swapped in the mean.",
         lambda x_t, guess, noise, now, after: ddpm()(guess, x_t, noise, now, after),
+    ),
+    Slip(
+        "Under the root of the noise, b_next and b are squared: beta * b_next**2 / b**2.",
+        ddpm(std=lambda beta, b, b_next: (beta * b_next / b).sqrt()),
+    ),
+    Slip(
+        "Under the root of the noise, b_next is squared: beta * b_next**2 / b**2.",
+        ddpm(std=lambda beta, b, b_next: (beta * b_next / b**2).sqrt()),
+    ),
+    Slip(
+        "Under the root of the noise, b is squared: beta * b_next**2 / b**2.",
+        ddpm(std=lambda beta, b, b_next: (beta * b_next**2 / b).sqrt()),
+    ),
+    Slip(
+        "alpha is a**2 / a_next**2, a share of variance; the square is missing.",
+        _alpha_of_rates,
     ),
     Slip(HALF, ddpm(std=lambda beta, b, b_next: beta * b_next**2 / b**2 / 2)),
 ]
@@ -261,6 +288,16 @@ DDIM_SLIPS = [
 ]  # fmt: skip
 
 SOLVER_SLIPS = [
+    Slip(
+        "The rates are taken apart in another order: first before, then now, then next. Yours has "
+        "those of before and of now the other way round.",
+        lambda x, new, old, before, now, after: solver()(x, new, old, now, before, after),
+    ),
+    Slip(
+        "The rates are taken apart in another order: first before, then now, then next. Yours has "
+        "those of now and of next the other way round.",
+        lambda x, new, old, before, now, after: solver()(x, new, old, before, after, now),
+    ),
     Slip(
         "h has the wrong sign: lambda grows on the way to the picture, so h = lambda_next - "
         "lambda is above 0.",
@@ -363,4 +400,6 @@ TIMES_SLIPS = [
          lambda n: trailing(n) * T - 1),
     Slip("Off by one row: t = (row + 1) / 1000.", lambda n: trailing(n) - 1 / T),
     Slip("Not divided by 1000: t goes from 1 to 0.", lambda n: trailing(n) * T),
+    Slip("One row too far: the first time is 1.001. The rows end at 999.",
+         lambda n: trailing(n) + 1 / T),
 ]  # fmt: skip
