@@ -31,6 +31,7 @@ bench: setup
 lint: setup
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m ruff format --check .
+	@$(VENV_PYTHON) -m mypy
 
 checksums: setup
 	@$(VENV_PYTHON) tools/checksums.py

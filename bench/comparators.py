@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ class Diffusers:
     """
 
     name = "diffusers"
-    packages = ("diffusers",)
+    packages: tuple[str, ...] = ("diffusers",)
     settings = {
         "network": "UNet2DModel, block_out_channels (32, 64, 64), layers_per_block 2, "
         "down DownBlock2D, AttnDownBlock2D, AttnDownBlock2D, up the same in reverse",
@@ -40,12 +41,12 @@ class Diffusers:
         "sampler": f"DDIMScheduler, {SAMPLING_STEPS} steps, its defaults",
     }
 
-    def __init__(self):
+    def __init__(self) -> None:
         try:
             from diffusers import DDIMScheduler, DDPMScheduler, UNet2DModel
         except ModuleNotFoundError as error:
             raise NotInstalled(self.name) from error
-        self.model = UNet2DModel(
+        self.model: Any = UNet2DModel(
             sample_size=28,
             in_channels=1,
             out_channels=1,
@@ -98,7 +99,7 @@ class DenoisingDiffusionPytorch:
     """
 
     name = "denoising-diffusion-pytorch"
-    packages = ("denoising-diffusion-pytorch", "ema-pytorch")
+    packages: tuple[str, ...] = ("denoising-diffusion-pytorch", "ema-pytorch")
     settings = {
         "network": "Unet, dim 28, dim_mults (1, 2, 4), channels 1",
         "size": 28,
@@ -110,7 +111,7 @@ class DenoisingDiffusionPytorch:
         "sampler": f"DDIM, {SAMPLING_STEPS} steps, eta 0",
     }
 
-    def __init__(self):
+    def __init__(self) -> None:
         try:
             from denoising_diffusion_pytorch import GaussianDiffusion, Unet
             from ema_pytorch import EMA

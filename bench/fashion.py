@@ -14,6 +14,7 @@ of the other contestants stay as they are in the data file.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -37,7 +38,7 @@ WHAT = (
 def everything(split: str) -> tuple[Tensor, Tensor]:
     """All pictures (N, 1, 28, 28) of a split of Fashion-MNIST and their classes (N,)."""
     pictures = data.load("fashion-mnist", size=28, channels=1, split=split)
-    batch = pictures.sample(pictures.count, seed=SEED)
+    batch = pictures.sample(pictures.count or 0, seed=SEED)
     return batch.images, batch.labels.flatten()
 
 
@@ -67,13 +68,13 @@ def settings() -> dict:
     }
 
 
-def measure(contestant: type[Contestant], track: Track, budgets: tuple[float, ...]) -> dict:
+def measure(contestant: Callable[[], Contestant], track: Track, budgets: tuple[float, ...]) -> dict:
     """All rows of one contestant, with its settings; each budget starts from nothing."""
     rows = []
     for budget in budgets:
-        print(f"{contestant.name}: {budget} CPU-seconds of training ...", flush=True)
         torch.manual_seed(SEED)
         entrant = contestant()
+        print(f"{entrant.name}: {budget} CPU-seconds of training ...", flush=True)
         rows.append(run(entrant, track, budget, SEED))
     return {
         "settings": entrant.settings,

@@ -68,6 +68,7 @@ def row(side: int, nets: dict[str, nn.Module], repeats: int = REPEATS) -> dict:
     picture = torch.randn(1, 3, side, side, generator=chance)
     latent = torch.randn(1, 4, side // 8, side // 8, generator=chance)
     pixels, small, autoencoder = nets["pixels"], nets["latents"], nets["autoencoder"]
+    assert isinstance(autoencoder, Autoencoder)
     t = torch.full((1,), 0.5)
 
     @torch.inference_mode()

@@ -63,7 +63,8 @@ def parts(cells: list[NotebookNode]) -> list[tuple[str | NotebookNode, bool]]:
 
     A deeper part ends at the next heading of its own level or above.
     """
-    found, below = [], 0  # the level of the heading that says deeper, 0 for none
+    found: list[tuple[str | NotebookNode, bool]] = []
+    below = 0  # the level of the heading that says deeper, 0 for none
     for cell in cells:
         if cell.cell_type == "code":
             found.append((cell, below > 0))
@@ -96,10 +97,10 @@ def seconds_of(path: Path) -> dict:
     """Seconds of a notebook from the start of its kernel, and of each cell that takes a while."""
     notebook, cells, began = nbformat.read(path, as_version=4), {}, {}
 
-    def before(cell: NotebookNode, **_) -> None:
+    def before(cell: NotebookNode, **_: object) -> None:
         began[cell.id] = time.perf_counter()
 
-    def after(cell: NotebookNode, **_) -> None:
+    def after(cell: NotebookNode, **_: object) -> None:
         cells[cell.id] = round(time.perf_counter() - began[cell.id], 1)
 
     client = NotebookClient(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -23,8 +25,8 @@ class Ours:
     """The U-Net and the loop of lesson 02, the sampler of lesson 03."""
 
     name = "ours"
-    packages = ()
-    settings = {
+    packages: tuple[str, ...] = ()
+    settings: dict[str, Any] = {
         "network": {"channels": 1, "widths": (32, 64), "blocks": (1, 2), "patch": 2},
         "size": SIZE,
         "conditioning": "the class, equally often each when sampling",
@@ -38,10 +40,12 @@ class Ours:
         "sampling_steps": 8,
     }
 
-    def __init__(self):
+    model: torch.nn.Module
+
+    def __init__(self) -> None:
         self.model = UNet(**self.settings["network"], factors=(CLASSES,))
         self._schedule = getattr(schedule, self.settings["schedule"])
-        self._kept = self.model
+        self._kept: torch.nn.Module = self.model
 
     def train(self, images: Tensor, labels: Tensor, clock: Clock, seed: int) -> int:
         """Train for as many steps as fit into the budget; see `race.Contestant`.
@@ -63,7 +67,9 @@ class Ours:
         self._kept = fit.ema
         return made
 
-    def _fit(self, model: UNet, images: Tensor, labels: Tensor, steps: int, seed: int) -> Fit:
+    def _fit(
+        self, model: torch.nn.Module, images: Tensor, labels: Tensor, steps: int, seed: int
+    ) -> Fit:
         def batches(step: int) -> Batch:
             chance = torch.Generator().manual_seed(seed * 1_000_003 + step)
             rows = torch.randint(len(images), (self.settings["batch"],), generator=chance)

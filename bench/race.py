@@ -44,14 +44,18 @@ class Contestant(Protocol):
     Attributes:
         name: what it is called in the table.
         packages: the installed packages it consists of.
-        settings: all that was chosen, in words and numbers that JSON can hold.
-        model: the network that is trained.
     """
 
     name: str
     packages: tuple[str, ...]
-    settings: dict[str, Any]
-    model: torch.nn.Module
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that was chosen, in words and numbers that JSON can hold."""
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """The network that is trained."""
 
     def train(self, images: Tensor, labels: Tensor, clock: Clock, seed: int) -> int:
         """Train until the clock's budget is used up; returns how many steps were made.

@@ -78,7 +78,7 @@ def press_keys(notebook: Notebook, way: str, key: str) -> list[float]:
 
 def measure() -> tuple[dict[str, list[float]], str]:
     """Milliseconds of every key press for both ways, and the browser's version."""
-    took = {way: [] for way in WAYS}
+    took: dict[str, list[float]] = {way: [] for way in WAYS}
     with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
         folder, home = Path(place, "notebooks"), Path(place, "home")
         folder.mkdir()

@@ -18,6 +18,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -94,7 +95,9 @@ class Ours:
     def picture(self, steps: int) -> Image.Image:
         """From the prompt to the picture."""
         dice = torch.Generator().manual_seed(0)
-        return self.pipe(PROMPT, num_inference_steps=steps, generator=dice).images[0]
+        made = self.pipe(PROMPT, num_inference_steps=steps, generator=dice).images[0]
+        assert isinstance(made, Image.Image)
+        return made
 
 
 class Diffusers:
@@ -168,14 +171,12 @@ def works(who: Contestant) -> dict[str, tuple[Callable[[], object], int]]:
     """All that is timed, by name: what to call, and how often in a turn."""
     x_t = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     context = who.pipe.encode_prompt([PROMPT]).expand(2, -1, -1)
-    timed = {
+    timed: dict[str, tuple[Callable[[], object], int]] = {
         "network call, batch 1": (lambda: who.call(x_t[:1], context[:1]), CALLS),
         "network call, batch 2": (lambda: who.call(x_t, context), CALLS),
         "decode": (lambda: who.decode(x_t[:1]), CALLS),
     }
-    return timed | {
-        f"picture, {steps} steps": (lambda steps=steps: who.picture(steps), 1) for steps in STEPS
-    }
+    return timed | {f"picture, {steps} steps": (partial(who.picture, steps), 1) for steps in STEPS}
 
 
 @torch.no_grad()
@@ -185,7 +186,9 @@ def compare(contestants: list[Contestant], cores: int, rounds: int = ROUNDS) -> 
     torch.set_num_threads(cores)
     try:
         jobs = {who.name: works(who) for who in contestants}
-        took = {name: {work: [] for work in timed} for name, timed in jobs.items()}
+        took: dict[str, dict[str, list[float]]] = {
+            name: {work: [] for work in timed} for name, timed in jobs.items()
+        }
         for turn in range(rounds + 1):  # the first one only warms up
             for name, timed in jobs.items():
                 for work, (call, times) in timed.items():

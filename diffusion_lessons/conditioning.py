@@ -180,7 +180,8 @@ def guided(
         if now in (0.0, 1.0):
             return model(x_t, t, context if now else null_context)
         both = model(torch.cat([x_t, x_t]), torch.cat([t, t]), torch.cat([null_context, context]))
-        return guide(*both.chunk(2), now)
+        without, with_caption = both.chunk(2)
+        return guide(without, with_caption, now)
 
     return as_denoiser(answer, schedule, kind)
 

@@ -117,7 +117,7 @@ class PictureSet:
         Raises:
             ValueError: there are endlessly many.
         """
-        if self._read is None:
+        if self._read is None or self.count is None:
             raise ValueError(
                 f"{self.name} has no end, so there is no `all`: ask for as many as you need, "
                 "such as sample(1000, seed=0)"
@@ -140,7 +140,7 @@ class PictureSet:
         if count < 1 or (self.count is not None and count > self.count):
             most = "up" if self.count is None else f"to {self.count}, all that {self.name} has"
             raise ValueError(f"count is {count}: choose a number from 1 {most}")
-        if self._read is None:
+        if self._read is None or self.count is None:
             return lambda step: self.sample(count, seed * 1_000_003 + step)
         read, all_of_them, a_round = self._read, self.count, self.count // count
 
@@ -351,7 +351,7 @@ def _pixels(picture: Any) -> Tensor:
     if not picture.is_floating_point():
         raise TypeError(f"a picture of {picture.dtype}: give uint8, or float in [0, 1]")
     low, high = float(picture.min()), float(picture.max())
-    if not (0 <= low and high <= 1):  # also true for nan
+    if not (low >= 0 and high <= 1):  # also true for nan
         raise ValueError(
             f"a float picture from {low:.3g} to {high:.3g}: give [0, 1], as ToTensor does "
             "(leave out Normalize: load moves pictures to [-1, 1] itself)"

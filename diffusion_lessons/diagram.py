@@ -34,7 +34,7 @@ class Box:
     """
 
     name: str
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     skip_from: int | None = None
     told: bool = False
 
@@ -44,7 +44,8 @@ def trace(model: UNet, size: int) -> list[Box]:
 
     Raises ValueError where the network does not take pictures of that size.
     """
-    boxes, results = [Box("x_t", (model.channels, size, size))], {}
+    boxes = [Box("x_t", (model.channels, size, size))]
+    results: dict[int, int] = {}  # id of a result: the place of its box
 
     def note(part: torch.nn.Module, given: tuple, result: Tensor) -> None:
         name = names.get(part, type(part).__name__)
@@ -54,7 +55,8 @@ def trace(model: UNet, size: int) -> list[Box]:
         kept.append(result)  # so that no later tensor gets its id
         boxes.append(Box(name, tuple(result.shape[1:]), skips[0] if skips else None, told))
 
-    kept, names = [], {model.stem: "stem", model.head: "head"}
+    kept: list[Tensor] = []
+    names: dict[torch.nn.Module, str] = {model.stem: "stem", model.head: "head"}
     parts = [part for part in model.modules() if isinstance(part, _PARTS) or part in names]
     hooks = [part.register_forward_hook(note) for part in parts]
     try:
@@ -142,7 +144,7 @@ def _draw_bar(ax: Axes, y: float, places: list, told: list[bool]) -> None:
 def _arrow(ax: Axes, start: tuple, end: tuple, style: str, colour: str, bend: float = 0.0) -> None:
     level = start[1] == end[1]
     to = (end[0] - _WIDE / 2, end[1]) if level else (end[0], end[1] + _side(end, start))
-    away = (start[0] + _WIDE / 2, start[1]) if level else (start[0] + _WIDE / 2, start[1])
+    away = (start[0] + _WIDE / 2, start[1])
     path = f"arc3,rad={bend}" if level else "angle,angleA=0,angleB=90,rad=4"
     look_of = {
         "arrowstyle": "-|>",

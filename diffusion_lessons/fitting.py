@@ -90,12 +90,14 @@ class Fit:
         outer = [name for name in learned if name not in inner]
         self._names = [*outer, *(name for name in learned if name in inner)]
         split = [learned[name] for name in self._names]
-        settings = {"betas": betas, "weight_decay": weight_decay, "fused": fused}
+        self._optimizer: torch.optim.Optimizer
         if inner:
             parts = split[len(outer) :], split[: len(outer)]
-            self._optimizer = Muon(*parts, learning_rate, **settings)
+            self._optimizer = Muon(*parts, learning_rate, betas, weight_decay, fused)
         else:
-            self._optimizer = torch.optim.AdamW(split, learning_rate, **settings)
+            self._optimizer = torch.optim.AdamW(
+                split, learning_rate, betas, weight_decay=weight_decay, fused=fused
+            )
 
     def __len__(self) -> int:
         """How many steps are left."""
@@ -148,7 +150,8 @@ class Fit:
             return
         decay = min(self._ema_decay, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            averages, now = list(self.ema.parameters()), list(self.model.parameters())
+            averages: list[Tensor] = list(self.ema.parameters())
+            now: list[Tensor] = list(self.model.parameters())
             torch._foreach_lerp_(averages, now, 1 - decay)
             for average, buffer in zip(self.ema.buffers(), self.model.buffers(), strict=True):
                 average.copy_(buffer)
@@ -174,7 +177,7 @@ class Fit:
         """
         if not 0 <= step <= self.steps:
             raise ValueError(f"step is {step}: there are {self.steps} steps, so 0 to {self.steps}")
-        parts = {part: {} for part in ("model", "ema", "optimizer")}
+        parts: dict[str, dict[str, Tensor]] = {part: {} for part in ("model", "ema", "optimizer")}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
             parts[part][rest] = tensor

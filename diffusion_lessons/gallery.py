@@ -139,7 +139,7 @@ def read(path: Path | str) -> Kept | None:
             if max(image.size) > MOST_SIDE:
                 return None
             pixels = np.asarray(image.convert("RGB"))
-            settings = _settings(image.text)
+            settings = _settings(image.text)  # type: ignore[attr-defined]  # of PNG
     except (OSError, ValueError, SyntaxError, KeyError):  # Pillow's ways to say: not a whole PNG
         return None
     return Kept(pixels, settings, Path(path))
@@ -148,7 +148,7 @@ def read(path: Path | str) -> Kept | None:
 def _settings(texts: dict[str, str]) -> Settings:
     """Raises KeyError or ValueError where a text is missing or is no number."""
     as_type = {"str": str, "int": int, "float": float}
-    values = {one.name: as_type[one.type](texts[one.name]) for one in fields(Settings)}
+    values = {one.name: as_type[str(one.type)](texts[one.name]) for one in fields(Settings)}
     if not math.isfinite(values["guidance_scale"]):
         raise ValueError("a guidance scale that is not finite")
     return Settings(**values)

@@ -66,7 +66,7 @@ class Muon(torch.optim.AdamW):
         super().__init__(groups, learning_rate, betas, weight_decay=weight_decay, fused=fused)
 
     @torch.no_grad()
-    def step(self) -> None:
+    def step(self) -> None:  # type: ignore[override]  # no closure
         """One step of both, from the gradients that are there."""
         inner = self.param_groups[1]
         gradients = [weight.grad for weight in inner["params"]]

@@ -126,7 +126,7 @@ def look() -> dict:
 
     Lines differ by colour and by dashes, so that a curve is recognised without its colour.
     """
-    from matplotlib import cycler
+    from cycler import cycler
 
     colours = [PALETTE[name] for name in ("teal", "orange", "plum", "ink")]
     return {

@@ -156,7 +156,7 @@ class TextToImage:
                     f"generator is {one!r}: give a torch.Generator; for a seed write "
                     f"torch.Generator().manual_seed({one if isinstance(one, int) else 0})"
                 )
-        if not isinstance(generator, (list, tuple)):
+        if generator is None or isinstance(generator, torch.Generator):
             return torch.randn(count, self.unet.channels, 8, 8, generator=generator).to(self.device)
         if len(generator) != count:
             raise ValueError(
@@ -215,7 +215,7 @@ class TextToImage:
 
 def _several(name: str, prompt: Said) -> list[str]:
     """A prompt or several as a list; raises TypeError or ValueError for what is neither."""
-    prompts = list(prompt) if isinstance(prompt, (list, tuple)) else [prompt]
+    prompts = [prompt] if isinstance(prompt, str) else list(prompt)
     for one in prompts:
         if not isinstance(one, str):
             raise TypeError(

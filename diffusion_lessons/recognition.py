@@ -16,11 +16,11 @@ from torch.nn import functional
 from . import postcards, workspace
 from .fitting import Fit
 from .measure import wilson
-from .models import Judge, Recogniser
+from .models import Judge, Reader, Recogniser
 from .postcards import VALUES, Scenes
 
 #: The two networks that ship, by the name of their weights. "judge" is for measuring only.
-NETWORKS: dict[str, type[nn.Module]] = {"recogniser": Recogniser, "judge": Judge}
+NETWORKS: dict[str, type[Recogniser] | type[Judge]] = {"recogniser": Recogniser, "judge": Judge}
 SIZE = 64  # the recognisers look at 64x64; other sizes are resized first
 AT_ONCE = 32  # pictures that are read together: each takes megabytes while it is read
 
@@ -53,7 +53,7 @@ def by_place(attributes: dict[str, Tensor]) -> Reading:
 
 
 @functools.cache
-def load(name: str) -> nn.Module:
+def load(name: str) -> Reader:
     """The shipped network `name`, "recogniser" or "judge", ready to read on the CPU.
 
     Raises:
@@ -68,7 +68,7 @@ def load(name: str) -> nn.Module:
     return model.eval().requires_grad_(False)
 
 
-def read(images: Tensor, model: nn.Module) -> Reading:
+def read(images: Tensor, model: Reader) -> Reading:
     """What each picture shows, by place (as in `by_place`).
 
     Args:
@@ -85,7 +85,7 @@ def read(images: Tensor, model: nn.Module) -> Reading:
     return reading
 
 
-def features(images: Tensor, model: nn.Module) -> Tensor:
+def features(images: Tensor, model: Reader) -> Tensor:
     """What the last layer of a network sees of each picture: (N, 192); arguments as in `read`."""
     with torch.inference_mode():
         return torch.cat([model.features(resized(batch)) for batch in images.split(AT_ONCE)])
@@ -203,24 +203,30 @@ def train(model: nn.Module, steps: int, batch: int, learning_rate: float, seed: 
 
 def spoiled_conditions() -> dict[str, Callable[[Scenes, torch.Generator], Tensor]]:
     """By name, ways to show scenes to a recogniser: as drawn, smaller, blurred, noisy, covered."""
-    conditions = {
+    conditions: dict[str, Callable[[Scenes, torch.Generator], Tensor]] = {
         "as drawn": lambda scenes, _: postcards.draw(scenes),
         "drawn at 32x32": lambda scenes, _: postcards.draw(scenes, 32),
     }
     for sigma in (0.5, 1.0, 1.5, 2.0, 3.0):
-        conditions[f"blurred, sigma {sigma} pixels"] = lambda scenes, _, sigma=sigma: blurred(
-            postcards.draw(scenes), torch.full((len(scenes),), sigma)
-        )
+        conditions[f"blurred, sigma {sigma} pixels"] = functools.partial(_drawn_blurred, sigma)
     for std in (0.1, 0.2, 0.3, 0.5):
-        conditions[f"noise of standard deviation {std}"] = lambda scenes, generator, std=std: (
-            (images := postcards.draw(scenes))
-            + std * torch.randn(images.shape, generator=generator)
-        )
+        conditions[f"noise of standard deviation {std}"] = functools.partial(_drawn_noisy, std)
     for share in (0.25, 0.5):
-        conditions[f"{share:.0%} of the thing covered"] = lambda scenes, generator, share=share: (
-            covered(scenes, share, generator)
-        )
+        conditions[f"{share:.0%} of the thing covered"] = functools.partial(_drawn_covered, share)
     return conditions
+
+
+def _drawn_blurred(sigma: float, scenes: Scenes, _: torch.Generator) -> Tensor:
+    return blurred(postcards.draw(scenes), torch.full((len(scenes),), sigma))
+
+
+def _drawn_noisy(std: float, scenes: Scenes, generator: torch.Generator) -> Tensor:
+    images = postcards.draw(scenes)
+    return images + std * torch.randn(images.shape, generator=generator)
+
+
+def _drawn_covered(share: float, scenes: Scenes, generator: torch.Generator) -> Tensor:
+    return covered(scenes, share, generator)
 
 
 def covered(scenes: Scenes, share: float, generator: torch.Generator) -> Tensor:
@@ -234,7 +240,7 @@ def covered(scenes: Scenes, share: float, generator: torch.Generator) -> Tensor:
     return torch.where(bar, 0.0, images)
 
 
-def report(model: nn.Module, count: int, seed: int) -> dict[str, dict]:
+def report(model: Reader, count: int, seed: int) -> dict[str, dict]:
     """How often `model` reads fresh pictures right, with 95 % intervals: the table of its card.
 
     Kinds of scene as drawn, then single scenes spoiled in several ways, `count` pictures each.
@@ -254,7 +260,7 @@ def report(model: nn.Module, count: int, seed: int) -> dict[str, dict]:
     return rows
 
 
-def _row(model: nn.Module, scenes: Scenes, images: Tensor) -> dict:
+def _row(model: Reader, scenes: Scenes, images: Tensor) -> dict:
     right = agreement(read(images, model), by_place(postcards.attributes(scenes)))
     share = {name: round(float(value.float().mean()), 4) for name, value in right.items()}
     low, high = wilson(int(right["all"].sum()), len(scenes))

@@ -147,7 +147,7 @@ def dpm_solver_step(
     a_next, b_next = rates_like(x_t, *schedule(t_next))
     h = log_ratio(t_next) - log_ratio(t)
     guess = prediction.x_0  # D in the paper
-    if previous is not None:
+    if previous is not None and t_previous is not None:
         r = (log_ratio(t) - log_ratio(t_previous)) / h
         guess = (1 + 1 / (2 * r)) * prediction.x_0 - 1 / (2 * r) * previous.x_0
     return b_next / b * x_t - a_next * torch.expm1(-h) * guess
@@ -185,7 +185,9 @@ def ddpm(
     """
     fresh_noise = _noise_from(generator)
 
-    def step(prediction, x_t, t, t_next, previous):
+    def step(
+        prediction: Prediction, x_t: Tensor, t: Tensor, t_next: Tensor, previous: SampleStep | None
+    ) -> Tensor:
         return ddpm_step(prediction, x_t, t, t_next, schedule, fresh_noise(x_t))
 
     return _checked_walk(denoiser, x_t, times, step)
@@ -210,7 +212,9 @@ def ddim(
         )
     fresh_noise = _noise_from(generator)
 
-    def step(prediction, x_t, t, t_next, previous):
+    def step(
+        prediction: Prediction, x_t: Tensor, t: Tensor, t_next: Tensor, previous: SampleStep | None
+    ) -> Tensor:
         noise = fresh_noise(x_t) if eta > 0 else 0.0
         return ddim_step(prediction, t, t_next, schedule, eta, noise)
 
@@ -226,7 +230,9 @@ def dpm_solver(
     noise. Arguments and errors as in `ddpm`.
     """
 
-    def step(prediction, x_t, t, t_next, previous):
+    def step(
+        prediction: Prediction, x_t: Tensor, t: Tensor, t_next: Tensor, previous: SampleStep | None
+    ) -> Tensor:
         if previous is None or t_next[0] == 0:
             return dpm_solver_step(prediction, None, x_t, None, t, t_next, schedule)
         t_previous = torch.full_like(t, previous.t)
@@ -245,12 +251,15 @@ def euler(
     Adds no noise. Arguments and errors as in `ddpm`.
     """
 
-    def step(prediction, x_t, t, t_next, previous):
+    def step(
+        prediction: Prediction, x_t: Tensor, t: Tensor, t_next: Tensor, previous: SampleStep | None
+    ) -> Tensor:
         return euler_step(prediction, x_t, t, t_next, schedule)
 
     return _checked_walk(denoiser, x_t, times, step)
 
 
+SAMPLERS: dict[str, Callable[..., Iterator[SampleStep]]]
 SAMPLERS = {"ddpm": ddpm, "ddim": ddim, "dpm-solver++": dpm_solver}
 """The samplers of lesson 03, by the name that its widgets show."""
 
@@ -323,7 +332,7 @@ def _refuse_bad_times(times: Tensor) -> None:
         )
     stays = (times.diff() >= 0).nonzero()
     if len(stays):
-        i = stays[0].item()
+        i = int(stays[0])
         raise ValueError(
             f"times goes from {times[i].item():g} to {times[i + 1].item():g}; it must fall at each "
             "step, from noise to clean. Perhaps turn it round: times.flip(0)."

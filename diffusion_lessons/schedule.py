@@ -156,7 +156,7 @@ def _rates(t: Tensor, beta: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
     log_alpha_bar = torch.lerp(table[before], table[before + 1], position - before)
     signal_rate = torch.exp(log_alpha_bar / 2)
     noise_rate = torch.expm1(log_alpha_bar).abs().sqrt()  # sqrt(1 - alpha_bar), exact near t = 0
-    return tuple(rate.to(t).view(-1, 1, 1, 1) for rate in (signal_rate, noise_rate))
+    return signal_rate.to(t).view(-1, 1, 1, 1), noise_rate.to(t).view(-1, 1, 1, 1)
 
 
 @cache

@@ -200,7 +200,7 @@ def load_partial(name: str) -> tuple[dict[str, Tensor], dict] | None:
     try:
         with safe_open(path, "pt") as file:
             notes = json.loads((file.metadata() or {})["notes"])
-            return {key: file.get_tensor(key) for key in file.keys()}, notes
+            return {key: file.get_tensor(key) for key in file.keys()}, notes  # noqa: SIM118
     except (OSError, SafetensorError, ValueError, KeyError) as error:
         raise DamagedFile(
             f"{path}, a training that was stopped half-way, cannot be read ({error}). "

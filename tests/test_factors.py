@@ -63,7 +63,7 @@ def spreads(images):
     """Standard deviation of each factor among the pictures of each sky that has it, (5,)."""
     found = factors.read(images)
     return {
-        name: torch.stack([value[SKY == sky].std() for sky in range(5)])
+        name: torch.stack([value[sky == SKY].std() for sky in range(5)])
         for name, value in found.items()
     }
 

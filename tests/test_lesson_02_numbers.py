@@ -89,7 +89,7 @@ def test_the_lesson_trains_what_the_recipe_of_the_live_cell_says():
     assert (live.steps, live.batch) == (700, 32) and live.steps * live.batch == 22_400
     assert 32 * live.batch == 1024
     says("all would fill 275 megabytes")
-    assert 22_400 * 3 * 32 * 32 * 4 / 1e6 == pytest.approx(275, rel=0.03)
+    assert pytest.approx(275, rel=0.03) == 22_400 * 3 * 32 * 32 * 4 / 1e6
     says("net = models.UNet(channels=3, widths=(32, 64), blocks=(1, 2), patch=2")
     assert (live.widths, live.blocks, live.patch) == ((32, 64), (1, 2), 2)
 

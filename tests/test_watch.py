@@ -89,10 +89,9 @@ def test_an_interrupt_before_the_first_step_is_no_error_either():
 
 
 def test_any_other_error_is_raised_and_said():
-    with pytest.raises(ZeroDivisionError):
-        with widgets.watch(total=10, alt="nothing") as view:
-            view.step(2, 0.5)
-            raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), widgets.watch(total=10, alt="nothing") as view:
+        view.step(2, 0.5)
+        raise ZeroDivisionError
     assert view.progress["words"].startswith("Stopped by an error at step 2 of 10.")
 
 

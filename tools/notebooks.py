@@ -13,7 +13,6 @@ import argparse
 import copy
 import os
 import re
-import sys
 from pathlib import Path
 
 import nbformat
@@ -156,4 +155,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -26,7 +26,7 @@ def main() -> None:
                 walk = sampling.dpm_solver(denoiser, schedule.cosine, start, sampling.times(8))
                 view.pictures(sampling.finish(walk), f"after {done.step + 1} steps")
     path = workspace.data_path("pictures", "training.png")
-    path.write_bytes(view.still()[1])
+    path.write_bytes(view.still()[1] or b"")
     workspace.write_checksums(workspace.data_path())
 
 

@@ -243,9 +243,9 @@ def install(choice: str) -> None:
         uv = ("uv", "pip", "install", "--python", str(venv_python()), "--torch-backend", "cpu")
         run_installer(*uv, *pins, *course)
         return
-    source = () if choice == "default" else ("--find-links", choice)
+    source = [] if choice == "default" else ["--find-links", choice]
     if source and wheel_versions(Path(choice), "hatchling"):
-        source += ("--no-index",)  # a folder with the build tool too is a complete one
+        source += ["--no-index"]  # a folder with the build tool too is a complete one
     run_installer("pip", "install", *source, *pins, "hatchling")
     run_installer("pip", "install", *source, *pins, *course)
 

@@ -146,7 +146,7 @@ def _right_but_for_one_number(result: object, expected: object, trial: Trial) ->
 
 
 def _words_for_numbers(result: object, expected: object, trial: Trial) -> list[str]:
-    if not isinstance(expected, Tensor):
+    if not (isinstance(result, Tensor) and isinstance(expected, Tensor)):
         return [f"On {trial.what} it returns {result:.6g}, expected {expected:.6g}."]
     result, expected = result.double(), expected.double()
     where = (result - expected).abs().flatten().argmax()

@@ -112,7 +112,8 @@ def asked_twice(
         if once and s == 1:
             return ask(x_t, t, context)
         null = null_context.expand_as(context)
-        return combine(*(ask(x_t, t, said) for said in contexts(null, context)), s)
+        first, second = (ask(x_t, t, said) for said in contexts(null, context))
+        return combine(first, second, s)
 
     return answer
 
@@ -142,6 +143,7 @@ class Counted:
         self.rows: list[int] = []
 
     def __call__(self, x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:
+        """Answer as `toy_network` does, and note how many rows it was."""
         answer = toy_network(x_t, t, context)
         self.rows.append(len(x_t))
         return answer
@@ -151,8 +153,9 @@ def _how_often(function: Callable, trials: list[Trial]) -> Report | None:
     """What to say where the numbers are right and the network was asked too often."""
     for trial in trials:
         counted = Counted()
-        size, scale = len(trial.inputs["x_t"]), trial.inputs["guidance_scale"]
-        function(counted, *trial.copies()[1:])
+        _, x_t, *rest = trial.copies()
+        size, scale = len(x_t), rest[-1]
+        function(counted, x_t, *rest)
         if scale == 1 and sum(counted.rows) > size:
             return Report("not yet", (ONCE,))
         if len(counted.rows) > 1:

@@ -106,12 +106,19 @@ def _jump_trial(
     what: str, shape: tuple[int, ...], rows: tuple[int, int], beta: torch.Tensor
 ) -> Trial:
     row = torch.randint(*rows, shape[:1], generator=torch.Generator().manual_seed(4))
-    inputs = {"x_0": normal(shape, 1), "eps": normal(shape, 2), "row": row, "beta": beta}
+    blocks = {"x_0": normal(shape, 1), "eps": normal(shape, 2)}
+    inputs: dict[str, object] = {**blocks, "row": row, "beta": beta}
     return Trial(what, inputs)
 
 
-_kept_step = {"kept": lambda b: 1 - b}
-_product = {"kept": lambda beta: torch.cumprod(1 - beta, 0)}
+def _kept_step(beta: float) -> float:
+    return 1 - beta
+
+
+def _product(beta: torch.Tensor) -> torch.Tensor:
+    return torch.cumprod(1 - beta, 0)
+
+
 _SAME_NOISE = (
     "You walk, adding the SAME eps each time. Added twice, it is not independent; use the jump."
 )
@@ -124,16 +131,16 @@ STEP_SLIPS = [
     Slip(
         "Both square roots are missing. beta and 1 - beta are shares of variance; a picture is "
         "multiplied by their square roots.",
-        mix(**_kept_step, signal=itself, noise=itself),
+        mix(_kept_step, signal=itself, noise=itself),
     ),
     Slip(
         "The noise is multiplied by beta, and the square root is missing: sqrt(beta). "
         "Multiplying by c multiplies the variance by c squared.",
-        mix(**_kept_step, signal=math.sqrt, noise=itself),
+        mix(_kept_step, signal=math.sqrt, noise=itself),
     ),
     Slip(
         "The picture is multiplied by 1 - beta, and the square root is missing: sqrt(1 - beta).",
-        mix(**_kept_step, signal=itself, noise=math.sqrt),
+        mix(_kept_step, signal=itself, noise=math.sqrt),
     ),
     Slip(
         "The two rates are swapped: with a small beta most of the picture should stay.",
@@ -151,11 +158,11 @@ STEP_SLIPS = [
     Slip(
         "The noise is subtracted. Noise has no side, so a picture would look the same, but the "
         "formula says plus, and a network that must name the noise needs its sign.",
-        mix(**_kept_step, signal=math.sqrt, noise=math.sqrt, sign=-1.0),
+        mix(_kept_step, signal=math.sqrt, noise=math.sqrt, sign=-1.0),
     ),
-    Slip(HALF, mix(**_kept_step, signal=half, noise=half)),
-    Slip(HALF, mix(**_kept_step, signal=half, noise=math.sqrt)),
-    Slip(HALF, mix(**_kept_step, signal=math.sqrt, noise=half)),
+    Slip(HALF, mix(_kept_step, signal=half, noise=half)),
+    Slip(HALF, mix(_kept_step, signal=half, noise=math.sqrt)),
+    Slip(HALF, mix(_kept_step, signal=math.sqrt, noise=half)),
     Slip(
         "The noise is shrunk too; only the picture is.",
         lambda x, eps, beta: math.sqrt(1 - beta) * (x + math.sqrt(beta) * eps),
@@ -170,30 +177,30 @@ STEP_SLIPS = [
     ),
     Slip(
         "It returns the noise only: the shrunken picture is not in it.",
-        mix(**_kept_step, signal=zero, noise=math.sqrt),
+        mix(_kept_step, signal=zero, noise=math.sqrt),
     ),
     Slip(
         "It returns the shrunken picture only: the noise is not in it.",
-        mix(**_kept_step, signal=math.sqrt, noise=zero),
+        mix(_kept_step, signal=math.sqrt, noise=zero),
     ),
 ]
 
 JUMP_SLIPS = [
     Slip(
         "The noise is multiplied by 1 - alpha_bar, and the square root is missing.",
-        jump(**_product, noise=itself),
+        jump(_product, noise=itself),
     ),
     Slip(
         "The picture is multiplied by alpha_bar, and the square root is missing.",
-        jump(**_product, signal=itself),
+        jump(_product, signal=itself),
     ),
     Slip(
         "Both square roots are missing: alpha_bar and 1 - alpha_bar are shares of variance.",
-        jump(**_product, signal=itself, noise=itself),
+        jump(_product, signal=itself, noise=itself),
     ),
     Slip(
         "The noise rate is 1 - sqrt(alpha_bar); it should be sqrt(1 - alpha_bar).",
-        jump(**_product, noise=lambda rest: 1 - torch.sqrt(1 - rest)),
+        jump(_product, noise=lambda rest: 1 - torch.sqrt(1 - rest)),
     ),
     Slip(
         "This is alpha = 1 - beta of one row, where alpha_bar is needed: the product of all alphas "
@@ -207,9 +214,9 @@ JUMP_SLIPS = [
     ),
     Slip(_SAME_NOISE, walk(1)),
     Slip(_SAME_NOISE, walk(0)),
-    Slip(HALF, jump(**_product, signal=half, noise=half)),
-    Slip(HALF, jump(**_product, signal=half)),
-    Slip(HALF, jump(**_product, noise=half)),
+    Slip(HALF, jump(_product, signal=half, noise=half)),
+    Slip(HALF, jump(_product, signal=half)),
+    Slip(HALF, jump(_product, noise=half)),
     Slip("beta of the row stands where alpha_bar is needed.", jump(lambda beta: beta)),
     Slip(
         "The product runs over the betas; it should run over the alphas, 1 - beta.",
@@ -218,7 +225,7 @@ JUMP_SLIPS = [
     Slip(
         "The noise rate comes from a product of betas; it should be sqrt(1 - alpha_bar).",
         lambda x, eps, row, beta: (
-            jump(**_product, noise=torch.zeros_like)(x, eps, row, beta)
+            jump(_product, noise=torch.zeros_like)(x, eps, row, beta)
             + jump(lambda b: 1 - torch.cumprod(b, 0), signal=torch.zeros_like)(x, eps, row, beta)
         ),
     ),
@@ -227,32 +234,32 @@ JUMP_SLIPS = [
         "torch.cumprod(1 - beta, 0).",
         jump(lambda beta: 1 - torch.cumsum(beta, 0)),
     ),
-    Slip(_ROW_BEFORE, jump(**_product, index=lambda row: row - 1)),
-    Slip(_ROW_BEFORE, jump(**_product, index=lambda row: (row - 1).clamp(min=0))),
+    Slip(_ROW_BEFORE, jump(_product, index=lambda row: row - 1)),
+    Slip(_ROW_BEFORE, jump(_product, index=lambda row: (row - 1).clamp(min=0))),
     Slip(_ROW_BEFORE, jump(lambda beta: torch.cumprod(1 - torch.cat([beta[:1] * 0, beta]), 0))),
     Slip(
         "Off by one: these are the numbers of the row after.",
-        jump(**_product, index=lambda row: row + 1),
+        jump(_product, index=lambda row: row + 1),
     ),
     Slip(
         "All pictures got the row of the first one: `row` holds one row for each picture.",
-        jump(**_product, index=lambda row: row[:1]),
+        jump(_product, index=lambda row: row[:1]),
     ),
     Slip(
         "Signal and noise are swapped: sqrt(alpha_bar) belongs to the picture.",
         jump(lambda beta: 1 - torch.cumprod(1 - beta, 0)),
     ),
-    Slip("It returns the noise only.", jump(**_product, signal=torch.zeros_like)),
-    Slip("It returns the shrunken picture only.", jump(**_product, noise=torch.zeros_like)),
+    Slip("It returns the noise only.", jump(_product, signal=torch.zeros_like)),
+    Slip("It returns the shrunken picture only.", jump(_product, noise=torch.zeros_like)),
     Slip(
         "The rates are not broadcast: with shape (B,) they ran along the last axis, so each column "
         "of pixels got a noise level of its own. Use rate.view(-1, 1, 1, 1).",
-        jump(**_product, axes=(-1,)),
+        jump(_product, axes=(-1,)),
     ),
     Slip(
         "The rates are not broadcast: with shape (B, 1) they ran along the height, so each line "
         "of pixels got a noise level of its own. Use rate.view(-1, 1, 1, 1).",
-        jump(**_product, axes=(-1, 1)),
+        jump(_product, axes=(-1, 1)),
     ),
 ]
 

@@ -71,5 +71,6 @@ def same(result: object, expected: object, rtol: float = 1e-4) -> bool:
                 result.double(), expected.double(), rtol=rtol, atol=1e-5, equal_nan=True
             )
         )
-    both_numbers = isinstance(result, Real) and isinstance(expected, Real)
-    return both_numbers and abs(result - expected) <= rtol * abs(expected)
+    if not (isinstance(result, Real) and isinstance(expected, Real)):
+        return False
+    return abs(float(result) - float(expected)) <= rtol * abs(float(expected))

@@ -112,7 +112,9 @@ def _trial(
     blocks: str,
     **more: float,
 ) -> Trial:
-    inputs = {name: normal(shape, seed) for seed, name in enumerate(blocks.split(), start=1)}
+    inputs: dict[str, object] = {
+        name: normal(shape, seed) for seed, name in enumerate(blocks.split(), start=1)
+    }
     inputs["rates"] = _rates(shape, t, schedule)
     inputs["rates_next"] = _rates(shape, t_next, schedule)
     return Trial(what, inputs | more)
@@ -122,7 +124,9 @@ def _solver_trial(
     what: str, shape: tuple[int, ...], times: tuple[float, float, float], schedule: Callable
 ) -> Trial:
     blocks = ("x_t", "x_0_hat", "x_0_hat_before")
-    inputs = {name: normal(shape, seed) for seed, name in enumerate(blocks, start=1)}
+    inputs: dict[str, object] = {
+        name: normal(shape, seed) for seed, name in enumerate(blocks, start=1)
+    }
     names = ("rates_before", "rates", "rates_next")
     pairs = zip(names, times, strict=True)
     return Trial(what, inputs | {name: _rates(shape, t, schedule) for name, t in pairs})
@@ -261,7 +265,7 @@ DDIM_SLIPS = [
     ),
     Slip(
         "In step_std the fraction is not squared.",
-        ddim(std=lambda *given: step_std(*given, power=1)),
+        ddim(std=lambda eta, a, b, a_next, b_next: step_std(eta, a, b, a_next, b_next, 1)),
     ),
     Slip(
         "eta is not in step_std.",

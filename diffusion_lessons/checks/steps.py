@@ -21,7 +21,9 @@ def ddpm(
 ) -> Callable:
     """A step of DDPM: factors of the guess and of x_t, what both are divided by, the noise."""
 
-    def step(x_t: Tensor, x_0_hat: Tensor, noise: Tensor, rates: Tensor, rates_next: Tensor):
+    def step(
+        x_t: Tensor, x_0_hat: Tensor, noise: Tensor, rates: Tensor, rates_next: Tensor
+    ) -> Tensor:
         (a, b), (a_next, b_next) = rates, rates_next
         alpha = (a / a_next) ** 2
         beta = (b**2 - alpha * b_next**2).clamp(min=0)
@@ -46,7 +48,14 @@ def ddim(
 ) -> Callable:
     """A step of DDIM: factors of the clean guess, of the noise guess and of the fresh noise."""
 
-    def step(x_0_hat, eps_hat, noise, rates, rates_next, eta):
+    def step(
+        x_0_hat: Tensor,
+        eps_hat: Tensor,
+        noise: Tensor,
+        rates: Tensor,
+        rates_next: Tensor,
+        eta: float,
+    ) -> Tensor:
         (a, b), (a_next, b_next) = rates, rates_next
         fresh_std = std(eta, a, b, a_next, b_next)
         remixed = signal(a, a_next) * x_0_hat + towards(b, b_next, fresh_std) * eps_hat
@@ -67,7 +76,14 @@ def solver(
 ) -> Callable:
     """A step of DPM-Solver++ 2M; each argument is one piece of algorithm 2."""
 
-    def step(x_t, x_0_hat, x_0_hat_before, rates_before, rates, rates_next):
+    def step(
+        x_t: Tensor,
+        x_0_hat: Tensor,
+        x_0_hat_before: Tensor,
+        rates_before: Tensor,
+        rates: Tensor,
+        rates_next: Tensor,
+    ) -> Tensor:
         (a, b), (a_next, b_next) = rates, rates_next
         now = log(a, b)
         width = h(now, log(a_next, b_next))

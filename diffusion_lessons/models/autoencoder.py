@@ -33,6 +33,7 @@ class PlainBlock(nn.Module):
         self.conv_2 = start_at_zero(nn.Conv2d(channels, channels, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w), the same shape out."""
         h = self.conv_1(functional.silu(self.norm_1(x)))
         return x + self.conv_2(functional.silu(self.norm_2(h)))
 
@@ -45,6 +46,7 @@ class Spread(nn.Module):
         self.mix = nn.Conv2d(channels_in, 4 * channels_out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, channels_in, h, w) to (B, channels_out, 2h, 2w)."""
         return functional.pixel_shuffle(self.mix(x), 2)
 
 

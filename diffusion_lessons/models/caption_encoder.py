@@ -32,6 +32,7 @@ class WordBlock(nn.Module):
         )
 
     def forward(self, words: Tensor) -> Tensor:
+        """Words (B, L, D), the same shape out."""
         b, length, width = words.shape
         qkv = self.to_qkv(self.norm_1(words)).view(b, length, 3, width // HEAD, HEAD)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, L, 32)

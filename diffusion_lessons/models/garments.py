@@ -17,7 +17,7 @@ def convolution(channels: int, outputs: int, stride: int = 1) -> nn.Sequential:
 class FashionJudge(nn.Module):
     """A plain CNN: pictures (B, 1, 28, 28) in [-1, 1] to logits (B, 10), one for each class."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.body = nn.Sequential(
             convolution(1, 32),  # (B, 32, 28, 28)
@@ -37,4 +37,5 @@ class FashionJudge(nn.Module):
         return self.body(images)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Pictures (B, 1, 28, 28) to logits (B, 10)."""
         return self.head(self.features(images))

@@ -35,6 +35,7 @@ class Reader(nn.Module):
         return self.bend(self.squeeze(self.body(images)))
 
     def forward(self, images: Tensor) -> Tensor:
+        """Pictures (B, 3, 64, 64) to logits (B, outputs)."""
         return self.head(self.features(images))
 
 
@@ -48,6 +49,7 @@ class ResidualBlock(nn.Module):
         self.conv_2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w), the same shape out."""
         h = self.conv_1(functional.relu(self.norm_1(x)))
         return x + self.conv_2(functional.relu(self.norm_2(h)))
 
@@ -94,6 +96,7 @@ class PatchBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w), the same shape out."""
         return x + self.narrow(functional.gelu(self.widen(self.norm(self.look(x)))))
 
 

@@ -43,6 +43,7 @@ class CrossAttention(nn.Module):
         return (q @ k.transpose(2, 3) / q.shape[-1] ** 0.5).softmax(dim=-1), v
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        """Places (B, C, h, w) and context (B, L, D) to (B, C, h, w)."""
         weights, answers = self.ask(x, context)
         found = weights.to(answers.dtype) @ answers
         return x + self.to_out(found.transpose(2, 3).reshape(x.shape))
@@ -64,6 +65,7 @@ class Listen(nn.Module):
         self.words = CrossAttention(channels, context_channels)
 
     def forward(self, x: Tensor, emb: Tensor, context: Tensor) -> Tensor:
+        """(B, C, h, w), with emb (B, emb) and context (B, L, D), to (B, C, h, w)."""
         x = self.near(x, emb)
         if self.far is not None:
             x = self.far(x)

@@ -8,7 +8,9 @@ that no block works on full-size maps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +50,7 @@ class ResBlock(nn.Module):
         self.scale_shift = start_at_zero(nn.Linear(emb_channels, 2 * channels))
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
+        """(B, C, h, w) and emb (B, emb_channels) to (B, C, h, w)."""
         scale, shift = self.scale_shift(emb)[:, :, None, None].chunk(2, dim=1)
         h = self.conv_1(functional.silu(self.norm_1(x)))
         h = self.norm_2(h) * (1 + scale) + shift
@@ -69,6 +72,7 @@ class Attention(nn.Module):
         self.heads = max(1, channels // 32)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w), the same shape out."""
         b, c, h, w = x.shape
         qkv = self.to_qkv(self.norm(x)).reshape(b, 3, self.heads, c // self.heads, h * w)
         q, k, v = qkv.transpose(3, 4).unbind(dim=1)  # each (B, heads, places, 32)
@@ -85,6 +89,7 @@ class Down(nn.Module):
         self.mix = nn.Conv2d(4 * channels_in, channels_out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, channels_in, h, w) to (B, channels_out, h / 2, w / 2)."""
         return self.mix(functional.pixel_unshuffle(x, 2))
 
 
@@ -97,6 +102,7 @@ class Up(nn.Module):
         self.join = nn.Conv2d(2 * channels_out, channels_out, 1)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """(B, channels_in, h, w) and a skip (B, channels_out, 2h, 2w), to the shape of the skip."""
         x = functional.pixel_shuffle(self.spread(x), 2)
         return self.join(torch.cat([x, skip], dim=1))
 
@@ -144,10 +150,10 @@ class UNet(nn.Module):
         self.down_blocks, self.downs = nn.ModuleList(), nn.ModuleList()
         self.ups, self.up_blocks = nn.ModuleList(), nn.ModuleList()
         for fine, coarse, count in zip(widths, widths[1:], blocks, strict=False):
-            self.down_blocks.append(_repeat(lambda w=fine: ResBlock(w, emb), count))
+            self.down_blocks.append(_repeat(partial(ResBlock, fine, emb), count))
             self.downs.append(Down(fine, coarse))
             self.ups.insert(0, Up(coarse, fine))
-            self.up_blocks.insert(0, _repeat(lambda w=fine: ResBlock(w, emb), count))
+            self.up_blocks.insert(0, _repeat(partial(ResBlock, fine, emb), count))
         self.middle = _repeat(lambda: ResBlock(widths[-1], emb), blocks[-1])
         self.attention = _repeat(lambda: Attention(widths[-1]), blocks[-1] - 1)
         self.norm = nn.GroupNorm(GROUPS, widths[0])
@@ -171,7 +177,7 @@ class UNet(nn.Module):
         x = self.stem(functional.pixel_unshuffle(x_t, self.patch))
         skips = []
         for blocks, down in zip(self.down_blocks, self.downs, strict=True):
-            for block in blocks:
+            for block in cast(Iterable[nn.Module], blocks):
                 x = block(x, emb)
             skips.append(x)
             x = down(x)
@@ -181,7 +187,7 @@ class UNet(nn.Module):
                 x = self.attention[index](x)
         for up, blocks in zip(self.ups, self.up_blocks, strict=True):
             x = up(x, skips.pop())
-            for block in blocks:
+            for block in cast(Iterable[nn.Module], blocks):
                 x = block(x, emb)
         return functional.pixel_shuffle(self.head(functional.silu(self.norm(x))), self.patch)
 
@@ -224,12 +230,13 @@ class UNet(nn.Module):
                 )
 
 
-def start_at_zero(layer: nn.Module) -> nn.Module:
+def start_at_zero(layer: nn.Conv2d | nn.Linear) -> nn.Module:
     """The same layer, its weights and biases set to 0."""
     nn.init.zeros_(layer.weight)
+    assert layer.bias is not None
     nn.init.zeros_(layer.bias)
     return layer
 
 
-def _repeat(make, count: int) -> nn.ModuleList:
+def _repeat(make: Callable[[], nn.Module], count: int) -> nn.ModuleList:
     return nn.ModuleList(make() for _ in range(count))

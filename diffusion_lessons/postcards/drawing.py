@@ -154,7 +154,18 @@ def _paint_footing(canvas: Canvas, placed: Placed) -> None:
         part = Canvas(canvas.scenes[scene], canvas.rgb[scene], canvas.x, canvas.y, canvas.pixel)
         x, base, half = (v[rows][:, None, None] for v in (placed.x, placed.base, wide))
 
-        def lay(width, height, drop, where, colour, opacity, part=part, x=x, base=base, half=half):
+        def lay(
+            width: Tensor | float,
+            height: float,
+            drop: float,
+            where: Tensor,
+            colour: Tensor,
+            opacity: float,
+            part: Canvas = part,
+            x: Tensor = x,
+            base: Tensor = base,
+            half: Tensor = half,
+        ) -> None:
             dx = (canvas.x - x) / (half * width)
             dy = (canvas.y - base - drop * half) / (half * height)
             soft = (1.5 * canvas.pixel / (half * height)).clamp_min(0.25)

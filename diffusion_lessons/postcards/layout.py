@@ -30,8 +30,11 @@ _PLACE = {"one": (0.25, 0.50, 0.75), "two": (0.30, 0.50, 0.70), "three": (0.33, 
 # In a pair neighbours move apart, so that neither hides the other.
 _PAIR_PLACE = {(0, 1): (0.21, 0.57), (1, 2): (0.43, 0.79), (0, 2): (0.23, 0.77)}
 # Offsets of a group's members from its middle: sideways in widths, downwards in heights.
-_MEMBERS = {"one": [(0, 0)], "two": [(-0.55, -0.06), (0.55, 0.06)],
-            "three": [(-0.70, -0.14), (0.70, -0.10), (0.0, 0.17)]}  # fmt: skip
+_MEMBERS: dict[str, list[tuple[float, float]]] = {
+    "one": [(0, 0)],
+    "two": [(-0.55, -0.06), (0.55, 0.06)],
+    "three": [(-0.70, -0.14), (0.70, -0.10), (0.0, 0.17)],
+}
 _MARGIN = 0.035
 
 

@@ -202,7 +202,7 @@ def _near(word: str) -> list[str]:
     if shuffled := [known for known in (*_SINGULAR, *small) if sorted(known) == sorted(word)]:
         return shuffled[:2]
     close = get_close_matches(word, _SINGULAR, 4, 0.7) or get_close_matches(word, small, 1, 0.85)
-    near = {}
+    near: dict[object, str] = {}  # the first guess of each meaning
     for guess in close:  # the nearest first
         near.setdefault(MEANING_OF.get(guess, guess), guess)
     return list(near.values())[:2]
@@ -273,7 +273,8 @@ def _things(tokens: list[Token]) -> list[dict]:
 def _thing(tokens: list[Token]) -> dict:
     """One thing from all the tokens that speak of it."""
     name = next((token.text for token in tokens if token.kind == "object"), "thing")
-    thing, texts = dict.fromkeys(TRAITS), {}
+    thing: dict[str, str | None] = dict.fromkeys(TRAITS)
+    texts: dict[str, str] = {}
     for token in tokens:
         if token.kind == "join" or token.value is None:
             continue
@@ -314,7 +315,7 @@ def _two_things(tokens: list[Token], first: int, second: int) -> list[dict]:
                 f"it is not clear whether '{words}' belongs to the {one} or to the {two}; "
                 "put each word next to its thing and 'and' between the two things"
             )
-    border = max(borders, key=borders.get) if borders else first + 1
+    border = max(borders, key=lambda place: borders[place]) if borders else first + 1
     if not borders and tokens[border].kind == "position":
         border += not any(token.kind == "position" for token in tokens[:border])
     return [_thing(tokens[:border]), _thing(tokens[border:])]

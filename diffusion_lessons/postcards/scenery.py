@@ -5,6 +5,7 @@ All colours here are (red, green, blue) in 0 to 1; x and y are in picture widths
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -61,9 +62,11 @@ class Canvas:
     pixel: float
 
     def sky(self) -> Tensor:
+        """The sky of each scene, (N,), as a place in `VALUES["sky"]`."""
         return self.scenes.attributes["sky"]
 
     def ground(self) -> Tensor:
+        """The ground of each scene, (N,), as a place in `VALUES["ground"]`."""
         return self.scenes.attributes["ground"]
 
     def dice(self, name: str) -> Tensor:
@@ -135,7 +138,7 @@ def paint_ground(canvas: Canvas) -> None:
         _on(canvas, canvas.ground() == kind, texture)
 
 
-def _on(canvas: Canvas, rows: Tensor, paint) -> None:
+def _on(canvas: Canvas, rows: Tensor, paint: Callable[[Canvas], None]) -> None:
     """Runs `paint` on the chosen scenes only, and puts the result back."""
     if not bool(rows.any()):
         return

@@ -71,7 +71,7 @@ class Scenes:
     def __len__(self) -> int:
         return self.dice.shape[0]
 
-    def __getitem__(self, key) -> Scenes:
+    def __getitem__(self, key: int | slice | Tensor) -> Scenes:
         rows = torch.arange(len(self))[key].reshape(-1)
         return Scenes(
             {name: value[rows] for name, value in self.attributes.items()}, self.dice[rows]
@@ -167,12 +167,13 @@ def compose(said: Mapping, seed: int, split: str = "train") -> Scenes:
         raise ValueError(
             f"both things are said to be at {places[0]!r}: choose two different places"
         )
-    wanted = [(name, None, said, 1) for name in SCENE_ATTRIBUTES]
-    for slot, thing in enumerate(things):
-        wanted += [(name, slot, thing, _care(name, thing)) for name in THING_ATTRIBUTES]
+    asked: list[tuple[str, int | None, Mapping, int]]
+    asked = [(name, None, said, 1) for name in SCENE_ATTRIBUTES]
+    for place, thing in enumerate(things):
+        asked += [(name, place, thing, _care(name, thing)) for name in THING_ATTRIBUTES]
     wanted = [
         (name, slot, VALUES[name].index(source[name]), care)
-        for name, slot, source, care in wanted
+        for name, slot, source, care in asked
         if source.get(name) is not None
     ]
     agreement = torch.zeros(len(candidates), dtype=torch.int64)

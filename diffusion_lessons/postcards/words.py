@@ -6,12 +6,21 @@ The way back, from a prompt to what was said, is `parse` in `reading`.
 from __future__ import annotations
 
 from random import Random
+from typing import TypedDict
 
 from .lexicon import PHRASES, STANDS, VERBS, plurals
 from .scenes import VALUES, Scenes
 
-Said = dict[str, object]
 Thing = dict[str, "str | None"]
+
+
+class Said(TypedDict):
+    """What is said of a scene; None where nothing is."""
+
+    sky: str | None
+    ground: str | None
+    things: list[Thing]
+
 
 # How often captions leave out each attribute that may be left out. An object is always named,
 # and so is a count of two or three.
@@ -30,9 +39,9 @@ def describe(scenes: Scenes) -> list[Said]:
     """
     rows = {name: values.tolist() for name, values in scenes.attributes.items()}
     slots = [name for name in VALUES if name not in ("sky", "ground")]
-    described = []
+    described: list[Said] = []
     for i in range(len(rows["sky"])):
-        things = [
+        things: list[Thing] = [
             {name: VALUES[name][rows[name][i][slot]] for name in slots}
             for slot in (0, 1)
             if rows["object"][i][slot] >= 0
@@ -77,7 +86,7 @@ def _pick(dice: Random, choices: tuple[str, ...]) -> str:
 def _leave_out(said: Said, dice: Random) -> Said:
     """The same scene with about half of it set to None."""
 
-    def perhaps(value: str) -> str | None:
+    def perhaps(value: str | None) -> str | None:
         return None if dice.random() < OMITTED else value
 
     things = [
@@ -150,7 +159,7 @@ def _about_one(said: Said, dice: Random) -> str:
     if order == 4:
         return _capital(_list(_row("there", _is(what), what, where, ground), sky))
     if order == 5 and (where or ground):
-        verb = VERBS.get(thing["object"], STANDS)[thing["count"] in ("two", "three")]
+        verb = VERBS.get(str(thing["object"]), STANDS)[thing["count"] in ("two", "three")]
         return _capital(_list(sky, _row(what, verb, where, ground)))
     return _row(what, where, ground, sky)
 

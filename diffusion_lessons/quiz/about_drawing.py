@@ -96,9 +96,10 @@ def same_seed_other_word() -> Shown:
 
 def calls_that_wait() -> Shown:
     """Count the calls that wait for each other, for a picture and for one of twice the sides."""
-    numbers, told = {}, []
+    numbers: dict[str, float] = {}
+    told = []
     for side in (32, 64):
-        calls = []
+        calls: list[Tensor] = []
 
         def ask(x_t: Tensor, t: Tensor, calls: list = calls) -> prediction.Prediction:
             calls.append(t)

@@ -22,7 +22,7 @@ def parts_at_work() -> Shown:
     """Count how often each part is called while one picture is made in 8 steps."""
     reader, _ = models.load_caption_reader()
     autoencoder, about = models.load_autoencoder()
-    judge, calls = recognition.load("judge"), Counter()
+    judge, calls = recognition.load("judge"), Counter[str]()
     unet = models.TextUNet().eval()  # not trained: calls are counted, no picture is looked at
     card = {"schedule": "cosine", "kind": "x_0", "scaling_factor": about["scaling_factor"]}
     pipe = pipeline.TextToImage(reader.eval(), unet, autoencoder, card)
@@ -39,8 +39,8 @@ def parts_at_work() -> Shown:
     pipe("a red house on snow", num_inference_steps=8, guidance_scale=1.0)
     for hook in hooks:
         hook.remove()
-    numbers = {name: calls[name] for name in parts}
-    told = ", ".join(f"{name} {count}" for name, count in numbers.items())
+    numbers: dict[str, float] = {name: calls[name] for name in parts}
+    told = ", ".join(f"{name} {calls[name]}" for name in parts)
     return Shown(f"Calls while one picture was made in 8 steps: {told}.", numbers)
 
 

@@ -34,7 +34,8 @@ class Quiz(PageWidget):
         """`store` keeps the answers; None: they are forgotten with this object."""
         self._name, self._store = name, store
         self.deck = Deck(questions, store.load() if store else Progress())
-        self._said, self._shown = "", None
+        self._said = ""
+        self._shown: Shown | None = None
         self._looked: dict[tuple[str, str], list[str]] = {}  # options looked at after the answer
         self._here = self._first_open()
         super().__init__()
@@ -88,7 +89,7 @@ class Quiz(PageWidget):
     def _show(self, request: dict) -> None:
         name = self.deck.questions[request["question"]].demonstration
         try:
-            self._shown = demonstrations.run(name)
+            self._shown = demonstrations.run(name or "")
         except Exception as error:  # weights that are missing, for one
             self._shown = Shown(f"This cannot be shown here. {error}", {})
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from .. import latents, pictures, postcards, recognition, scoring, workspace
 from ..fitting import Fit
@@ -55,10 +54,12 @@ class AutoencoderRecipe:
         return latents.Scene(images, postcards.object_mask(shown))
 
     def begin(self, name: str, device: torch.device) -> Fit:
+        """See `Recipe.begin`."""
         torch.manual_seed(self.seed)
         watch = None
         if self.watched:
-            watch = recognition.load("recogniser").to(device, memory_format=torch.channels_last)
+            reader = recognition.load("recogniser").to(device)
+            watch = reader.to(memory_format=torch.channels_last).body
         return latents.train_autoencoder(
             Autoencoder(**self.network()).to(device),
             self.scenes,
@@ -66,12 +67,13 @@ class AutoencoderRecipe:
             self.learning_rate,
             self.kl_weight,
             seed=self.seed,
-            watch=watch and watch.body,
+            watch=watch,
             ema_decay=self.ema_decay,
             half=self.half,
         )
 
-    def tell(self, name: str, model: nn.Module) -> dict:
+    def tell(self, name: str, model: Autoencoder) -> dict:
+        """See `Recipe.tell`."""
         model = model.cpu()
         shown = postcards.sample_scenes(SCORED, self.seed * 1_000_003)
         with torch.inference_mode():

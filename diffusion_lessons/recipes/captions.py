@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -47,6 +48,7 @@ class CaptionsRecipe:
         }
 
     def begin(self, name: str, device: torch.device) -> Fit:
+        """See `Recipe.begin`."""
         torch.manual_seed(self.seed)
         model = CaptionReader(**self.network()).to(device)
 
@@ -55,12 +57,13 @@ class CaptionsRecipe:
             tokens = conditioning.word_numbers(written).to(device)
             answers = model(tokens, conditioning.noun_places(tokens.cpu()).to(device))
             truth = asked(written).to(device).unbind(dim=1)
-            return sum(map(_wrong, answers, truth))
+            return functools.reduce(torch.add, map(_wrong, answers, truth))
 
         inner = inner_weights(model)
         return Fit(model, self.steps, self.learning_rate, loss, inner=inner, ema_decay=0.995)
 
     def tell(self, name: str, model: nn.Module) -> dict:
+        """See `Recipe.tell`."""
         model, scores = model.cpu(), {}
         for split in ("train", "held_out"):
             shown = postcards.sample_scenes(SCORED, FRESH_SEED, split)

@@ -57,6 +57,7 @@ class GeneratorRecipe:
         }
 
     def begin(self, name: str, device: torch.device) -> Fit:
+        """See `Recipe.begin`."""
         torch.manual_seed(self.seed)
         model = UNet(**self.network()).to(device)
         source = data.load(self.data, self.size, self.channels)
@@ -89,6 +90,7 @@ class GeneratorRecipe:
         return torch.cat(made)
 
     def tell(self, name: str, model: nn.Module) -> dict:
+        """See `Recipe.tell`."""
         factors = data.load(self.data, self.size, self.channels).factors
         first = scoring.asked(self.data, SHEET, 0)
         words = [

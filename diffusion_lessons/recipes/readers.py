@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 import torch
-from torch import nn
 
 from .. import data, recognition, ruler
 from ..fitting import Fit
-from ..models import FashionJudge, count_parameters
+from ..models import FashionJudge, Reader, count_parameters
 from .recipe import FRESH_SEED
 
 
@@ -28,11 +27,13 @@ class RecogniserRecipe:
     learning_rate: float
 
     def begin(self, name: str, device: torch.device) -> Fit:
+        """See `Recipe.begin`."""
         torch.manual_seed(self.seed)
         model = recognition.NETWORKS[name](recognition.OUTPUTS).to(device)
         return recognition.train(model, **asdict(self))
 
-    def tell(self, name: str, model: nn.Module) -> dict:
+    def tell(self, name: str, model: Reader) -> dict:
+        """See `Recipe.tell`."""
         return {
             "network": f"{type(model).__name__}, {count_parameters(model)} parameters",
             "data": "postcards of both splits, so that every pair is seen equally often, in the "
@@ -51,13 +52,15 @@ class FashionJudgeRecipe:
     learning_rate: float
 
     def begin(self, name: str, device: torch.device) -> Fit:
+        """See `Recipe.begin`."""
         torch.manual_seed(self.seed)
         model = FashionJudge().to(device)
         real = data.load("fashion-mnist", ruler.SIZE, 1).all()
         images, labels = real.images.to(device), real.labels[:, 0].to(device)
         return ruler.train(model, images, labels, **asdict(self))
 
-    def tell(self, name: str, model: nn.Module) -> dict:
+    def tell(self, name: str, model: FashionJudge) -> dict:
+        """See `Recipe.tell`."""
         fresh = data.load("fashion-mnist", ruler.SIZE, 1, "test").all()
         return {
             "network": f"{type(model).__name__}, {count_parameters(model)} parameters",

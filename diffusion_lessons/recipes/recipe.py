@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
-from torch import nn
 
 from ..fitting import Fit
 
@@ -17,11 +16,18 @@ SHEET = 64  # first seeds that its card shows
 class Recipe(Protocol):
     """What settles how a network is made, besides the code: a frozen dataclass of these two."""
 
-    steps: int
-    batch: int
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def steps(self) -> int:
+        """How many steps the training takes."""
+
+    @property
+    def batch(self) -> int:
+        """How many examples a step sees."""
 
     def begin(self, name: str, device: torch.device) -> Fit:
         """The training of the weights `name`, before its first step."""
 
-    def tell(self, name: str, model: nn.Module) -> dict:
+    def tell(self, name: str, model: Any) -> dict:
         """What the card says of the network when it is made: purpose, data, scores."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from .. import conditioning, models, pictures, postcards, schedule, scoring, training, workspace
@@ -106,6 +106,7 @@ class TextToImageRecipe:
         return batch
 
     def begin(self, name: str, device: torch.device) -> Fit:
+        """See `Recipe.begin`."""
         torch.manual_seed(self.seed)
         model = TextUNet(**self.network()).to(device)
         return training.train(
@@ -137,7 +138,8 @@ class TextToImageRecipe:
             "guidance_scale": self.guidance_scale,
         }
 
-    def tell(self, name: str, model: nn.Module) -> dict:
+    def tell(self, name: str, model: TextUNet) -> dict:
+        """See `Recipe.tell`."""
         pipe = self.pipeline(model.cpu())
         first = postcards.captions(postcards.sample_scenes(SHEET, 0), 0)
         sheet = pictures.grid(draw(pipe, first, 0), first, columns=8, zoom=2)

@@ -80,7 +80,7 @@ class Text:
 
     def values(self) -> None:
         """A text has no fixed values."""
-        return None
+        return
 
     def payload(self) -> dict:
         """What the page needs to draw this control."""
@@ -95,7 +95,7 @@ class Live(Asking):
 
     _esm = module("live")
 
-    controls = traitlets.List().tag(sync=True)
+    controls: traitlets.List = traitlets.List().tag(sync=True)
 
     def __init__(self, draw: Draw, controls: Sequence[Control]) -> None:
         self._draw, self._controls = draw, list(controls)

@@ -6,11 +6,11 @@ import math
 
 import torch
 import traitlets
-from matplotlib.figure import Figure
 
 from diffusion_lessons.pictures import DPI, PALETTE, figure_png, img_tag
 
 from .page import PageWidget, module
+from .strip import bare_figure
 
 REACH = 1.5
 """The drawing goes from -REACH to REACH in x and in y."""
@@ -25,7 +25,7 @@ class Plane(PageWidget):
     _esm = module("plane")
 
     title = traitlets.Unicode().tag(sync=True)
-    drawn = traitlets.List().tag(sync=True)  # x, y, x, y, ...
+    drawn: traitlets.List = traitlets.List().tag(sync=True)  # x, y, x, y, ...
     shapes = traitlets.Dict().tag(sync=True)  # name to x, y, x, y, ...
     reach = traitlets.Float(REACH).tag(sync=True)
     step = traitlets.Float(_STEP).tag(sync=True)  # the cursor moves so far at a time
@@ -48,9 +48,10 @@ class Plane(PageWidget):
     def still(self) -> tuple[str, bytes]:
         """The points on show."""
         points = torch.tensor(self.drawn, dtype=torch.float32).reshape(-1, 2)
-        fig = Figure(figsize=(2.6, 2.6), layout="none")
+        x, y = points.T.numpy()
+        fig = bare_figure(2.6, 2.6)
         ax = fig.add_axes((0.02, 0.02, 0.96, 0.96))
-        ax.scatter(*points.T.numpy(), s=5, color=PALETTE["teal"], linewidths=0)
+        ax.scatter(x, y, s=5, color=PALETTE["teal"], linewidths=0)
         ax.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), xticks=[], yticks=[])
         picture = figure_png(fig)
         name = next((name for name, one in self.shapes.items() if one == self.drawn), "drawn")

@@ -60,15 +60,16 @@ class Studio(Asking):
 
     spoken = (*Asking.spoken, ValueError, TypeError, OSError)
 
-    suggestions = traitlets.List(list(SUGGESTIONS)).tag(sync=True)
-    surprises = traitlets.List().tag(sync=True)  # prompts, one of which is drawn at random
+    suggestions: traitlets.List = traitlets.List(list(SUGGESTIONS)).tag(sync=True)
+    surprises: traitlets.List = traitlets.List().tag(sync=True)  # prompts; one is drawn at random
     keep = traitlets.Dict().tag(sync=True)  # page: {"id": n, "of": number of the picture on show}
     kept = traitlets.Dict().tag(sync=True)  # kernel: {"id", "words" or "problem", "pictures"}
 
     def __init__(
         self, load: Callable[[], TextToImage], prompt: str, seed: int, folder: Path | str | None
     ) -> None:
-        self._load, self._pipe = load, None
+        self._load = load
+        self._pipe: TextToImage | None = None
         self._gallery = gallery.Gallery(folder)
         self._drawn: dict[int, tuple[Settings, Way]] = {}  # the last two, by number
         places = [prompt, "", str(seed), *self._usual()]
@@ -93,7 +94,7 @@ class Studio(Asking):
 
     def still(self) -> tuple[str, bytes | None]:
         """Some places on the way of the picture on show; the problem where there is no picture."""
-        if self.way is None:
+        if self.way is None or self.settings is None:
             return f"<p>{html.escape(self.answer['problem'])}</p>", None
         shown = _spread(len(self.way.words), _STILL)
         frames = torch.from_numpy(self.way.noisy[shown]).permute(0, 3, 1, 2) / 127.5 - 1
@@ -134,8 +135,8 @@ class Studio(Asking):
     def _ready(self) -> TextToImage:
         """The model, loaded when it is first needed; tried again after it could not be loaded."""
         with one_at_a_time():  # not in inference mode: others may want to train what is loaded
-            self._pipe = self._pipe or self._load()
-        return self._pipe
+            self._pipe = pipe = self._pipe or self._load()
+        return pipe
 
     def _on_keep(self, change: dict) -> None:
         wanted = change["new"]
@@ -190,14 +191,14 @@ def read(places: Iterable[str]) -> Settings:
     number = _whole("seed", seed, "any whole number, such as 7, from 0 to 4294967295")
     if not 0 <= number <= LARGEST_SEED:
         raise ValueError(f"The seed is {number}: it goes from 0 to {LARGEST_SEED}.")
-    steps = _whole("number of steps", steps, "a whole number, such as 8")
+    num_steps = _whole("number of steps", steps, "a whole number, such as 8")
     try:
-        scale = float(scale.replace(",", "."))
+        guidance_scale = float(scale.replace(",", "."))
     except ValueError:
         raise ValueError(
             f"The guidance is {scale!r}: write a number, such as 3 (1 is off, 0 ignores the words)."
         ) from None
-    return Settings(prompt, negative, number, steps, scale)
+    return Settings(prompt, negative, number, num_steps, guidance_scale)
 
 
 def make(pipe: TextToImage, settings: Settings) -> Way:

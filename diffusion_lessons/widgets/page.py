@@ -35,8 +35,8 @@ class PageWidget(anywidget.AnyWidget):
         """The still version: HTML with text alternatives, and a PNG where there is a picture."""
         raise NotImplementedError
 
-    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict]:
-        data, metadata = super()._repr_mimebundle_(**kwargs)
+    def _repr_mimebundle_(self, **kwargs: dict) -> tuple[dict, dict]:
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         page, picture = self.still()
         data["text/html"] = page
         if picture is not None:

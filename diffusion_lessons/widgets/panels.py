@@ -81,9 +81,9 @@ class Bars:
         return _described(self, "bars", edges=_array(self.edges).tolist()) | {
             "data": self.states(choices, stops).tobytes(),
             "top": self.top(choices, stops),
-            "overlay": None
-            if overlay is None
-            else {"name": self.overlay[0], "data": overlay.tobytes()},
+            "overlay": {"name": self.overlay[0], "data": overlay.tobytes()}
+            if self.overlay and overlay is not None
+            else None,
         }
 
 
@@ -196,9 +196,9 @@ class Points:
 
     def payload(self, choices: int, stops: int) -> dict:
         """What the page needs to draw this panel."""
-        arrows = self.arrow_states(choices, stops)
-        if arrows is not None:
-            places, vectors = (one.astype(np.float32).tobytes() for one in arrows)
+        states, arrows = self.arrow_states(choices, stops), None
+        if self.arrows and states is not None:
+            places, vectors = (one.astype(np.float32).tobytes() for one in states)
             arrows = {"name": self.arrows[0], "places": places, "data": vectors}
         behind = (
             {"name": self.behind[0], "data": self.behind_points().tobytes()}

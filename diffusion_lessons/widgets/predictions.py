@@ -17,7 +17,7 @@ class Guess(PageWidget):
     _esm = module("guess")
 
     question = traitlets.Unicode().tag(sync=True)
-    options = traitlets.List(allow_none=True, default_value=None).tag(sync=True)
+    options: traitlets.List = traitlets.List(allow_none=True, default_value=None).tag(sync=True)
     committed = traitlets.Unicode("").tag(sync=True)  # the option or the number, "" before
 
     def still(self) -> tuple[str, None]:

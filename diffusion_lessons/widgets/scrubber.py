@@ -23,10 +23,10 @@ class Scrubber(PageWidget):
     _esm = module("scrub")
 
     name = traitlets.Unicode().tag(sync=True)
-    stops = traitlets.List().tag(sync=True)  # words per stop, per choice
-    words = traitlets.List().tag(sync=True)  # a sentence per stop, per choice
+    stops: traitlets.List = traitlets.List().tag(sync=True)  # words per stop, per choice
+    words: traitlets.List = traitlets.List().tag(sync=True)  # a sentence per stop, per choice
     choose = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
-    panels = traitlets.List().tag(sync=True)
+    panels: traitlets.List = traitlets.List().tag(sync=True)
     index = traitlets.Int(0).tag(sync=True)
     choice = traitlets.Int(0).tag(sync=True)
 
@@ -112,8 +112,9 @@ def _bytes_in(value: object) -> int:
     """Bytes in a payload, wherever in it they are."""
     if isinstance(value, bytes):
         return len(value)
-    parts = value.values() if isinstance(value, dict) else value
-    return sum(map(_bytes_in, parts)) if isinstance(value, dict | list) else 0
+    if isinstance(value, dict):
+        return sum(map(_bytes_in, value.values()))
+    return sum(map(_bytes_in, value)) if isinstance(value, list) else 0
 
 
 def _said(option: str, stop: str, sentence: str) -> str:

@@ -49,7 +49,7 @@ def draw_strip(
     curves_top = block * len(options) if moving else 0
     height = curves_top + (_CURVE + 96 if curves else _GAP)
     with mpl.rc_context(look() | _LOOK):
-        fig = Figure(figsize=(width / DPI, height / DPI), layout="none")
+        fig = bare_figure(width / DPI, height / DPI)
         for c, option in enumerate(options):
             top = c * block + head
             for row, panel in enumerate(moving):
@@ -64,6 +64,13 @@ def draw_strip(
             box = (_LEFT + i * cell, curves_top + 26, cell - _LEFT - _GAP, _CURVE)
             _draw_curve(axes_at(fig, *box), curve, shape, options, shown, name)
         return figure_png(fig), width
+
+
+def bare_figure(width: float, height: float) -> Figure:
+    """A figure of that many inches in which axes stay where they are put."""
+    fig = Figure(figsize=(width, height))
+    fig.set_layout_engine("none")
+    return fig
 
 
 def axes_at(fig: Figure, left: int, top: int, width: int, height: int) -> Axes:
@@ -83,7 +90,11 @@ def _label(option: str, panel: Panel, row: int, height: int) -> str:
 
 
 def _draw_row(
-    axes: list[Axes], panel: Panel, choice: int, shape: tuple[int, int], shown: list[int]
+    axes: list[Axes],
+    panel: Pictures | Points | Bars,
+    choice: int,
+    shape: tuple[int, int],
+    shown: list[int],
 ) -> None:
     states = panel.states(*shape)[choice]
     for ax, stop in zip(axes, shown, strict=True):
@@ -118,14 +129,18 @@ def _draw_points(ax: Axes, panel: Points, choice: int, shape: tuple[int, int], s
         panel.arrow_states(*shape),
         panel.reach(*shape),
     )
-    ax.scatter(*panel.behind_points().T, s=3, marker="s", color="#b4b9c6", linewidths=0)
+    x, y = panel.behind_points().T
+    ax.scatter(x, y, s=3, marker="s", color="#b4b9c6", linewidths=0)
     ways = states[: stop + 1, : panel.trails].swapaxes(0, 1)  # one line per point
     ax.add_collection(LineCollection(ways, colors=PALETTE["ink"], linewidths=0.4, alpha=0.45))
     if arrows is not None:
         places, vectors = arrows[0], arrows[1][choice, stop]
-        straight = {"angles": "xy", "scale_units": "xy", "scale": 1}
-        ax.quiver(*places.T, *vectors.T, **straight, width=0.007, color=PALETTE["plum"])
-    ax.scatter(*states[stop].T, s=4, color=PALETTE["teal"], linewidths=0)
+        ax.quiver(
+            *places.T, *vectors.T, angles="xy", scale_units="xy", scale=1, width=0.007,
+            color=PALETTE["plum"],
+        )  # fmt: skip
+    x, y = states[stop].T
+    ax.scatter(x, y, s=4, color=PALETTE["teal"], linewidths=0)
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach))
     ax.spines[:].set_visible(True)
 

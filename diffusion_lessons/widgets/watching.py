@@ -44,7 +44,7 @@ class Watch(PageWidget):
     alt = traitlets.Unicode().tag(sync=True)
     progress = traitlets.Dict().tag(sync=True)  # {"step", "words", "said"}
     curve = traitlets.Dict().tag(sync=True)  # {"steps", "mean", "low", "high"}: float32 bytes
-    stages = traitlets.List().tag(sync=True)  # one dict per stage of the strip
+    stages: traitlets.List = traitlets.List().tag(sync=True)  # one dict per stage of the strip
 
     def __init__(self, total: int, alt: str) -> None:
         self._steps: list[int] = []
