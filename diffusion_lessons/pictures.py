@@ -126,7 +126,7 @@ def look() -> dict:
 
     Lines differ by colour and by dashes, so that a curve is recognised without its colour.
     """
-    from cycler import cycler
+    from matplotlib import cycler  # type: ignore[attr-defined]  # it is there, unlisted
 
     colours = [PALETTE[name] for name in ("teal", "orange", "plum", "ink")]
     return {
