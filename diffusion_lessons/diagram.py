@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from .models import Attention, Down, ResBlock, UNet, Up
-from .pictures import PALETTE, look
+from .pictures import PALETTE, SMALL, TINTS, TINY, look
 
 _PARTS = (ResBlock, Attention, Down, Up)
-_COLOURS = {"Attention": "#f3dfe8", "Down": "#fbe9d8", "Up": "#fbe9d8", "ResBlock": "#dceff0"}
+_COLOURS = {"Attention": "plum", "Down": "orange", "Up": "orange", "ResBlock": "teal"}
 _WIDE, _HIGH, _STEP, _ROW = 0.86, 0.56, 1.0, 1.15  # of a box; from one to the next
 
 
@@ -89,7 +89,7 @@ def draw(boxes: list[Box]) -> Figure:
     sides = sorted({box.shape[1] for box in boxes}, reverse=True)
     rows = {side: -_ROW * row for row, side in enumerate(sides)}
     places = [(_STEP * i, rows[box.shape[1]]) for i, box in enumerate(boxes)]
-    size = (max(7.6, 0.78 * len(boxes)), 0.95 * len(sides) + 0.8)
+    size = (max(7.6, 0.8 * len(boxes)), 0.95 * len(sides) + 0.8)
     with mpl.rc_context(look() | {"axes.grid": False}):
         fig = Figure(figsize=size)
         ax = fig.add_subplot()
@@ -103,7 +103,7 @@ def draw(boxes: list[Box]) -> Figure:
                 _skip(ax, places[box.skip_from], place)
             _draw_box(ax, place, box)
         for side, y in rows.items():
-            ax.text(-0.62, y, f"{side} × {side}", ha="right", va="center", fontsize=9)
+            ax.text(-0.62, y, f"{side} × {side}", ha="right", va="center", fontsize=SMALL)
         ax.set(xlim=(-1.5, places[-1][0] + 0.5), ylim=(bar - 0.3, 0.75))
     return fig
 
@@ -116,7 +116,7 @@ def _size(box: Box) -> str:
 def _draw_box(ax: Axes, place: tuple[float, float], box: Box) -> None:
     x, y = place
     corner = (x - _WIDE / 2, y - _HIGH / 2)
-    colour = _COLOURS.get(box.name, "white")
+    colour = TINTS[_COLOURS[box.name]] if box.name in _COLOURS else "white"
     patch = mpl.patches.FancyBboxPatch(
         corner,
         _WIDE,
@@ -127,8 +127,8 @@ def _draw_box(ax: Axes, place: tuple[float, float], box: Box) -> None:
         zorder=3,
     )
     ax.add_patch(patch)
-    ax.text(x, y + 0.11, box.name, ha="center", va="center", fontsize=7.6, weight="bold", zorder=4)
-    ax.text(x, y - 0.13, f"{box.shape[0]} ch.", ha="center", va="center", fontsize=7.5, zorder=4)
+    ax.text(x, y + 0.11, box.name, ha="center", va="center", fontsize=TINY, weight="bold", zorder=4)
+    ax.text(x, y - 0.13, f"{box.shape[0]} ch.", ha="center", va="center", fontsize=TINY, zorder=4)
 
 
 def _draw_bar(ax: Axes, y: float, places: list, told: list[bool]) -> None:
@@ -138,7 +138,7 @@ def _draw_bar(ax: Axes, y: float, places: list, told: list[bool]) -> None:
             ax.plot([x, x], [y, top], ls=":", lw=1.2, color=PALETTE["teal"], zorder=1)
     ax.plot([left, right], [y, y], ls="-", lw=5, color=PALETTE["teal"], solid_capstyle="round")
     words = "time t and labels: told to each block that a dotted line reaches"
-    ax.text((left + right) / 2, y - 0.12, words, ha="center", va="top", fontsize=8.5)
+    ax.text((left + right) / 2, y - 0.12, words, ha="center", va="top", fontsize=SMALL)
 
 
 def _arrow(ax: Axes, start: tuple, end: tuple, style: str, colour: str, bend: float = 0.0) -> None:
@@ -168,7 +168,7 @@ def _skip(ax: Axes, start: tuple, end: tuple) -> None:
         arrowprops={"arrowstyle": "-|>", "color": PALETTE["plum"], "shrinkA": 0, "shrinkB": 0},
     )  # fmt: skip
     middle = (start[0] + end[0]) / 2
-    ax.text(middle, over + 0.02, "skip", ha="center", va="bottom", fontsize=8.5)
+    ax.text(middle, over + 0.02, "skip", ha="center", va="bottom", fontsize=SMALL)
 
 
 def _side(end: tuple, start: tuple) -> float:

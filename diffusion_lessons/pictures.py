@@ -32,8 +32,25 @@ PALETTE = {
 grey print and for colour-blind readers. All but gold have a contrast above 3:1 on white; use gold
 for areas, not for thin lines."""
 
+GREYS = {"text": "#4a4d5c", "edge": "#6d7080", "behind": "#b4b9c6", "grid": "#e4e6ec"}
+"""What is not the point of a figure: ticks, frames, points in the background, grid lines."""
+
+TINTS = {"teal": "#dceff0", "orange": "#fbe9d8", "plum": "#f3dfe8"}
+"""Three colours of the palette so light that dark words can stand on them."""
+
 DPI = 100
+"""Pixels of the page to an inch of a figure."""
+SHARP = 2
+"""A picture has this many pixels to one of the page: sharp on fine screens and on paper."""
+FIGURE, WIDE = (7.0, 3.2), (8.6, 3.2)
+"""The two sizes of a figure, in inches: with one panel, and with several side by side."""
+TEXT, SMALL, TINY = 10.5, 9.4, 7.2
+"""The sizes of type, in points: axes; ticks, keys and captions; words inside a drawing. Titles
+are one point above TEXT. SMALL is as large as the labels of a `grid`."""
+SIDES = (192, 128, 96, 64)
+"""How wide a picture may be, in pixels of the page: the largest with which its row fits."""
 _PAPER, _INK, _GAP, _WIDEST = (255, 255, 255), (29, 29, 59), 8, 900
+_LINE = 17  # from one line of a label to the next, in pixels of the page
 
 
 def to_uint8(images: torch.Tensor) -> np.ndarray:
@@ -59,12 +76,14 @@ def grid(
     labels: Sequence[str] | None = None,
     columns: int | None = None,
     zoom: int | None = None,
+    sharp: int = 1,
 ) -> Image.Image:
     """Pictures (N, C, H, W) in [-1, 1] as one picture on white paper, a label under each.
 
     `columns` pictures stand in a row (None: up to 8, so up to 8 pictures make a filmstrip). Each
-    pixel becomes a square of `zoom` by `zoom` (None: as large as fits the page, 192 pixels at
-    most), never blurred. Raises ValueError when the labels are not one per picture.
+    pixel becomes a square of `zoom` by `zoom` (None: so large that a picture is as wide as the
+    largest of SIDES with which the row fits), never blurred. Everything is drawn `sharp` times as
+    large. Raises ValueError when the labels are not one per picture.
     """
     frames = to_uint8(images)
     count, height, width = frames.shape[:3]
@@ -73,17 +92,29 @@ def grid(
     if labels is not None and len(labels) != count:
         raise ValueError(f"{len(labels)} labels for {count} pictures: give one for each")
     columns = min(columns or 8, count)
-    zoom = zoom or max(1, min(192, _WIDEST // columns - _GAP) // width)
-    lines = [_wrap(label, zoom * width) for label in labels or [""] * count]
-    cell_w = zoom * width + _GAP
-    cell_h = zoom * height + _GAP + (17 * max(map(len, lines)) + 4 if labels else 0)
+    zoom = sharp * (zoom or _zoom(columns, width))
+    gap, line = sharp * _GAP, sharp * _LINE
+    lines = [_wrap(label, zoom * width, sharp) for label in labels or [""] * count]
+    cell_w = zoom * width + gap
+    cell_h = zoom * height + gap + (line * max(map(len, lines)) + gap // 2 if labels else 0)
     rows = -(-count // columns)
-    paper = Image.new("RGB", (columns * cell_w + _GAP, rows * cell_h + _GAP), _PAPER)
+    paper = Image.new("RGB", (columns * cell_w + gap, rows * cell_h + gap), _PAPER)
     for i, frame in enumerate(frames.repeat(zoom, axis=1).repeat(zoom, axis=2)):
-        left, top = _GAP + i % columns * cell_w, _GAP + i // columns * cell_h
+        left, top = gap + i % columns * cell_w, gap + i // columns * cell_h
         paper.paste(Image.fromarray(frame), (left, top))
-        _write(paper, lines[i], left + zoom * width // 2, top + zoom * height + 4)
+        _write(paper, lines[i], left + zoom * width // 2, top + zoom * height + gap // 2, sharp)
     return paper
+
+
+def on_page(
+    images: torch.Tensor,
+    labels: Sequence[str] | None = None,
+    columns: int | None = None,
+    zoom: int | None = None,
+) -> tuple[bytes, int]:
+    """A `grid` for a page: PNG bytes, SHARP times as fine, and the width it takes in pixels."""
+    image = grid(images, labels, columns, zoom, SHARP)
+    return png(image), image.width // SHARP
 
 
 def show(
@@ -98,8 +129,8 @@ def show(
     The other arguments are those of `grid`. Raises ValueError when `alt` is missing or empty.
     """
     alt = checked_alt(alt)
-    image = grid(images, labels, columns, zoom)
-    _display(png(image), alt, image.width)
+    data, width = on_page(images, labels, columns, zoom)
+    _display(data, alt, width)
 
 
 def figure(fig: Figure, alt: str) -> None:
@@ -110,7 +141,7 @@ def figure(fig: Figure, alt: str) -> None:
     import matplotlib.pyplot as plt
 
     alt = checked_alt(alt)
-    _display(figure_png(fig), alt, int(fig.get_figwidth() * DPI))
+    _display(few_colours(figure_png(fig)), alt, round(fig.get_figwidth() * DPI))
     plt.close(fig)
 
 
@@ -130,29 +161,33 @@ def look() -> dict:
 
     colours = [PALETTE[name] for name in ("teal", "orange", "plum", "ink")]
     return {
-        "figure.figsize": (7.0, 3.2),
+        "figure.figsize": FIGURE,
         "figure.dpi": DPI,
         "figure.facecolor": "white",
         "figure.constrained_layout.use": True,
         "font.family": "DejaVu Sans",
-        "font.size": 10.5,
-        "axes.titlesize": 11.5,
+        "font.size": TEXT,
+        "figure.labelsize": TEXT,
+        "axes.titlesize": TEXT + 1,
         "axes.titleweight": "bold",
         "axes.titlelocation": "left",
-        "axes.edgecolor": "#6d7080",
+        "axes.edgecolor": GREYS["edge"],
         "axes.labelcolor": PALETTE["ink"],
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.grid": True,
         "axes.axisbelow": True,
         "axes.prop_cycle": cycler(color=colours) + cycler(linestyle=["-", "--", "-.", ":"]),
-        "grid.color": "#e4e6ec",
+        "grid.color": GREYS["grid"],
         "grid.linewidth": 0.8,
         "lines.linewidth": 2.0,
+        "legend.fontsize": SMALL,
         "legend.frameon": False,
         "text.color": PALETTE["ink"],
-        "xtick.color": "#4a4d5c",
-        "ytick.color": "#4a4d5c",
+        "xtick.color": GREYS["text"],
+        "xtick.labelsize": SMALL,
+        "ytick.color": GREYS["text"],
+        "ytick.labelsize": SMALL,
         "image.interpolation": "nearest",
         "savefig.facecolor": "white",
     }
@@ -164,7 +199,7 @@ def figure_png(fig: Figure) -> bytes:
     The same figure gives the same bytes: they name no program, version or date.
     """
     file = io.BytesIO()
-    fig.savefig(file, format="png", dpi=DPI, facecolor="white")
+    fig.savefig(file, format="png", dpi=SHARP * DPI, facecolor="white")
     return png(Image.open(file).convert("RGB"))
 
 
@@ -176,9 +211,10 @@ def png(image: Image.Image) -> bytes:
 
 
 def few_colours(data: bytes) -> bytes:
-    """The same PNG in 256 colours, about a third as large: for a second copy that few will see."""
+    """The same PNG in 256 colours, about a third as large: enough for lines and areas, and for a
+    second copy of a picture that few will see."""
     image = Image.open(io.BytesIO(data)).convert("RGB")
-    return png(image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE))
+    return png(image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE))
 
 
 def img_tag(data: bytes, alt: str, width: int) -> str:
@@ -204,22 +240,29 @@ def checked_alt(alt: str) -> str:
 def _display(data: bytes, alt: str, width: int) -> None:
     bundle = {
         "text/html": img_tag(data, alt, width),
-        "image/png": base64.b64encode(data).decode("ascii"),
+        "image/png": base64.b64encode(few_colours(data)).decode("ascii"),
         "text/plain": alt,
     }
     display(bundle, raw=True)
 
 
-def _font() -> ImageFont.FreeTypeFont:
+def _zoom(columns: int, width: int) -> int:
+    """How large a pixel is drawn in a row of `columns` pictures, each `width` pixels wide."""
+    room = _WIDEST // columns - _GAP
+    side = next((side for side in SIDES if side <= room), room)
+    return max(1, side // width)
+
+
+def _font(sharp: int) -> ImageFont.FreeTypeFont:
     from matplotlib import font_manager
 
-    path = font_manager.findfont("DejaVu Sans")
-    return ImageFont.truetype(path, 13, layout_engine=ImageFont.Layout.BASIC)
+    path, size = font_manager.findfont("DejaVu Sans"), round(SMALL * DPI / 72)
+    return ImageFont.truetype(path, sharp * size, layout_engine=ImageFont.Layout.BASIC)
 
 
-def _wrap(label: str, width: int) -> list[str]:
+def _wrap(label: str, width: int, sharp: int) -> list[str]:
     """The label in lines that fit `width` pixels; a single word may be wider."""
-    font, lines = _font(), [""]
+    font, lines = _font(sharp), [""]
     for word in label.split():
         longer = f"{lines[-1]} {word}".strip()
         if lines[-1] and font.getlength(longer) > width:
@@ -229,8 +272,8 @@ def _wrap(label: str, width: int) -> list[str]:
     return lines
 
 
-def _write(paper: Image.Image, lines: list[str], middle: int, top: int) -> None:
-    pen, font = ImageDraw.Draw(paper), _font()
+def _write(paper: Image.Image, lines: list[str], middle: int, top: int, sharp: int) -> None:
+    pen, font = ImageDraw.Draw(paper), _font(sharp)
     for row, line in enumerate(lines):
         left = middle - font.getlength(line) / 2
-        pen.text((left, top + 17 * row), line, fill=_INK, font=font)
+        pen.text((left, top + sharp * _LINE * row), line, fill=_INK, font=font)

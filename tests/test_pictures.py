@@ -79,6 +79,14 @@ def test_labels_are_drawn_below_and_one_for_each():
         pictures.grid(_ramp(), ["a"])
 
 
+def test_on_a_page_a_picture_is_finer_than_its_place_and_as_large():
+    data, width = pictures.on_page(_ramp(), ["a", "b"], zoom=16)
+    fine, plain = Image.open(io.BytesIO(data)), pictures.grid(_ramp(), ["a", "b"], zoom=16)
+    assert width == plain.width and fine.size == tuple(2 * side for side in plain.size)
+    pixels = np.asarray(fine)[16 : 16 + 128, 16 : 16 + 128]
+    assert (pixels == pictures.to_uint8(_ramp())[0].repeat(32, 0).repeat(32, 1)).all()
+
+
 def test_no_pictures_is_an_error_in_words():
     with pytest.raises(ValueError, match="N = 0"):
         pictures.grid(torch.zeros(0, 3, 4, 4))
@@ -147,7 +155,27 @@ def test_line_colours_are_dark_enough_on_white_and_differ_in_dashes():
     assert len(set(cycle["linestyle"])) == len(cycle["color"])
 
 
-def test_the_second_copy_is_smaller():
+def test_the_second_copy_is_smaller_and_no_pixel_is_far_off():
     noise = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     data = pictures.png(pictures.grid(noise))
-    assert len(pictures.few_colours(data)) < 0.6 * len(data)
+    few = pictures.few_colours(data)
+    assert len(few) < 0.6 * len(data)
+    both = [
+        np.asarray(Image.open(io.BytesIO(one)).convert("RGB")).astype(int) for one in (data, few)
+    ]
+    assert np.abs(both[0] - both[1]).max() < 48 and (both[1][0, 0] == 255).all()
+
+
+def test_a_figure_loses_nothing_to_the_eye_in_few_colours():
+    with plt.rc_context(pictures.look()):
+        fig, ax = plt.subplots()
+        for rise in range(4):
+            ax.plot([0, 1], [0, rise], label="line")
+        ax.legend()
+        data = pictures.figure_png(fig)
+        plt.close(fig)
+    few = pictures.few_colours(data)
+    both = [
+        np.asarray(Image.open(io.BytesIO(one)).convert("RGB")).astype(int) for one in (data, few)
+    ]
+    assert np.abs(both[0] - both[1]).max() < 12 and len(few) < 0.7 * len(data)

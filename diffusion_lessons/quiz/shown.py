@@ -14,7 +14,7 @@ from diffusion_lessons import pictures
 @dataclass(frozen=True)
 class Shown:
     """`words` says what was found. `picture` is PNG bytes with the text alternative `alt`, `width`
-    pixels wide, or None. `numbers` are the same findings for whoever checks them."""
+    pixels wide on the page, or None. `numbers` are the same findings for whoever checks them."""
 
     words: str
     numbers: dict[str, float]
@@ -38,5 +38,6 @@ def with_pictures(
     columns: int | None = None,
 ) -> Shown:
     """Pictures (N, C, H, W) in [-1, 1] as a grid with a label under each, and what was found."""
-    image = pictures.grid(images, labels, columns, zoom=max(1, 128 // images.shape[-1]))
-    return Shown(words, numbers, pictures.png(image), pictures.checked_alt(alt), image.width)
+    zoom = max(1, 128 // images.shape[-1])
+    picture, width = pictures.on_page(images, labels, columns, zoom)
+    return Shown(words, numbers, picture, pictures.checked_alt(alt), width)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 import traitlets
 
-from diffusion_lessons.pictures import checked_alt, grid, img_tag, png, to_uint8
+from diffusion_lessons.pictures import checked_alt, img_tag, on_page, to_uint8
 
 from .asking import Asking, drawing
 from .page import module
@@ -106,8 +106,8 @@ class Live(Asking):
     def still(self) -> tuple[str, bytes]:
         """The picture on show, with its words."""
         images, alt, words = self._shown
-        image = grid(images)
-        return img_tag(png(image), alt, image.width) + f"<p>{html.escape(words)}</p>", png(image)
+        picture, width = on_page(images)
+        return img_tag(picture, alt, width) + f"<p>{html.escape(words)}</p>", picture
 
     def _reply(self, places: list) -> dict:
         values = self._read(places)

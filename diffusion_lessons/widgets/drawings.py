@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
+import matplotlib as mpl
 import torch
 import traitlets
 
-from diffusion_lessons.pictures import DPI, PALETTE, figure_png, img_tag
+from diffusion_lessons.pictures import DPI, PALETTE, few_colours, figure_png, img_tag, look
 
 from .page import PageWidget, module
 from .strip import bare_figure
@@ -17,6 +18,7 @@ REACH = 1.5
 MOST = 500
 """Most points in a drawing."""
 _COUNT, _STEP = 240, 0.1
+_STILL = 2.6  # inches
 
 
 class Plane(PageWidget):
@@ -49,14 +51,16 @@ class Plane(PageWidget):
         """The points on show."""
         points = torch.tensor(self.drawn, dtype=torch.float32).reshape(-1, 2)
         x, y = points.T.numpy()
-        fig = bare_figure(2.6, 2.6)
-        ax = fig.add_axes((0.02, 0.02, 0.96, 0.96))
-        ax.scatter(x, y, s=5, color=PALETTE["teal"], linewidths=0)
-        ax.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), xticks=[], yticks=[])
-        picture = figure_png(fig)
+        with mpl.rc_context(look()):
+            fig = bare_figure(_STILL, _STILL)
+            ax = fig.add_axes((0.02, 0.02, 0.96, 0.96))
+            ax.scatter(x, y, s=5, color=PALETTE["teal"], linewidths=0)
+            ax.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), xticks=[], yticks=[])
+            ax.spines[:].set_visible(True)
+            picture = few_colours(figure_png(fig))
         name = next((name for name, one in self.shapes.items() if one == self.drawn), "drawn")
         alt = f"{self.title.rstrip('.')}: {len(points)} points in the plane, {name}"
-        return img_tag(picture, alt, int(2.6 * DPI)), picture
+        return img_tag(picture, alt, round(_STILL * DPI)), picture
 
 
 def plane(title: str, start: str = "two moons") -> Plane:

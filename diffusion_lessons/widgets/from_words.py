@@ -99,10 +99,10 @@ class Studio(Asking):
         shown = _spread(len(self.way.words), _STILL)
         frames = torch.from_numpy(self.way.noisy[shown]).permute(0, 3, 1, 2) / 127.5 - 1
         labels = [self.way.words[place] for place in shown]
-        image = pictures.grid(frames, labels)
+        picture, width = pictures.on_page(frames, labels)
         alt = f"Noise becomes a picture of: {self.settings.prompt}. {'; '.join(labels)}."
-        page = pictures.img_tag(pictures.png(image), alt, image.width)
-        return f"{page}<p>{html.escape(said(self.settings))}</p>", pictures.png(image)
+        page = pictures.img_tag(picture, alt, width)
+        return f"{page}<p>{html.escape(said(self.settings))}</p>", picture
 
     def _reply(self, places: list) -> dict:
         settings, start = read(places), time.perf_counter()

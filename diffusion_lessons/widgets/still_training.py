@@ -11,11 +11,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 
-from diffusion_lessons.pictures import DPI, PALETTE, figure_png, look
+from diffusion_lessons.pictures import DPI, GREYS, PALETTE, SMALL, WIDE, figure_png, look
 
 from .strip import axes_at, bare_figure
 
-STAGE_WIDTH = 860
+STAGE_WIDTH = round(WIDE[0] * DPI)
 """Width of the picture in pixels."""
 _CURVE, _SIDE, _GAP, _LEFT = 180, 128, 10, 58
 
@@ -26,8 +26,8 @@ def draw_training(curve: dict[str, np.ndarray], total: int, stages: Sequence[dic
     rows = math.ceil(len(stages) / columns)
     below = 16 + _CURVE + 52
     height = below + rows * (_SIDE + 22 + _GAP)
-    settings = {"figure.constrained_layout.use": False, "font.size": 9, "axes.titlesize": 9}
-    with mpl.rc_context(look() | settings | {"axes.titlelocation": "center"}):
+    settings = {"figure.constrained_layout.use": False, "axes.labelsize": SMALL}
+    with mpl.rc_context(look() | settings):
         fig = bare_figure(STAGE_WIDTH / DPI, height / DPI)
         box = (_LEFT, 16, STAGE_WIDTH - _LEFT - 2 * _GAP, _CURVE)
         _draw_curve(axes_at(fig, *box), curve, total)
@@ -75,7 +75,7 @@ def _draw_points(ax: Axes, stage: dict) -> None:
     behind, points = (
         np.frombuffer(stage[name], np.float32).reshape(-1, 2) for name in ("behind", "data")
     )
-    ax.scatter(behind[:, 0], behind[:, 1], s=4, marker="s", color="#b4b9c6", linewidths=0)
+    ax.scatter(behind[:, 0], behind[:, 1], s=4, marker="s", color=GREYS["behind"], linewidths=0)
     ax.scatter(points[:, 0], points[:, 1], s=5, color=PALETTE["teal"], linewidths=0)
     ax.set(xlim=(-2, 2), ylim=(-2, 2))
     ax.spines[:].set_visible(True)

@@ -11,17 +11,27 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from diffusion_lessons.pictures import DPI, PALETTE, figure_png, look
+from diffusion_lessons.pictures import (
+    DPI,
+    GREYS,
+    PALETTE,
+    SMALL,
+    TINY,
+    few_colours,
+    figure_png,
+    look,
+)
 
 from .panels import Bars, Curve, Panel, Pictures, Points
 
 # All lengths in pixels, so that every pixel of a picture becomes a whole number of pixels.
-_SIDE, _GAP, _LEFT, _LINE = 128, 10, 44, 13
+_SIDE, _GAP, _LEFT, _LINE = 128, 10, 44, 15
 _BARS, _CURVE = 100, 170
 _LOOK = {
     "figure.constrained_layout.use": False,
-    "font.size": 8.5,
-    "axes.titlesize": 8.5,
+    "font.size": SMALL,
+    "axes.titlesize": SMALL,
+    "axes.labelsize": SMALL,
     "axes.titleweight": "normal",
     "axes.titlepad": 3,
     "axes.grid": False,
@@ -41,7 +51,7 @@ def draw_strip(
     shown, shape = strip_stops(len(stops[0])), (len(options), len(stops[0]))
     moving = [panel for panel in panels if not isinstance(panel, Curve)]
     curves = [panel for panel in panels if isinstance(panel, Curve)]
-    captions = [[textwrap.fill(some[i], 20) for i in shown] for some in stops]
+    captions = [[textwrap.fill(some[i], 18) for i in shown] for some in stops]
     head = 8 + _LINE * max(c.count("\n") + 1 for some in captions for c in some)
     heights = [_BARS if isinstance(panel, Bars) else _SIDE for panel in moving]
     block = head + sum(heights) + _GAP * len(heights)
@@ -63,7 +73,9 @@ def draw_strip(
             cell = (width - _GAP) // len(curves)
             box = (_LEFT + i * cell, curves_top + 26, cell - _LEFT - _GAP, _CURVE)
             _draw_curve(axes_at(fig, *box), curve, shape, options, shown, name)
-        return figure_png(fig), width
+        data = figure_png(fig)
+    has_pictures = any(isinstance(panel, Pictures) for panel in panels)
+    return data if has_pictures else few_colours(data), width
 
 
 def bare_figure(width: float, height: float) -> Figure:
@@ -85,7 +97,7 @@ def _row_axes(fig: Figure, top: int, height: int, count: int) -> list[Axes]:
 
 
 def _label(option: str, panel: Panel, row: int, height: int) -> str:
-    title = textwrap.fill(panel.title, height // 6)
+    title = textwrap.fill(panel.title, height // 7)
     return f"{option}\n{title}" if option and row == 0 else title
 
 
@@ -112,15 +124,15 @@ def _draw_row(
 def _draw_bars(ax: Axes, panel: Bars, choice: int, shape: tuple[int, int], stop: int) -> None:
     edges, overlay = np.asarray(panel.edges), panel.overlay_states(*shape)
     heights, top = panel.states(*shape)[choice, stop], panel.top(*shape)
-    ax.stairs(np.minimum(heights, top), edges, fill=True, color=PALETTE["teal"])
+    ax.stairs(np.minimum(heights, top), edges, fill=True, color=PALETTE["teal"], alpha=0.5)
     if overlay is not None:
         middle = (edges[1:] + edges[:-1]) / 2
         curve = np.minimum(overlay[choice, stop], top)
-        ax.plot(middle, curve, color=PALETTE["orange"], lw=1.4, ls="-")
+        ax.plot(middle, curve, color=PALETTE["plum"], lw=1.4, ls="-")
     ax.set_ylim(0, 1.2 * top)  # room above the bars for the note
     if heights.max() > top:
         note = f"tallest bar {heights.max():.3g}, cut"
-        ax.text(1, 1, note, transform=ax.transAxes, ha="right", va="top", fontsize=7)
+        ax.text(1, 1, note, transform=ax.transAxes, ha="right", va="top", fontsize=TINY)
 
 
 def _draw_points(ax: Axes, panel: Points, choice: int, shape: tuple[int, int], stop: int) -> None:
@@ -130,7 +142,7 @@ def _draw_points(ax: Axes, panel: Points, choice: int, shape: tuple[int, int], s
         panel.reach(*shape),
     )
     x, y = panel.behind_points().T
-    ax.scatter(x, y, s=3, marker="s", color="#b4b9c6", linewidths=0)
+    ax.scatter(x, y, s=3, marker="s", color=GREYS["behind"], linewidths=0)
     ways = states[: stop + 1, : panel.trails].swapaxes(0, 1)  # one line per point
     ax.add_collection(LineCollection(ways, colors=PALETTE["ink"], linewidths=0.4, alpha=0.45))
     if arrows is not None:
@@ -171,4 +183,4 @@ def _draw_curve(
     ax.set_xlabel(name)
     if panel.log_y:
         ax.set_yscale("log")
-    ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
