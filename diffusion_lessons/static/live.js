@@ -56,7 +56,7 @@ function render({ model, el }) {
     },
     picture: pictures.node,
   });
-  const root = make("div", { className: "dl-widget" }, [
+  const root = make("div", { className: "dl-widget dl-live" }, [
     make("div", { className: "dl-controls" }, controls.map((control) => control.node)),
     pictures.node,
     words,

@@ -319,7 +319,7 @@ def test_html_in_the_words_of_the_gallery_is_shown_as_text(page, studio):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1000, 380])
+@pytest.mark.parametrize("width", [1000, 736, 380])
 def test_axe_finds_nothing_and_nothing_hangs_over_the_edge(page, studio, width, dark):
     page.set_viewport_size({"width": width, "height": 900})
     put(page, studio)
@@ -337,6 +337,9 @@ def test_axe_finds_nothing_and_nothing_hangs_over_the_edge(page, studio, width, 
     found = page.evaluate("() => axe.run('main')")["violations"]
     assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    numbers = page.locator(".dl-spin")
+    inside = [one.evaluate("n => n.scrollWidth <= n.clientWidth") for one in numbers.all()]
+    assert len(inside) == 3 and all(inside), "a number's buttons are cut off"
 
 
 def test_no_key_gets_out_of_a_control(page, studio):

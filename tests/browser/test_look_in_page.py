@@ -1,0 +1,62 @@
+"""One look in the page: questions alike, and words of one size at any width of the page."""
+
+import numpy as np
+import pytest
+
+from diffusion_lessons import quiz, widgets
+from diffusion_lessons.widgets import Bars, Curve
+from diffusion_lessons.widgets.page import static
+from tests.browser.bare_host import put
+
+STOPS = 5
+_QUESTION = """() => {
+  const of = (selector, name) => getComputedStyle(document.querySelector(selector))[name];
+  return {
+    wide: document.querySelector('.dl-widget').getBoundingClientRect().width,
+    question: of('legend', 'font'),
+    option: of('.dl-list label', 'font'),
+    frame: of('.dl-list label', 'border'),
+    room: of('.dl-list label', 'padding'),
+  };
+}"""
+_TYPE_SIZES = """() => [...document.querySelectorAll('svg.dl-plot')].map((svg) =>
+  parseFloat(getComputedStyle(svg.querySelector('.dl-tick')).fontSize)
+  * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)"""
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(viewport={"width": 1000, "height": 900}, reduced_motion="reduce")
+    yield context.new_page()
+    context.close()
+
+
+def _scrubber():
+    heights = np.random.default_rng(0).random((STOPS, 5))
+    line = {"ratio": np.linspace(0, 1, STOPS)}
+    return widgets.scrub(
+        slider=("level", [f"stop {i}" for i in range(STOPS)]),
+        panels=[
+            Bars("values", heights, np.linspace(0, 1, 6), alt="five bars"),
+            Curve("ratio", np.arange(STOPS), line, "a line"),
+        ],
+        words=["It is so."] * STOPS,
+    )
+
+
+def test_a_guess_looks_like_a_question_whichever_style_sheet_came_last(page, tmp_path):
+    looks = []
+    for make in (lambda: quiz.start(tmp_path), lambda: widgets.guess("How much?", ["a", "b"])):
+        put(page, make())
+        for name in ("quiz.css", "studio.css", "widgets.css"):  # of other widgets in the page
+            page.add_style_tag(content=static(name))
+        looks.append(page.evaluate(_QUESTION))
+    assert looks[0] == looks[1] and looks[0]["wide"] == 736
+
+
+@pytest.mark.parametrize("width", [1000, 620, 360])
+def test_words_in_a_plot_keep_their_size(page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    put(page, _scrubber())
+    sizes = page.evaluate(_TYPE_SIZES)
+    assert len(sizes) == 2 and all(10.5 <= size <= 13.5 for size in sizes), sizes
