@@ -108,8 +108,8 @@ def test_html_and_png_hold_the_same_picture_and_its_words(shown):
     (bundle,) = shown
     page = bundle["text/html"]
     assert 'alt="a &quot;ramp&quot; &lt;b&gt;&amp;&lt;/b&gt;"' in page and "<b>" not in page
-    inside = re.search(r"base64,([^\"]+)", page).group(1)
-    assert (_decoded(inside) == _decoded(bundle["image/png"])).all()
+    inside, second = _decoded(re.search(r"base64,([^\"]+)", page).group(1)), bundle["image/png"]
+    assert (inside[::2, ::2] == _decoded(second)).all()
 
 
 def test_a_figure_is_shown_once_and_closed(shown):

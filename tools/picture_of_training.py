@@ -4,10 +4,7 @@ The notebook's own output is not stored there, since it differs a little from ma
 Nobody picks: `recipes.LIVE` with its own seed. Takes a minute or two.
 """
 
-import io
-
 import torch
-from PIL import Image
 
 from diffusion_lessons import pictures, recipes, sampling, schedule, scoring, widgets, workspace
 from diffusion_lessons.prediction import as_denoiser
@@ -29,9 +26,8 @@ def main() -> None:
                 walk = sampling.dpm_solver(denoiser, schedule.cosine, start, sampling.times(8))
                 view.pictures(sampling.finish(walk), f"after {done.step + 1} steps")
     path = workspace.data_path("pictures", "training.png")
-    drawn = Image.open(io.BytesIO(view.still()[1] or b"")).convert("RGB")
     # A text cell shows a picture as large as it is, so this one has the size that it takes there.
-    path.write_bytes(pictures.png(drawn.reduce(pictures.SHARP)))
+    path.write_bytes(pictures.at_page_size(view.still()[1] or b""))
     workspace.write_checksums(workspace.data_path())
 
 

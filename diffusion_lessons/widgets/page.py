@@ -7,7 +7,7 @@ from importlib import resources
 
 import anywidget
 
-from diffusion_lessons.pictures import few_colours
+from diffusion_lessons.pictures import second_copy
 
 _SHARED = ("parts.js", "plots.js", "dots.js", "asking.js")
 
@@ -40,6 +40,6 @@ class PageWidget(anywidget.AnyWidget):
         page, picture = self.still()
         data["text/html"] = page
         if picture is not None:
-            data["image/png"] = base64.b64encode(few_colours(picture)).decode("ascii")
+            data["image/png"] = base64.b64encode(second_copy(picture)).decode("ascii")
         data["text/plain"] = f"{type(self).__name__.lower()} (run the notebook to move it)"
         return data, metadata

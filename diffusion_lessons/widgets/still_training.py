@@ -11,7 +11,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 
-from diffusion_lessons.pictures import DPI, GREYS, PALETTE, SMALL, WIDE, figure_png, look
+from diffusion_lessons.pictures import (
+    DPI,
+    GREYS,
+    PALETTE,
+    SMALL,
+    WIDE,
+    few_colours,
+    figure_png,
+    look,
+)
 
 from .strip import axes_at, bare_figure
 
@@ -39,7 +48,9 @@ def draw_training(curve: dict[str, np.ndarray], total: int, stages: Sequence[dic
             ax.grid(False)
             ax.set_xlabel(textwrap.fill(stage["caption"], 20))
             _STAGES[stage["kind"]](ax, stage)
-        return figure_png(fig)
+        data = figure_png(fig)
+    has_pictures = any(stage["kind"] == "pictures" for stage in stages)
+    return data if has_pictures else few_colours(data)
 
 
 def _draw_curve(ax: Axes, curve: dict[str, np.ndarray], total: int) -> None:
