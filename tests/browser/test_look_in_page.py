@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
 from diffusion_lessons import quiz, widgets
-from diffusion_lessons.widgets import Bars, Curve
+from diffusion_lessons.widgets import Bars, Curve, Slider, Text
 from diffusion_lessons.widgets.page import static
 from tests.browser.bare_host import put
 
@@ -60,3 +61,22 @@ def test_words_in_a_plot_keep_their_size(page, width):
     put(page, _scrubber())
     sizes = page.evaluate(_TYPE_SIZES)
     assert len(sizes) == 2 and all(10.5 <= size <= 13.5 for size in sizes), sizes
+
+
+def test_what_stands_below_a_picture_stays_there_while_the_next_one_is_drawn(page):
+    grey = torch.zeros(1, 3, 8, 8)
+    put(page, widgets.live(lambda values, chance: (grey, "grey", "so"), [Slider("seed", 0, 9)]))
+    before = page.locator(".dl-widget").bounding_box()["height"]
+    page.locator("input").press("ArrowRight")
+    page.wait_for_selector("[aria-busy=true]")
+    assert page.locator(".dl-wait").inner_text() == "drawing …"
+    assert page.locator(".dl-widget").bounding_box()["height"] == before
+
+
+def test_sliders_of_a_widget_are_of_one_length_and_stand_in_columns(page):
+    grey = torch.zeros(1, 3, 8, 8)
+    controls = [Slider("s", 0, 9), Text("prompt"), Text("not"), Slider("seed", 0, 9)]
+    put(page, widgets.live(lambda values, chance: (grey, "grey", "so"), controls))
+    boxes = [one.bounding_box() for one in page.locator(".dl-controls > *").all()]
+    assert len({round(box["width"]) for box in boxes}) == 1
+    assert boxes[0]["x"] == boxes[3]["x"] and boxes[0]["y"] == boxes[1]["y"] == boxes[2]["y"]
