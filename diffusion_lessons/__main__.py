@@ -43,6 +43,9 @@ def train_weights(name: str) -> int:
         return 2
     try:
         recipes.train(name)
+        path = workspace.own_path(f"{name}.safetensors")
+        print(f"Done: {path}. The lessons use these weights from now on.")
+        print("To go back to those of the course, delete that file.")
     except resuming.Paused as paused:
         print(paused)
         return 130

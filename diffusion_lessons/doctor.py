@@ -142,7 +142,9 @@ def check_files() -> Finding:
     except workspace.DamagedFile as error:
         sentence, _, fix = str(error).partition(" Fix: ")
         return Finding("files", "fault", sentence.rstrip("."), fix)
-    return Finding("files", "ok", f"all {len(names)} files of the course are there and whole")
+    own = sorted(path.stem for path in workspace.own_path().glob("[!.]*.safetensors"))
+    used = f"; your own weights are used for {', '.join(own)} (my_weights)" if own else ""
+    return Finding("files", "ok", f"all {len(names)} files of the course are there and whole{used}")
 
 
 def check_speed() -> Finding:

@@ -101,15 +101,48 @@ def verify(name: str) -> Path:
     return path
 
 
-def load_weights(name: str) -> tuple[dict[str, Tensor], dict]:
-    """Return the tensors (on the CPU) and the card of `data/weights/NAME.safetensors`.
+def own_path(*parts: str) -> Path:
+    """Return the path of `parts` in the folder of weights that were trained on this machine.
 
-    The card is a dict: what the weights are for, how they were trained, what they score.
+    It is `my_weights`, beside `data/`. Git does not look at it, so an update of the course neither
+    meets nor changes what is in it.
+    """
+    return data_path().parent.joinpath("my_weights", *parts)
+
+
+def load_weights(name: str) -> tuple[dict[str, Tensor], dict]:
+    """Return the tensors (on the CPU) and the card of the weights `name`.
+
+    They are those of `my_weights/NAME.safetensors`, where somebody trained them on this machine,
+    else those that the course ships in `data/weights`. The card is a dict: what the weights are
+    for, how they were trained, what they score.
     Raises DamagedFile if the file or its card is missing, cut short, altered or not the course's,
     or of another version.
     """
+    own = own_path(f"{name}.safetensors")
+    if own.is_file():
+        return _own_weights(own)
     path = verify(f"weights/{name}.json")
     card = json.loads(path.read_text(encoding="utf-8"))
+    _refuse_other_format(path, card)
+    return load_file(verify(f"weights/{name}.safetensors")), card
+
+
+def _own_weights(path: Path) -> tuple[dict[str, Tensor], dict]:
+    card_path = path.with_suffix(".json")
+    try:
+        card = json.loads(card_path.read_text(encoding="utf-8"))
+        tensors = load_file(path)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise DamagedFile(
+            f"{path}, weights that were trained here, or their card cannot be read ({error}). Fix: "
+            f"delete {path.name} there; the lessons then use those of the course."
+        ) from error
+    _refuse_other_format(card_path, card)
+    return tensors, card
+
+
+def _refuse_other_format(path: Path, card: dict) -> None:
     version = card.get("format", 1)
     if version != FORMAT:
         older = isinstance(version, int) and version < FORMAT
@@ -118,7 +151,6 @@ def load_weights(name: str) -> tuple[dict[str, Tensor], dict]:
             f"{path} is of format {version!r}, and this package reads format {FORMAT}: the file is "
             f"{'older' if older else 'newer'} than the package. {fix}"
         )
-    return load_file(verify(f"weights/{name}.safetensors")), card
 
 
 def fit_weights(model: nn.Module, tensors: dict[str, Tensor], name: str) -> None:
@@ -161,7 +193,7 @@ def save_weights(path: Path | str, tensors: dict[str, Tensor], card: dict) -> No
     """Write `tensors` to `path` (ending in .safetensors) and `card` beside it as JSON.
 
     Each file is written under another name first and then renamed, so that an interruption leaves
-    the old file or the new one, never half of one. Under `data/` the checksums are updated.
+    the old file or the new one, never half of one.
     Raises ValueError for another ending, OSError with a sentence if it cannot be written.
     """
     path = Path(path)
@@ -170,14 +202,11 @@ def save_weights(path: Path | str, tensors: dict[str, Tensor], card: dict) -> No
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     write_whole(path, save(plain, metadata={"format": "pt"}))
     write_whole(path.with_suffix(".json"), (json.dumps(card, indent=2) + "\n").encode())
-    root = data_path()
-    if path.resolve().is_relative_to(root):
-        write_checksums(root)
 
 
 def partial_path(name: str) -> Path:
     """Return where a training of the weights `name` that is not finished is kept."""
-    return data_path("weights", f".{name}.partial.safetensors")
+    return own_path(f".{name}.partial.safetensors")
 
 
 def save_partial(name: str, tensors: dict[str, Tensor], notes: dict) -> None:

@@ -14,15 +14,15 @@ CARD = {"what": "a network for this test"}
 @pytest.fixture
 def data(tmp_path, monkeypatch):
     """A data folder with one set of weights, "tiny", in place of the course's."""
-    monkeypatch.setattr(workspace, "data_path", lambda *parts: tmp_path.joinpath(*parts))
-    (tmp_path / "weights").mkdir()
+    monkeypatch.setattr(workspace, "data_path", (tmp_path / "data").joinpath)
     save("tiny", torch.arange(6.0).reshape(2, 3))
-    return tmp_path
+    return tmp_path / "data"
 
 
-def save(name, tensor):
+def save(name, tensor, **more):
     path = workspace.data_path("weights", f"{name}.safetensors")
-    workspace.save_weights(path, {"weight": tensor}, CARD)
+    workspace.save_weights(path, {"weight": tensor}, CARD | more)
+    workspace.write_checksums(workspace.data_path())
 
 
 def test_start_seeds_torch_and_gives_a_device_that_works():
@@ -143,15 +143,13 @@ def test_every_shipped_network_loads_and_has_a_card():
     ],
 )
 def test_a_card_of_another_version_is_refused(data, version, words):
-    path = workspace.data_path("weights", "tiny.safetensors")
-    workspace.save_weights(path, {"weight": torch.zeros(1)}, CARD | {"format": version})
+    save("tiny", torch.zeros(1), format=version)
     with pytest.raises(workspace.DamagedFile, match=f"tiny.json is of format.*{words}"):
         workspace.load_weights("tiny")
 
 
 def test_a_card_of_this_version_is_read(data):
-    path = workspace.data_path("weights", "tiny.safetensors")
-    workspace.save_weights(path, {"weight": torch.ones(1)}, CARD | {"format": workspace.FORMAT})
+    save("tiny", torch.ones(1), format=workspace.FORMAT)
     assert workspace.load_weights("tiny")[0]["weight"] == 1
 
 
@@ -200,8 +198,7 @@ def test_a_stopped_training_is_kept_and_is_not_a_weight(data):
     workspace.save_partial("tiny", {"a": torch.arange(3)}, {"step": 7, "words": "ä"})
     tensors, notes = workspace.load_partial("tiny")
     assert tensors["a"].tolist() == [0, 1, 2] and notes == {"step": 7, "words": "ä"}
-    assert workspace.partial_path("tiny").parent == data / "weights"
-    assert not any("partial" in name for name in workspace.list_shipped(data))
+    assert workspace.partial_path("tiny").parent == data.parent / "my_weights"
 
 
 @pytest.mark.parametrize("content", [b"", b"no safetensors", "half"])
@@ -213,9 +210,39 @@ def test_a_stopped_training_that_is_damaged_says_what_to_delete(data, content):
         workspace.load_partial("tiny")
 
 
-def test_git_and_wheels_leave_stopped_trainings_out(project):
+def test_git_does_not_look_at_what_was_trained_here(project):
     ignored = (project / ".gitignore").read_text(encoding="utf-8").splitlines()
-    assert workspace.partial_path("*").name in ignored
+    assert workspace.own_path() == project / "my_weights" and "/my_weights/" in ignored
+
+
+# ---- the learner's own weights ---------------------------------------------------------------
+
+
+def keep_own(tensor, **more):
+    workspace.save_weights(workspace.own_path("tiny.safetensors"), {"weight": tensor}, CARD | more)
+
+
+def test_weights_trained_here_go_first_and_leave_the_course_as_it_is(data):
+    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    keep_own(torch.ones(3))
+    assert torch.equal(workspace.load_weights("tiny")[0]["weight"], torch.ones(3))
+    assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
+    workspace.own_path("tiny.safetensors").unlink()
+    assert workspace.load_weights("tiny")[0]["weight"].shape == (2, 3)
+
+
+@pytest.mark.parametrize("name", ["tiny.safetensors", "tiny.json"])
+def test_own_weights_that_are_damaged_say_what_to_delete(data, name):
+    keep_own(torch.ones(3))
+    workspace.own_path(name).write_bytes(b"{")
+    with pytest.raises(workspace.DamagedFile, match="trained here.*delete tiny.safetensors"):
+        workspace.load_weights("tiny")
+
+
+def test_own_weights_of_another_version_are_refused(data):
+    keep_own(torch.ones(3), format=99)
+    with pytest.raises(workspace.DamagedFile, match="tiny.json is of format 99"):
+        workspace.load_weights("tiny")
 
 
 def test_a_place_for_weights_is_tried_out_before_the_work(tmp_path):

@@ -84,6 +84,7 @@ def disk() -> dict[str, int]:
         "its history (.git)": _size(ROOT / ".git"),
         "Python and packages (.venv)": _size(ROOT / ".venv"),
         "your lessons (my_lessons)": _size(ROOT / "my_lessons"),
+        "your weights (my_weights)": _size(ROOT / "my_weights"),
     }
     return {name: size for name, size in sizes.items() if size}
 

@@ -124,8 +124,7 @@ def train(name: str) -> None:
     if name not in RECIPES:
         raise ValueError(f"no recipe {name!r}: choose one of {', '.join(NAMES)}")
     recipe = RECIPES[name]
-    path = workspace.data_path("weights", f"{name}.safetensors")
-    workspace.check_writable(path)
+    workspace.check_writable(workspace.own_path(f"{name}.safetensors"))
     fit = recipe.begin(name, workspace.pick_device())
     seconds = resuming.carry_out(name, asdict(recipe), fit)
     print("scoring on fresh pictures ...")
@@ -155,7 +154,7 @@ def _finish(name: str, recipe: Recipe, model: nn.Module, seconds: dict[str, int]
         "scores": scores,
     }
     tensors = {key: _half(value) for key, value in model.state_dict().items()}
-    workspace.save_weights(workspace.data_path("weights", f"{name}.safetensors"), tensors, card)
+    workspace.save_weights(workspace.own_path(f"{name}.safetensors"), tensors, card)
 
 
 def _half(tensor: Tensor) -> Tensor:

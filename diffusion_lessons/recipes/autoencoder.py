@@ -80,7 +80,7 @@ class AutoencoderRecipe:
             means = torch.cat([model.encode(x)[0] for x in postcards.draw(shown).split(128)])
         first = postcards.draw(postcards.sample_scenes(SHEET // 2, 0))
         pairs = torch.stack([first, scoring.there_and_back(model, first)], dim=1).flatten(0, 1)
-        path = workspace.data_path("weights", f"{name}.png")
+        path = workspace.own_path(f"{name}.png")
         sheet = pictures.grid(pairs, ["real", "back"] * len(first), columns=8, zoom=2)
         workspace.write_whole(path, pictures.png(sheet))
         return {

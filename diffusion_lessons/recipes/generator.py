@@ -98,7 +98,7 @@ class GeneratorRecipe:
             for row in first.tolist()
         ]
         sheet = pictures.grid(self.make(model, first, range(SHEET)), words, columns=8, zoom=3)
-        path = workspace.data_path("weights", f"{name}.png")
+        path = workspace.own_path(f"{name}.png")
         workspace.write_whole(path, pictures.png(sheet))
         labels = scoring.asked(self.data, SCORED, FRESH_SEED)
         started = time.monotonic()

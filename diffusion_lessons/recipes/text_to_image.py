@@ -143,7 +143,7 @@ class TextToImageRecipe:
         pipe = self.pipeline(model.cpu())
         first = postcards.captions(postcards.sample_scenes(SHEET, 0), 0)
         sheet = pictures.grid(draw(pipe, first, 0), first, columns=8, zoom=2)
-        path = workspace.data_path("weights", f"{name}.png")
+        path = workspace.own_path(f"{name}.png")
         workspace.write_whole(path, pictures.png(sheet))
         told = ", ".join(f"{share:.0%} of kind {kind!r}" for kind, share in self.kinds.items())
         started = time.monotonic()
