@@ -1,15 +1,20 @@
 """Every notebook: clean as committed, readable, its solutions right, its outputs the same again."""
 
 import base64
+import copy
 import io
+import os
 import re
 import statistics
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
 from nbclient.exceptions import CellExecutionError
+from nbformat.v4 import new_code_cell
 from PIL import Image
 
 from bench import lesson_times
@@ -245,24 +250,66 @@ def assert_same_to_the_eye(stored: dict, new: dict, where: str) -> None:
             assert content == new[kind], f"{where}: {kind}"
 
 
+def answered(path: Path, answer_of) -> nbformat.NotebookNode:
+    """The notebook as a learner leaves it who fills each exercise with `answer_of` (its cell, the
+    text cell with the solution)."""
+    notebook = copy.deepcopy(read(path))
+    answers = {cell.id: answer_of(cell, answer) for cell, answer in exercises(path)}
+    for cell in notebook.cells:
+        cell.source = answers.get(cell.id, cell.source)
+    return notebook
+
+
+def solved(cell, answer) -> str:
+    return f"{solution_of(answer)}\n\n{check_line(cell)}"
+
+
+def wrong(cell, answer) -> str:
+    """The printed bug, or 0 whatever is asked for."""
+    return re.sub(r"raise NotImplementedError.*", "return 0", cell.source)
+
+
+def outputs_of(path: Path, notebook: nbformat.NotebookNode, threads: str) -> list:
+    """The kept outputs of each cell, with the notebook run from its folder."""
+    environment = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    ran = tool.clean(tool.execute(notebook, path.parent, environment))
+    for cell in ran.cells:
+        for output in cell.get("outputs", []):
+            output.pop("execution_count", None)
+    return [cell.get("outputs", []) for cell in ran.cells]
+
+
 @pytest.mark.parametrize(
     "path", [p for p in PATHS if "keep_output" in p.read_text()], ids=lambda path: path.stem
 )
-def test_kept_outputs_come_out_the_same_with_one_thread_and_with_two(path, tmp_path):
-    runs = []
-    for threads in ("1", "2"):
-        there = tmp_path / f"{threads}.ipynb"
-        environment = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-        ran = tool.execute(read(path), path.parent, environment)
-        tool.write(tool.clean(ran), there)
-        runs.append(there.read_bytes())
-    assert runs[0] == runs[1], "a kept output depends on the number of threads, or on chance"
-    again = nbformat.reads(runs[0].decode(), as_version=4)
-    for stored, new in zip(read(path).cells, again.cells, strict=True):
-        pairs = list(zip(stored.get("outputs", []), new.get("outputs", []), strict=True))
+def test_kept_outputs_come_out_the_same_however_the_lesson_is_run(path):
+    """With one thread and every exercise solved; with two, every exercise wrong, nowhere to write
+    and no network."""
+    guest = answered(path, wrong)
+    guest.cells.insert(0, new_code_cell("from tests import guest\n\nguest.become()"))
+    first = outputs_of(path, answered(path, solved), "1")
+    _, *second = outputs_of(path, guest, "2")
+    assert first == second, "a kept output depends on threads, answers, rights, or on chance"
+    for cell, new in zip(read(path).cells, first, strict=True):
+        pairs = list(zip(cell.get("outputs", []), new, strict=True))
         for number, (old_output, new_output) in enumerate(pairs):
-            where = f"{stored.id}, output {number}"
+            where = f"{cell.id}, output {number}"
             assert_same_to_the_eye(seen(data_of(old_output)), seen(data_of(new_output)), where)
+
+
+def test_a_guest_can_neither_write_nor_leave_this_machine(tmp_path):
+    code = (
+        "import pathlib, socket, tempfile\nfrom tests import guest\nguest.become()\n"
+        "tempfile.TemporaryFile().write(b'1')\n"
+        "for trial in (lambda: open('x', 'w'), lambda: pathlib.Path('x').mkdir(),\n"
+        "              lambda: socket.create_connection(('a.example', 80))):\n"
+        "    try:\n        trial()\n    except OSError as error:\n        print(error.errno)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tool.NOTEBOOKS,
+        env={**os.environ, "PYTHONPATH": str(tool.ROOT)},
+    )  # fmt: skip
+    assert ended.stdout.split() == ["13", "13", "101"], ended.stderr
 
 
 def test_the_comparison_notices_a_number_and_a_picture_that_changed():
