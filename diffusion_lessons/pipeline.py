@@ -215,7 +215,7 @@ class TextToImage:
 
 def _several(name: str, prompt: Said) -> list[str]:
     """A prompt or several as a list; raises TypeError or ValueError for what is neither."""
-    prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+    prompts: list = list(prompt) if isinstance(prompt, (list, tuple)) else [prompt]
     for one in prompts:
         if not isinstance(one, str):
             raise TypeError(

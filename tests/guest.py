@@ -14,8 +14,9 @@ HERE = ("localhost", "127.0.0.1", "::1")
 
 def become() -> None:
     """From now on nothing can be written but temporary files, and no other machine is reached."""
-    free = tuple(os.path.realpath(place) for place in (tempfile.gettempdir(), "/dev", "/proc"))
-    os.environ.update(HOME="/a-home-that-is-not-there", MPLCONFIGDIR=tempfile.mkdtemp())
+    tempfile.tempdir = tempfile.mkdtemp()
+    free = tuple(os.path.realpath(place) for place in (tempfile.tempdir, "/dev", "/proc"))
+    os.environ.update(HOME="/a-home-that-is-not-there", MPLCONFIGDIR=tempfile.tempdir)
     for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
         os.environ.pop(name, None)
 
