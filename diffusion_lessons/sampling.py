@@ -63,7 +63,7 @@ def times(num_steps: int) -> Tensor:
     num_steps: a whole number from 1 to T = 1000. Returns float32, shape (num_steps + 1,). All but
     the last are ends of table rows, namely of the rows ``round(arange(T, 0, -T / num_steps)) - 1``
     that `diffusers` calls "trailing" spacing; row r ends at t = (r + 1) / T, see `row_to_t`.
-    Raises ValueError for another number. Lin et al. 2024, table 2.
+    Raises ValueError for another number. Lin et al. 2023, table 2.
     """
     if isinstance(num_steps, bool) or not isinstance(num_steps, int):
         raise ValueError(f"num_steps is {num_steps!r}; it must be a whole number, such as 50.")

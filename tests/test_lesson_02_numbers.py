@@ -49,7 +49,7 @@ def test_up_to_0_7_one_candidate_is_left_and_at_1_all_256():
 
 
 def test_the_floor_is_nothing_up_to_0_7():
-    says("The floor leaves the chart below t = 0.7", "ylim=(1e-4, 0.2)")
+    says("it leaves the chart below t = 0.8", "ylim=(1e-4, 0.2)")
     x_0, eps = (block.view(256, 3, 32, 32) for block in pictures())
     exact, t = exact_denoiser(x_0, cosine), torch.full((256,), 0.6)
     assert ((exact(add_noise(x_0, eps, t, cosine), t).x_0 - x_0) ** 2).mean() < 1e-4
@@ -61,6 +61,14 @@ def test_time_is_told_by_64_waves_from_1_to_1000():
     assert slow_and_fast.shape == (1, 64)
     assert slow_and_fast[0, 0] == pytest.approx(0.001, rel=1e-3)  # sin(1 * 0.001)
     assert slow_and_fast[0, 31] == pytest.approx(0.8415, abs=1e-3)  # sin(1000 * 0.001)
+
+
+@pytest.mark.parametrize("name", ["agree", "scales-agree", "pairs"])
+def test_the_blocks_of_the_lesson_are_those_of_the_package(name):
+    (cell,) = (cell for cell in CELLS if cell.id == name)
+    said = "".join(output.get("text", "") for output in cell.outputs)
+    differences = re.findall(r"largest difference (\S+)", said)
+    assert differences and all(float(number) < 1e-5 for number in differences)
 
 
 def test_half_the_side_has_a_sixteenth_of_the_pairs():

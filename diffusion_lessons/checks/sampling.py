@@ -87,7 +87,7 @@ def check_bug_eta(function: Callable) -> Report:
 
 def check_bug_times(function: Callable) -> Report:
     """Find the bug, part b. `function(num_steps)` returns the times that are visited, falling,
-    float (num_steps,); num_steps divides 1000. Lin et al. 2024, table 2, "trailing".
+    float (num_steps,); num_steps divides 1000. Lin et al. 2023, table 2, "trailing".
     """
     trials = [Trial(f"{n} steps", {"num_steps": n}) for n in (10, 25, 250, 1, 1000)]
     praise = "The first time is 1: where the picture is pure noise, the network is told so."

@@ -1,0 +1,91 @@
+"""The lines that end each lesson, "The same in `diffusers`": they run, and say the same as ours."""
+
+import ast
+import re
+from pathlib import Path
+
+import diffusers
+import nbformat
+import torch
+
+from diffusion_lessons import latents, sampling, schedule
+from diffusion_lessons.prediction import as_denoiser
+from tools import notebooks as tool
+
+LESSONS = {path.name[:2]: path for path in tool.lessons()}
+
+
+def lines_of(lesson: str) -> str:
+    """The code below "The same in `diffusers`" of a lesson."""
+    cells = nbformat.read(LESSONS[lesson], as_version=4).cells
+    text = next(c.source for c in reversed(cells) if "**The same in `diffusers`" in c.source)
+    return re.search(r"```python\n(.*?)```", text.partition("**The same in")[2], re.S)[1]
+
+
+def normal(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_lesson_01_adds_the_same_noise():
+    x_0, eps, row = normal(4, 3, 8, 8), normal(4, 3, 8, 8, seed=1), torch.tensor([0, 9, 500, 999])
+    names = {"x_0": x_0, "eps": eps, "row": row}
+    exec(lines_of("01"), names)
+    ours = schedule.add_noise(x_0, eps, schedule.row_to_t(row), schedule.linear)
+    torch.testing.assert_close(names["x_t"], ours, rtol=1e-5, atol=1e-5)
+
+
+def test_lesson_02_has_a_network_and_a_schedule_of_this_kind():
+    x_0, eps, row = normal(2, 3, 32, 32), normal(2, 3, 32, 32, seed=1), torch.tensor([9, 999])
+    names = {"x_0": x_0, "eps": eps, "row": row}
+    exec(lines_of("02"), names)
+    ours = schedule.add_noise(x_0, eps, schedule.row_to_t(row), schedule.cosine)
+    torch.testing.assert_close(names["x_t"], ours, rtol=1e-4, atol=1e-4)
+    assert names["x_0_hat"].shape == x_0.shape
+
+
+def test_lesson_03_walks_the_same_way():
+    def model(x_t, row):  # looks at x_t and at the row
+        return torch.tanh(1.3 * x_t + torch.cos(row / 300))
+
+    def network(x_t, t):
+        return model(x_t, 1000 * t[0] - 1)
+
+    start = normal(4, 3, 8, 8)
+    names = {"x_t": start, "model": model}
+    exec(lines_of("03"), names)
+    times = sampling.times(names["scheduler"].num_inference_steps)
+    walk = sampling.ddim(
+        as_denoiser(network, schedule.cosine, "x_0"), schedule.cosine, start, times
+    )
+    ours = sampling.finish(walk)
+    assert ((names["x_t"] - ours).abs().max() / ours.abs().max()).item() < 1e-5
+    for name in re.findall(r"diffusers\.(\w+Scheduler)", lines_of("03")):
+        assert hasattr(diffusers, name)
+
+
+def test_lesson_04_encodes_scales_and_decodes(monkeypatch):
+    small = diffusers.AutoencoderKL(block_out_channels=(8,), norm_num_groups=4)
+    monkeypatch.setattr(diffusers.AutoencoderKL, "from_pretrained", lambda *a, **k: small)
+    names = {"images": normal(2, 3, 16, 16)}
+    with torch.no_grad():
+        exec(lines_of("04"), names)
+    bell = names["bell"]
+    ours = latents.kl(bell.mean, bell.logvar).sum(dim=(1, 2, 3))
+    torch.testing.assert_close(bell.kl(), ours)
+    assert names["images"].shape == (2, 3, 16, 16)
+    assert small.config.scaling_factor == 0.18215
+
+
+def test_lesson_05_names_arguments_that_the_pipeline_takes_and_its_line_of_guidance():
+    """Its source alone: to import it, `transformers` would have to be installed."""
+    folder = Path(diffusers.__file__).parent / "pipelines" / "stable_diffusion"
+    source = (folder / "pipeline_stable_diffusion.py").read_text(encoding="utf-8")
+    calls = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef) and node.name == "__call__"
+    ]
+    named = re.findall(r"(\w+)=", lines_of("05").partition("= pipe(")[2])
+    assert named and set(named) <= {argument.arg for argument in calls[0].args.args}
+    assert "guidance_scale * (noise_pred_text - noise_pred_uncond)" in source
+    assert "self._guidance_scale > 1" in source, "1 or less: off"
