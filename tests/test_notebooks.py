@@ -273,9 +273,6 @@ def outputs_of(path: Path, notebook: nbformat.NotebookNode, threads: str) -> lis
     """The kept outputs of each cell, with the notebook run from its folder."""
     environment = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     ran = tool.clean(tool.execute(notebook, path.parent, environment))
-    for cell in ran.cells:
-        for output in cell.get("outputs", []):
-            output.pop("execution_count", None)
     return [cell.get("outputs", []) for cell in ran.cells]
 
 
