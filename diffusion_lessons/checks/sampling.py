@@ -14,6 +14,7 @@ from diffusion_lessons.checks.mixes import HALF, normal
 from diffusion_lessons.checks.report import Report, Slip, Trial
 from diffusion_lessons.checks.steps import (
     T,
+    alpha_of_rates,
     ddim,
     ddpm,
     leading,
@@ -145,17 +146,6 @@ _NOW_FOR_NEXT = (
     "a_next and b_next."
 )
 
-
-def _alpha_of_rates(
-    x_t: Tensor, guess: Tensor, noise: Tensor, now: Tensor, after: Tensor
-) -> Tensor:
-    """DDPM's step with a / a_next for alpha."""
-    (a, b), (a_next, b_next) = now, after
-    beta = 1 - a / a_next
-    mean = (a_next * beta * guess + (a / a_next).sqrt() * b_next**2 * x_t) / b**2
-    return mean + (beta * b_next**2 / b**2).sqrt() * noise
-
-
 DDPM_SLIPS = [
     Slip(
         "The noise is multiplied by the variance, and its root is missing: "
@@ -215,7 +205,7 @@ DDPM_SLIPS = [
     ),
     Slip(
         "alpha is a**2 / a_next**2, a share of variance; the square is missing.",
-        _alpha_of_rates,
+        alpha_of_rates,
     ),
     Slip(HALF, ddpm(std=lambda beta, b, b_next: beta * b_next**2 / b**2 / 2)),
 ]

@@ -33,6 +33,14 @@ def ddpm(
     return step
 
 
+def alpha_of_rates(x_t: Tensor, guess: Tensor, noise: Tensor, now: Tensor, after: Tensor) -> Tensor:
+    """A step of DDPM with a / a_next for alpha, where its square is right."""
+    (a, b), (a_next, b_next) = now, after
+    beta = 1 - a / a_next
+    mean = (a_next * beta * guess + (a / a_next).sqrt() * b_next**2 * x_t) / b**2
+    return mean + (beta * b_next**2 / b**2).sqrt() * noise
+
+
 def step_std(
     eta: float, a: Tensor, b: Tensor, a_next: Tensor, b_next: Tensor, power: int = 2
 ) -> Tensor:
