@@ -113,6 +113,34 @@ def test_a_folder_that_cannot_be_written_to_is_said(root, capsys, monkeypatch):
     assert "my_lessons" in (said := capsys.readouterr().err) and "What to do" in said
 
 
+def cut_short(lesson, copy):
+    copy.write_text(lesson.read_text()[:9])
+    raise OSError(28, "No space left on device", str(copy))
+
+
+@pytest.mark.parametrize("had", [False, True])
+def test_a_full_disk_leaves_no_half_lesson(root, monkeypatch, had):
+    if had:
+        tool.fill()
+    before = mine(root).read_text() if had else None
+    theirs(root).write_text(notebook("first = 2"))
+    with monkeypatch.context() as full:
+        full.setattr(tool.shutil, "copyfile", cut_short)
+        with pytest.raises(OSError, match="No space left"):
+            tool.fill()
+    assert (mine(root).read_text() if mine(root).is_file() else None) == before
+    assert list((root / "my_lessons").glob(".*")) == []
+    assert tool.fill() == [] and mine(root).read_text() == notebook("first = 2")
+
+
+def test_reset_says_whether_there_was_something_to_keep(root, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["my_lessons.py", "reset", "02"])
+    assert tool.main() == 0 and "held nothing to keep." in capsys.readouterr().out
+    mine(root).write_text(notebook("mine"))
+    assert tool.main() == 0
+    assert f"{kept(root)[0].name}.\n" in capsys.readouterr().out
+
+
 def test_the_glossary_comes_along_and_can_be_put_back(root):
     (root / "notebooks" / "glossary.ipynb").write_text(notebook("terms"))
     tool.fill()

@@ -35,7 +35,7 @@ def fill() -> list[str]:
     for lesson in [*lessons(), *beside()]:
         copy, new, old = mine / lesson.name, _fingerprint(lesson), made_from.get(lesson.name)
         if not copy.is_file() or (new != old and _fingerprint(copy) == old):
-            shutil.copyfile(lesson, copy)
+            _put(lesson, copy)
             made_from[lesson.name] = new
         elif new not in (old, _fingerprint(copy)):
             said.append(
@@ -72,7 +72,7 @@ def reset(number: str) -> Path | None:
     if copy.is_file() and _fingerprint(copy) not in same:
         kept = copy.with_name(f"{copy.stem} (mine, {time.strftime('%Y-%m-%d %H.%M.%S')}).ipynb")
         copy.rename(kept)
-    shutil.copyfile(lesson, copy)
+    _put(lesson, copy)
     _write(made_from | {lesson.name: _fingerprint(lesson)})
     return kept
 
@@ -97,6 +97,17 @@ def lessons() -> list[Path]:
 def beside() -> list[Path]:
     """The notebooks that the lessons link to and that are no lessons: the glossary."""
     return sorted(set((ROOT / "notebooks").glob("*.ipynb")) - set(lessons()))
+
+
+def _put(lesson: Path, copy: Path) -> None:
+    """Copy under another name first: a full disk or a Ctrl-C leaves the old copy or all of the new
+    one. Half a copy would be taken for one that the learner changed, and stay."""
+    draft = copy.with_name(f".{copy.name}.tmp")
+    try:
+        shutil.copyfile(lesson, draft)
+        draft.replace(copy)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _name(path: Path) -> str:
@@ -146,7 +157,8 @@ def main() -> int:
         elif arguments.command == "reset":
             kept = reset(arguments.lesson)
             print(f"Lesson {arguments.lesson} is as the course brings it.")
-            print(f"Yours is kept as {kept.relative_to(ROOT)}" if kept else "Nothing was changed.")
+            yours = f"is kept as {kept.relative_to(ROOT)}" if kept else "held nothing to keep"
+            print(f"Your copy {yours}.")
         else:
             for name, size in disk().items():
                 print(f"{size / 1e6:9,.0f} MB  {name}")
