@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections import namedtuple
 from pathlib import Path
 
@@ -175,6 +176,25 @@ def test_a_folder_that_may_not_be_written_to(read_only_folder, monkeypatch):
     monkeypatch.setattr(tool, "ROOT", read_only_folder)
     with pytest.raises(tool.Stop, match="may not write there.*\nWhat to do: copy the course"):
         tool.check_writable()
+
+
+def test_a_home_that_cannot_be_written_to_is_replaced_and_said(
+    read_only_folder, monkeypatch, capsys
+):
+    with tempfile.TemporaryDirectory() as root:
+        place = Path(root, "my_lessons", ".home")
+        place.parent.mkdir()
+        monkeypatch.setattr(tool, "ROOT", Path(root))
+        for home in (read_only_folder, read_only_folder / "missing"):
+            monkeypatch.setenv("HOME", str(home))
+            assert tool.another_home() == {"HOME": str(place)} and place.is_dir()
+            assert str(home) in (said := capsys.readouterr().out) and str(place) in said
+
+
+def test_a_home_that_can_be_written_to_stays(course, monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert tool.another_home() == {} and capsys.readouterr().out == ""
+    assert not (course / "my_lessons").exists()
 
 
 def test_a_port_in_use_names_the_next_one():

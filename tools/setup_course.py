@@ -72,10 +72,15 @@ def check_python(version: tuple) -> None:
 def check_writable() -> None:
     """Raise Stop if the course's folder cannot be written to."""
     try:
-        with tempfile.TemporaryFile(dir=str(ROOT)):
-            pass
+        try_writing(ROOT)
     except OSError as error:
         raise Stop(f"{NO_PERMISSION}\n({ROOT}: {error.strerror})") from error
+
+
+def try_writing(folder: Path) -> None:
+    """Raise OSError if `folder` cannot be written to."""
+    with tempfile.TemporaryFile(dir=str(folder)):
+        pass
 
 
 def check_disk(choice: str) -> None:
@@ -296,6 +301,22 @@ def setup(asked: str) -> None:
     print("The course is set up (.venv).", flush=True)
 
 
+def another_home() -> dict:
+    """Return the variable HOME for JupyterLab if the home folder cannot be written to, else {}.
+
+    Without a home JupyterLab does not start, and gallery and quiz answers have no place.
+    """
+    home, instead = Path.home(), ROOT / "my_lessons" / ".home"
+    try:
+        try_writing(home)
+    except OSError:
+        instead.mkdir(exist_ok=True)
+        print(f"Your home folder {home} cannot be written to, so your gallery, your answers to the")
+        print(f"quiz and JupyterLab's settings are kept in {instead}.")
+        return {"HOME": str(instead)}
+    return {}
+
+
 def lab(port: int) -> int:
     """Open JupyterLab on the learner's copy of the first lesson; return its exit code."""
     check_port(port)
@@ -311,6 +332,7 @@ def lab(port: int) -> int:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command += ["--allow-root"]  # in containers everybody is root
     environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    environment.update(another_home())
     sys.stdout.flush()
     jupyter = subprocess.Popen(command, cwd=str(ROOT), env=environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is JupyterLab's own business now
