@@ -3,7 +3,7 @@
     python -m bench.fashion [--long] [--only NAME ...]
 
 Each contestant trains for 60 and for 300 CPU-seconds (--long: also 900), anew each time, on the
-60,000 training pictures; then it draws 1,000 pictures, and `diffusion_lessons.ruler` scores them:
+60,000 training pictures; then it draws 1,000 pictures, which `scoring.clothes` scores:
 the Frechet distance to the 10,000 test pictures in the features of a classifier that only
 measures, over the same distance of the test pictures under a 3x3 box blur. 0 is perfect, 1 is as
 far off as that blur. Beside it stand the floor (real training pictures scored in the same way)
@@ -24,7 +24,8 @@ from bench import results
 from bench.comparators import DenoisingDiffusionPytorch, Diffusers
 from bench.ours import Ours
 from bench.race import Contestant, Track, copying, run
-from diffusion_lessons import data, models, ruler, workspace
+from diffusion_lessons import data, models, workspace
+from diffusion_lessons.scoring import clothes
 
 CONTESTANTS = {made.name: made for made in (Ours, Diffusers, DenoisingDiffusionPytorch)}
 BUDGETS, LONG = (60, 300), 900
@@ -46,7 +47,7 @@ def real_rows(track: Track, test: Tensor) -> dict[str, float]:
     """What real pictures score: the floor, and the distances that are no sign of copying."""
     training, error = track.ruler.score(track.images[: track.pictures])
     unseen, _ = track.ruler.score(test[: track.pictures])
-    few = ruler.box_blurred(test[: track.pictures])
+    few = clothes.box_blurred(test[: track.pictures])
     return {
         "blur_in_squared_features": round(track.ruler.blur, 4),
         "floor": round(training, 4),
@@ -64,7 +65,7 @@ def settings() -> dict:
     return {
         "pictures_scored": PICTURES,
         "seed": SEED,
-        "judge_sha256": workspace.checksums()[f"weights/{ruler.NAME}.safetensors"],
+        "judge_sha256": workspace.checksums()[f"weights/{clothes.NAME}.safetensors"],
     }
 
 
@@ -117,7 +118,7 @@ def main(arguments: list[str] | None = None) -> None:
     results.on_one_core()
     images, labels = everything("train")
     test, _ = everything("test")
-    track = Track(images, labels, ruler.Ruler(test, ruler.load_judge()), PICTURES)
+    track = Track(images, labels, clothes.Ruler(test, clothes.load_judge()), PICTURES)
     known = results.read(Path(__file__).stem)
     entries = known.get("contestants", {}) if known.get("settings") == settings() else {}
     budgets = (*BUDGETS, LONG) if chosen.long else BUDGETS

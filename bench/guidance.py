@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 
 from bench import results
-from diffusion_lessons import factors, postcards, recognition, scoring, workspace
-from diffusion_lessons.measure import wilson
+from diffusion_lessons import postcards, scoring, workspace
 from diffusion_lessons.pipeline import TextToImage
 from diffusion_lessons.postcards import VALUES, Scenes
+from diffusion_lessons.scoring import factors, recognition
+from diffusion_lessons.scoring.statistics import wilson
 
 WEIGHTS = "postcards"
 SCALES = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5, 10.0)

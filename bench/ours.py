@@ -10,10 +10,10 @@ from torch import Tensor
 from bench.race import Clock
 from diffusion_lessons import sampling, schedule
 from diffusion_lessons.data import Batch
-from diffusion_lessons.fitting import Fit
 from diffusion_lessons.models import UNet
 from diffusion_lessons.prediction import as_denoiser
 from diffusion_lessons.training import train
+from diffusion_lessons.training.fit import Fit
 
 CLASSES, SIZE = 10, 28
 SAMPLED_AT_ONCE = 125

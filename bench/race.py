@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from diffusion_lessons.measure import nearest
-from diffusion_lessons.ruler import Ruler
+from diffusion_lessons.scoring.clothes import Ruler
+from diffusion_lessons.scoring.statistics import nearest
 
 
 class NotInstalled(RuntimeError):

@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def examine_machine() -> int:
     """Print the doctor's report; return 1 if a lesson could not run."""
-    from diffusion_lessons import doctor
+    from . import doctor
 
     findings = doctor.report()
     doctor.show(findings)
@@ -34,7 +34,8 @@ def train_weights(name: str) -> int:
     Returns 0; 1 with a sentence if something is missing or went wrong; 2 for a name without a
     recipe; 130, as for every interrupted program, if it was stopped.
     """
-    from diffusion_lessons import data, recipes, resuming, workspace
+    from . import data, recipes, workspace
+    from .training import resume
 
     if name not in recipes.NAMES:
         print(
@@ -46,7 +47,7 @@ def train_weights(name: str) -> int:
         path = workspace.own_path(f"{name}.safetensors")
         print(f"Done: {path}. The lessons use these weights from now on.")
         print("To go back to those of the course, delete that file.")
-    except resuming.Paused as paused:
+    except resume.Paused as paused:
         print(paused)
         return 130
     except KeyboardInterrupt:

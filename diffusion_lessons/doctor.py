@@ -63,7 +63,7 @@ def check_device() -> Finding:
     """The device that `workspace.start` picks can multiply."""
     import torch
 
-    from diffusion_lessons import workspace
+    from . import workspace
 
     device = workspace.pick_device()
     words = {"cpu": "the processor (cpu)", "cuda": "a graphics card (cuda)", "mps": "Apple's mps"}
@@ -133,7 +133,7 @@ def check_memory() -> Finding:
 
 def check_files() -> Finding:
     """Every file that the course ships under `data/` is there and whole."""
-    from diffusion_lessons import workspace
+    from . import workspace
 
     try:
         names = workspace.checksums()
@@ -152,7 +152,7 @@ def check_speed() -> Finding:
     import torch
     from torch import nn
 
-    from diffusion_lessons import workspace
+    from . import workspace
 
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(16, 3, 64, 64, generator=generator)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .fitting import Fit, inner_weights
 from .models import Autoencoder
+from .training.fit import Fit, inner_weights
 
 MASK_WEIGHT = 3.0  # of the error inside the things, which cover a tenth of a picture
 SLOPE_WEIGHT = 0.3  # of the error in the differences of neighbours: keeps edges sharp
@@ -88,7 +88,7 @@ def train_autoencoder(
         kl_weight: of the mean of `kl` over all latent numbers.
         seed: 0 to 2000; with the step's number it settles the noise on the latents.
         watch: None, or what another network sees of pictures: features (B, ...).
-        steps, learning_rate, ema_decay: see `fitting.Fit`.
+        steps, learning_rate, ema_decay: see `training.fit.Fit`.
         half: reckon in bfloat16, twice as fast where the processor has instructions for it.
     """
     device = next(model.parameters()).device

@@ -9,7 +9,8 @@ import torch
 
 from bench import comparators, fashion, race, results
 from bench.ours import Ours
-from diffusion_lessons import models, ruler
+from diffusion_lessons import models
+from diffusion_lessons.scoring import clothes
 
 
 def random(*shape, seed=0):
@@ -26,7 +27,7 @@ class Pixels(torch.nn.Module):
 @pytest.fixture
 def track():
     images = random(300, 1, 28, 28)
-    real = ruler.Ruler(random(200, 1, 28, 28, seed=1), Pixels())
+    real = clothes.Ruler(random(200, 1, 28, 28, seed=1), Pixels())
     return race.Track(images, torch.arange(300) % 10, real, pictures=60)
 
 

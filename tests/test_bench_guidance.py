@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from bench import guidance, results
-from diffusion_lessons import factors, postcards, recognition
-from diffusion_lessons.measure import wilson
+from diffusion_lessons import postcards
 from diffusion_lessons.postcards import VALUES, Scenes
+from diffusion_lessons.scoring import factors, recognition
+from diffusion_lessons.scoring.statistics import wilson
 
 RIGHT = guidance.RIGHT
 

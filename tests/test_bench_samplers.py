@@ -5,7 +5,7 @@ import torch
 
 from bench import results, samplers
 from diffusion_lessons import models, sampling
-from diffusion_lessons.measure import wilson
+from diffusion_lessons.scoring.statistics import wilson
 
 RIGHT, ALL = "object and colour right", "everything right"
 

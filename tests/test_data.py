@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from diffusion_lessons import data, downloads, postcards
-from diffusion_lessons.data import load
+from diffusion_lessons import data, postcards
+from diffusion_lessons.data import fashion, load
 from diffusion_lessons.postcards import VALUES, words
 
 
@@ -141,7 +141,7 @@ def test_samples_are_random_without_repeats_and_reproducible():
 )
 def test_capitals_and_underscores_in_a_name_do_not_matter(monkeypatch, name):
     clothes = torch.zeros(1, 28, 28, dtype=torch.uint8), torch.zeros(1).long(), ("shirt",)
-    monkeypatch.setattr(downloads, "fashion_mnist", lambda split: clothes)
+    monkeypatch.setattr(fashion, "fashion_mnist", lambda split: clothes)
     assert load(name, size=32).name == name.lower().replace("_", "-")
 
 

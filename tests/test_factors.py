@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from diffusion_lessons import factors, postcards
-from diffusion_lessons.recognition import blurred
+from diffusion_lessons import postcards
+from diffusion_lessons.scoring import factors
+from diffusion_lessons.scoring.recognition import blurred
 
 SCENES = postcards.sample_scenes(600, 777, kind="single")
 TRUTH = factors.truth(SCENES)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffusion_lessons import gallery
-from diffusion_lessons.gallery import Gallery, Settings
+from diffusion_lessons.widgets import gallery
+from diffusion_lessons.widgets.gallery import Gallery, Settings
 
 PIXELS = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
 HOUSE = Settings("a red house on snow at night", "", 7, 8, 3.0)

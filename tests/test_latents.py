@@ -7,9 +7,9 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from diffusion_lessons import latents
-from diffusion_lessons.fitting import inner_weights
 from diffusion_lessons.latents import Scene
 from diffusion_lessons.models import Autoencoder
+from diffusion_lessons.training.fit import inner_weights
 
 
 def random(*shape, seed=0):

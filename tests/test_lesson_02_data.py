@@ -6,7 +6,7 @@ import shutil
 import nbformat
 import pytest
 
-from tests.test_fashion_mnist import originals
+from tests.test_fashion import originals
 from tools import notebooks as tool
 
 PATH = tool.NOTEBOOKS / "02_tiny_unet.ipynb"

@@ -11,7 +11,8 @@ import torch
 from torch.nn import functional
 
 from bench import growth, results
-from diffusion_lessons import latents, measure, models, postcards, recipes, schedule, scoring
+from diffusion_lessons import latents, models, postcards, recipes, schedule, scoring
+from diffusion_lessons.scoring import statistics
 from tools import notebooks as tool
 
 CELLS = {
@@ -89,7 +90,7 @@ def test_the_layers_give_the_shapes_of_the_table():
 def test_ten_decibels_are_a_tenth_of_the_squared_error():
     says("10 dB more is a tenth of the squared error")
     zero = torch.zeros(10)
-    louder = measure.psnr(zero + 0.1, zero) - measure.psnr(zero + 0.1 * math.sqrt(10), zero)
+    louder = statistics.psnr(zero + 0.1, zero) - statistics.psnr(zero + 0.1 * math.sqrt(10), zero)
     assert louder == pytest.approx(10)
 
 
@@ -115,7 +116,7 @@ def test_a_blurred_thing_is_nearly_nothing_over_the_whole_picture():
     images, mask = shipped()[2:4]
     soft = functional.avg_pool2d(images, 9, stride=1, padding=4, count_include_pad=False)
     blurred = torch.where(mask, soft, images)
-    assert whole == pytest.approx(measure.psnr(blurred, images), abs=0.06)
+    assert whole == pytest.approx(statistics.psnr(blurred, images), abs=0.06)
     assert whole > inside + 8
 
 
@@ -126,8 +127,8 @@ def test_what_comes_back_is_worse_inside_the_things():
     model, _, images, mask, _ = shipped()
     back = scoring.there_and_back(model, images)
     where = mask.expand_as(images)
-    assert whole == pytest.approx(measure.psnr(back, images), abs=0.06)
-    assert inside == pytest.approx(measure.psnr(back[where], images[where]), abs=0.06)
+    assert whole == pytest.approx(statistics.psnr(back, images), abs=0.06)
+    assert inside == pytest.approx(statistics.psnr(back[where], images[where]), abs=0.06)
     assert whole > inside + 1
 
 
@@ -193,7 +194,7 @@ def test_unscaled_the_picture_stays_until_late_and_scaled_it_does_not():
         signal_rate, _ = schedule.cosine(torch.tensor([t]))
         with torch.inference_mode():
             seen = twin().decode(z_t / (factor * signal_rate)).clamp(-1, 1)
-        return measure.psnr(seen, images)
+        return statistics.psnr(seen, images)
 
     assert left(1.0, 0.7) > 24 > 16 > left((1 / z.std()).item(), 0.7)
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from diffusion_lessons.fitting import Fit, inner_weights
 from diffusion_lessons.models import UNet
-from diffusion_lessons.muon import ADAMW_SHARE, Muon, orthogonalised
+from diffusion_lessons.training.fit import Fit, inner_weights
+from diffusion_lessons.training.muon import ADAMW_SHARE, Muon, orthogonalised
 
 
 @pytest.mark.parametrize("shape", [(8, 32), (32, 8), (16, 16), (8, 4, 3, 3)])

@@ -12,19 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from diffusion_lessons import (
-    conditioning,
-    models,
-    pictures,
-    recognition,
-    sampling,
-    schedule,
-    workspace,
-)
+from diffusion_lessons import conditioning, models, pictures, sampling, schedule, workspace
 from diffusion_lessons.models import Autoencoder, CaptionReader, TextUNet
 from diffusion_lessons.pipeline import TextToImage
 from diffusion_lessons.postcards import VALUES, PromptError, UnknownWord
 from diffusion_lessons.prediction import as_denoiser
+from diffusion_lessons.scoring import recognition
 
 CARD = {
     "schedule": "cosine", "kind": "v", "scaling_factor": 0.5,

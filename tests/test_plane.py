@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from diffusion_lessons import widgets
-from diffusion_lessons.widgets import Points, drawings
+from diffusion_lessons.widgets import Points
+from diffusion_lessons.widgets.plane import REACH, SHAPES
 
 STOPS, N = 4, 6
 PATHS = torch.linspace(-1, 1, STOPS * N * 2).reshape(STOPS, N, 2)
@@ -100,11 +101,11 @@ def test_two_samplers_with_arrows_stay_small():
 # --- the square to draw in ---
 
 
-@pytest.mark.parametrize("name", list(drawings.SHAPES))
+@pytest.mark.parametrize("name", list(SHAPES))
 def test_each_ready_made_shape_lies_in_the_square_and_is_the_same_each_time(name):
     points = widgets.plane("Draw.", name).points
     assert points.shape == (240, 2) and points.dtype == torch.float32
-    assert points.abs().max() <= drawings.REACH
+    assert points.abs().max() <= REACH
     assert points.std(0).min() > 0.4 and points.mean(0).abs().max() < 0.35
     assert torch.equal(points, widgets.plane("Draw.", name).points)
 

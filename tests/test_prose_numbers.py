@@ -34,7 +34,7 @@ SHARE = re.compile(
 ALLOWED: dict[str, dict[str, str]] = {
     "": {
         "40": "minutes of the core path, as the curriculum asks; every lesson says it",
-        "95%": "how sure an interval is: the name of what `measure.wilson` gives",
+        "95%": "how sure an interval is: the name of what `statistics.wilson` gives",
     },
     "00": {
         "10": "minutes of the lesson: test_lesson_times",

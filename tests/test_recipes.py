@@ -13,18 +13,17 @@ from diffusion_lessons import (
     __main__,
     conditioning,
     data,
-    downloads,
     models,
     pipeline,
     postcards,
     recipes,
-    recognition,
-    resuming,
-    ruler,
     scoring,
     training,
     workspace,
 )
+from diffusion_lessons.data import fashion
+from diffusion_lessons.scoring import networks, recognition
+from diffusion_lessons.training import resume
 
 READER = recipes.RecogniserRecipe(seed=1, steps=6, batch=4, learning_rate=1e-3)
 SPRITES = recipes.GeneratorRecipe(
@@ -67,10 +66,10 @@ def small(monkeypatch, tmp_path):
     monkeypatch.setattr(recognition, "report", lambda model, count, seed: report(model, 2, seed))
     pixels = torch.randint(256, (60, 28, 28), generator=torch.Generator().manual_seed(0)).byte()
     clothes = pixels, torch.arange(60) % 10, tuple("abcdefghij")
-    monkeypatch.setattr(downloads, "fashion_mnist", lambda split: clothes)
+    monkeypatch.setattr(fashion, "fashion_mnist", lambda split: clothes)
     torch.manual_seed(0)
-    judge = models.FashionJudge().eval()
-    monkeypatch.setattr(ruler, "load_judge", lambda: judge)
+    judge = networks.FashionJudge().eval()
+    monkeypatch.setattr(clothes, "load_judge", lambda: judge)
     scoring._clothes_ruler.cache_clear()
     yield tmp_path
     scoring._clothes_ruler.cache_clear()
@@ -129,7 +128,7 @@ def test_stopped_and_gone_on_with_gives_the_same_weights(name, step, stop_at, sm
         file.unlink()
     stop_at(step)
     with pytest.raises(
-        resuming.Paused, match=f"^stopped at step {step} of 6; run the same line again to go on$"
+        resume.Paused, match=f"^stopped at step {step} of 6; run the same line again to go on$"
     ):
         recipes.train(name)
     assert [p.name for p in (small / "my_weights").iterdir()] == [f".{name}.partial.safetensors"]
@@ -148,14 +147,14 @@ def test_a_recogniser_goes_on_as_well(monkeypatch):
         return real(count, seed)
 
     monkeypatch.setattr(recognition, "every_pair", every_pair)
-    with pytest.raises(resuming.Paused, match="stopped at step 3 of 6"):
+    with pytest.raises(resume.Paused, match="stopped at step 3 of 6"):
         recipes.train("recogniser")
     assert same(train_anew("recogniser"), whole)
 
 
 def test_after_a_crash_it_goes_on_from_what_was_kept_last(monkeypatch, stop_at, capsys):
     whole = train_anew("postcards-32")
-    monkeypatch.setattr(resuming, "KEEP_EVERY", 0.0)
+    monkeypatch.setattr(resume, "KEEP_EVERY", 0.0)
     stop_at(4, error=SystemExit("the power is gone"))
     with pytest.raises(SystemExit):
         recipes.train("postcards-32")
@@ -165,7 +164,7 @@ def test_after_a_crash_it_goes_on_from_what_was_kept_last(monkeypatch, stop_at, 
 
 def test_the_seconds_of_all_calls_are_counted(monkeypatch, stop_at, small):
     stop_at(2)
-    with pytest.raises(resuming.Paused):
+    with pytest.raises(resume.Paused):
         recipes.train("postcards-32")
     tensors, notes = workspace.load_partial("postcards-32")
     assert notes["seconds"]["CPU"] > 0
@@ -182,7 +181,7 @@ def test_scoring_can_be_interrupted_too(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(scoring, "score", interrupted)
-    with pytest.raises(resuming.Paused, match="while scoring"):
+    with pytest.raises(resume.Paused, match="while scoring"):
         recipes.train("postcards-32")
     monkeypatch.setattr(scoring, "score", real)
     _, notes = workspace.load_partial("postcards-32")
@@ -193,7 +192,7 @@ def test_scoring_can_be_interrupted_too(monkeypatch):
 @pytest.mark.parametrize("change", [{"learning_rate": 5e-3}, {"widths": (16, 16)}])
 def test_another_recipe_starts_anew_and_says_so(monkeypatch, stop_at, capsys, change):
     stop_at(3)
-    with pytest.raises(resuming.Paused):
+    with pytest.raises(resume.Paused):
         recipes.train("postcards-32")
     recipe = dataclasses.replace(SPRITES, **change)
     monkeypatch.setitem(recipes.RECIPES, "postcards-32", recipe)
@@ -205,7 +204,7 @@ def test_another_recipe_starts_anew_and_says_so(monkeypatch, stop_at, capsys, ch
 
 def test_a_kept_state_that_is_damaged_is_not_thrown_away(stop_at):
     stop_at(3)
-    with pytest.raises(resuming.Paused):
+    with pytest.raises(resume.Paused):
         recipes.train("postcards-32")
     path = workspace.partial_path("postcards-32")
     path.write_bytes(path.read_bytes()[:-100])
@@ -255,7 +254,7 @@ def test_a_picture_follows_from_its_seed_and_its_labels():
 
 def test_the_judge_of_clothes_is_made_and_scored():
     tensors, card = train_anew("fashion-judge")
-    workspace.fit_weights(models.FashionJudge(), tensors, "fashion-judge")
+    workspace.fit_weights(networks.FashionJudge(), tensors, "fashion-judge")
     assert card["scores"]["test pictures"] == 60 and 0 <= card["scores"]["right"] <= 1
     assert "for measuring only" in card["purpose"]
 
@@ -282,7 +281,7 @@ def test_the_command_line_says_what_is_missing(monkeypatch, capsys):
     def unavailable(split):
         raise data.DataUnavailable("no Fashion-MNIST. Fix: connect.")
 
-    monkeypatch.setattr(downloads, "fashion_mnist", unavailable)
+    monkeypatch.setattr(fashion, "fashion_mnist", unavailable)
     assert __main__.main(["train", "fashion"]) == 1
     assert capsys.readouterr().err == "no Fashion-MNIST. Fix: connect.\n"
 
@@ -327,7 +326,7 @@ def test_text_to_image_stopped_and_gone_on_with_gives_the_same_weights(small, mo
         return real(*said)
 
     monkeypatch.setattr(conditioning, "drop_captions", once)
-    with pytest.raises(resuming.Paused, match="step 2 of 6"):
+    with pytest.raises(resume.Paused, match="step 2 of 6"):
         recipes.train("postcards")
     recipes.train("postcards")
     assert same(made("postcards"), whole)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from diffusion_lessons import models, postcards, recipes, recognition, workspace
+from diffusion_lessons import models, postcards, recipes, workspace
 from diffusion_lessons.postcards import VALUES
+from diffusion_lessons.scoring import recognition
 
 NAMES = tuple(recognition.NETWORKS)
 
@@ -166,7 +167,7 @@ def test_the_card_repeats_on_this_machine(name):
 
 
 def test_no_loss_and_no_choice_of_weights_uses_the_judge():
-    """Only measuring may ask a judge; of who asks `ruler`, see its own tests."""
+    """Only measuring may ask a judge; of who asks `scoring.clothes`, see its own tests."""
     package = Path(recognition.__file__).parent
     # where it is named, made, asked, and asked before a learner's eyes
     allowed = {"recognition.py", "recipes/__init__.py", "scoring.py", "quiz/about_words.py"}

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from diffusion_lessons import data, postcards, recognition, sampling, scoring
+from diffusion_lessons import data, postcards, sampling, scoring
 from diffusion_lessons.postcards import VALUES
+from diffusion_lessons.scoring import recognition
 from tests.small_pipe import small_pipe
 
 SEED = 4242

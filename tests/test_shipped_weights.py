@@ -6,8 +6,9 @@ import json
 import pytest
 import torch
 
-from diffusion_lessons import models, recipes, ruler, workspace
+from diffusion_lessons import models, recipes, workspace
 from diffusion_lessons.recipes import GeneratorRecipe
+from diffusion_lessons.scoring import clothes
 
 GENERATORS = [name for name, one in recipes.RECIPES.items() if isinstance(one, GeneratorRecipe)]
 TEXT_TO_IMAGE = ("captions", "autoencoder", "postcards")
@@ -88,9 +89,9 @@ def size(name):
 
 
 def test_the_judge_of_clothes_is_good_enough_to_judge():
-    _, card = workspace.load_weights(ruler.NAME)
+    _, card = workspace.load_weights(clothes.NAME)
     assert card["scores"]["right"] >= 0.92
-    assert str(models.count_parameters(ruler.load_judge())) in card["network"]
+    assert str(models.count_parameters(clothes.load_judge())) in card["network"]
 
 
 def test_readme_says_how_long_the_trainings_took(project):

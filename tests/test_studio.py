@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from diffusion_lessons import gallery, pictures, postcards, widgets
-from diffusion_lessons.widgets.from_words import MOST_PLACES, SUGGESTIONS, said
+from diffusion_lessons import pictures, postcards, widgets
+from diffusion_lessons.widgets import gallery
+from diffusion_lessons.widgets.studio import MOST_PLACES, SUGGESTIONS, said
 from diffusion_lessons.workspace import DamagedFile
 from tests.small_pipe import small_pipe
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from diffusion_lessons import widgets
-from diffusion_lessons.widgets import watching
+from diffusion_lessons.widgets.watch import BINS, MOST_STAGES
 
 SPRITES = torch.linspace(-1, 1, 4 * 3 * 5 * 5).reshape(4, 3, 5, 5)
 
@@ -14,7 +14,7 @@ SPRITES = torch.linspace(-1, 1, 4 * 3 * 5 * 5).reshape(4, 3, 5, 5)
 def clock(monkeypatch):
     """Seconds that pass only when the test says so: clock[0]."""
     now = [0.0]
-    monkeypatch.setattr(watching.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
     return now
 
 
@@ -65,7 +65,7 @@ def test_the_curve_only_grows_and_keeps_every_loss_in_its_band(clock):
             view.step(step, losses[step - 1])
     whole, wide = _curve(view), losses.reshape(-1, 5)
     assert np.allclose(whole["mean"], wide.mean(1)) and np.allclose(whole["low"], wide.min(1))
-    assert np.allclose(whole["high"], wide.max(1)) and len(whole["mean"]) <= watching.BINS
+    assert np.allclose(whole["high"], wide.max(1)) and len(whole["mean"]) <= BINS
     for name, one in half.items():
         assert np.array_equal(whole[name][: len(one)], one)
 
@@ -106,7 +106,7 @@ def test_the_strip_thins_out_and_keeps_both_ends():
         for step in range(1, 21):
             view.step(step, 1.0)
             view.pictures(SPRITES, f"{step}")
-            assert len(view.stages) <= watching.MOST_STAGES
+            assert len(view.stages) <= MOST_STAGES
             assert [view.stages[0]["caption"], view.stages[-1]["caption"]] == ["1", f"{step}"]
     numbers = [stage["number"] for stage in view.stages]
     assert numbers == sorted(set(numbers))

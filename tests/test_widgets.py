@@ -11,18 +11,9 @@ from matplotlib.figure import Figure
 
 from diffusion_lessons import widgets
 from diffusion_lessons.postcards import PromptError
-from diffusion_lessons.widgets import (
-    Bars,
-    Choice,
-    Curve,
-    Pictures,
-    Slider,
-    Text,
-    predictions,
-    strip,
-)
+from diffusion_lessons.widgets import Bars, Choice, Curve, Pictures, Slider, Text, guess, strip
 from diffusion_lessons.widgets.page import static
-from diffusion_lessons.widgets.scrubber import LARGEST
+from diffusion_lessons.widgets.scrub import LARGEST
 from diffusion_lessons.widgets.strip import strip_stops
 from diffusion_lessons.workspace import DamagedFile
 from tests.colours import contrast, lightness
@@ -277,7 +268,7 @@ def test_the_still_picture_of_live_is_the_one_on_show():
 def said(monkeypatch):
     """The HTML that compare displays."""
     pages = []
-    monkeypatch.setattr(predictions, "display", lambda page: pages.append(page.data))
+    monkeypatch.setattr(guess, "display", lambda page: pages.append(page.data))
     return pages
 
 

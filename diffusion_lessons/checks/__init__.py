@@ -1,34 +1,13 @@
 """Checks for the exercises: they take the learner's function and answer kindly."""
 
-from diffusion_lessons.checks.bugs import check_bug_mix, check_bug_spread, check_bug_steepest
-from diffusion_lessons.checks.denoising import (
-    check_both_guesses,
-    check_exact_denoiser,
-    check_loss,
-    check_time_features,
-)
-from diffusion_lessons.checks.guidance import (
-    check_drop_captions,
-    check_guide,
-    check_guided,
-    check_negative,
-)
-from diffusion_lessons.checks.latents import (
-    check_bug_back,
-    check_bug_noise,
-    check_decode,
-    check_encode,
-    check_kl,
-)
-from diffusion_lessons.checks.network_bugs import check_bug_loss, check_bug_skips
-from diffusion_lessons.checks.noising import (
-    check_cosine_alpha_bar,
-    check_jump,
-    check_noising_step,
-    check_snr,
-)
-from diffusion_lessons.checks.report import Report
-from diffusion_lessons.checks.sampling import (
+from .bugs import check_bug_mix, check_bug_spread, check_bug_steepest
+from .denoising import check_both_guesses, check_exact_denoiser, check_loss, check_time_features
+from .guidance import check_drop_captions, check_guide, check_guided, check_negative
+from .latents import check_bug_back, check_bug_noise, check_decode, check_encode, check_kl
+from .network_bugs import check_bug_loss, check_bug_skips
+from .noising import check_cosine_alpha_bar, check_jump, check_noising_step, check_snr
+from .report import Report
+from .sampling import (
     check_bug_eta,
     check_bug_times,
     check_ddim_step,

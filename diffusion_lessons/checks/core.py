@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from diffusion_lessons.checks.errors import words_for_error
-from diffusion_lessons.checks.forms import name_of, wrong_form
-from diffusion_lessons.checks.report import Report, Slip, Trial, same
+from .errors import words_for_error
+from .forms import name_of, wrong_form
+from .report import Report, Slip, Trial, same
 
 
 def examine(

@@ -5,8 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from diffusion_lessons.checks.core import examine
-from diffusion_lessons.checks.denoisers import (
+from diffusion_lessons.schedule import add_noise, cosine, linear
+
+from .core import examine
+from .denoisers import (
     interleaved,
     loss,
     most_likely,
@@ -17,9 +19,8 @@ from diffusion_lessons.checks.denoisers import (
     read_off,
     waves,
 )
-from diffusion_lessons.checks.mixes import normal
-from diffusion_lessons.checks.report import Report, Slip, Trial
-from diffusion_lessons.schedule import add_noise, cosine, linear
+from .mixes import normal
+from .report import Report, Slip, Trial
 
 
 def check_exact_denoiser(function: Callable) -> Report:

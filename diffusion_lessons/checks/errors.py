@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from diffusion_lessons.checks.report import Trial
+from .report import Trial
 
 POWER = "In Python a power is written **, not ^."
 MATH = "math.sqrt and math.cos take one number. For a tensor: x.sqrt(), torch.cos(x)."

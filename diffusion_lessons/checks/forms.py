@@ -5,7 +5,7 @@ from numbers import Real
 import torch
 from torch import Tensor
 
-from diffusion_lessons.checks.report import Trial
+from .report import Trial
 
 
 def name_of(value: object) -> str:

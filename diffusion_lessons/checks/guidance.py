@@ -9,10 +9,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from diffusion_lessons.checks.core import examine
-from diffusion_lessons.checks.mixes import normal
-from diffusion_lessons.checks.report import Report, Slip, Trial
 from diffusion_lessons.conditioning import guide
+
+from .core import examine
+from .mixes import normal
+from .report import Report, Slip, Trial
 
 Ask = Callable[[Tensor, Tensor, Tensor], Tensor]
 

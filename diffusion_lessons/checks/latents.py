@@ -10,11 +10,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from diffusion_lessons import latents
-from diffusion_lessons.checks.core import examine
-from diffusion_lessons.checks.mixes import HALF, normal
-from diffusion_lessons.checks.report import Report, Slip, Trial
 from diffusion_lessons.models import Autoencoder
 from diffusion_lessons.schedule import cosine
+
+from .core import examine
+from .mixes import HALF, normal
+from .report import Report, Slip, Trial
 
 
 def check_decode(function: Callable) -> Report:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from diffusion_lessons.checks.core import examine
-from diffusion_lessons.checks.mixes import normal
-from diffusion_lessons.checks.report import Report, Slip, Trial
+from .core import examine
+from .mixes import normal
+from .report import Report, Slip, Trial
 
 
 def check_bug_loss(function: Callable) -> Report:

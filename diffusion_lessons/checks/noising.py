@@ -5,20 +5,11 @@ from collections.abc import Callable
 
 import torch
 
-from diffusion_lessons.checks.core import examine
-from diffusion_lessons.checks.mixes import (
-    HALF,
-    half,
-    itself,
-    jump,
-    mix,
-    normal,
-    squared_cosine,
-    walk,
-    zero,
-)
-from diffusion_lessons.checks.report import Report, Slip, Trial
 from diffusion_lessons.schedule import alpha_bar, cosine_beta, linear_beta
+
+from .core import examine
+from .mixes import HALF, half, itself, jump, mix, normal, squared_cosine, walk, zero
+from .report import Report, Slip, Trial
 
 
 def check_noising_step(function: Callable) -> Report:

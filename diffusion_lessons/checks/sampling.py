@@ -9,21 +9,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from diffusion_lessons.checks.core import examine
-from diffusion_lessons.checks.mixes import HALF, normal
-from diffusion_lessons.checks.report import Report, Slip, Trial
-from diffusion_lessons.checks.steps import (
-    T,
-    alpha_of_rates,
-    ddim,
-    ddpm,
-    leading,
-    printed_std,
-    solver,
-    step_std,
-    trailing,
-)
 from diffusion_lessons.schedule import cosine, linear, rates_like
+
+from .core import examine
+from .mixes import HALF, normal
+from .report import Report, Slip, Trial
+from .steps import T, alpha_of_rates, ddim, ddpm, leading, printed_std, solver, step_std, trailing
 
 
 def check_ddpm_step(function: Callable) -> Report:

@@ -1,27 +1,26 @@
-"""Networks: recognisers, autoencoder, caption encoder, the U-Nets, a small one for points."""
+"""Networks: autoencoder, caption encoder, the U-Nets, a small one for points."""
 
 from .autoencoder import Autoencoder
 from .caption_encoder import CaptionEncoder, CaptionReader
-from .garments import FashionJudge
 from .points import PointNet
-from .readers import FEATURES, Judge, Reader, Recogniser, count_parameters
-from .shipped import load_autoencoder, load_caption_reader, load_text_unet, load_unet
+from .shipped import (
+    count_parameters,
+    load_autoencoder,
+    load_caption_reader,
+    load_text_unet,
+    load_unet,
+)
 from .text_unet import CrossAttention, TextUNet
 from .unet import Attention, Down, ResBlock, UNet, Up, time_features
 
 __all__ = [
-    "FEATURES",
     "Attention",
     "Autoencoder",
     "CaptionEncoder",
     "CaptionReader",
     "CrossAttention",
     "Down",
-    "FashionJudge",
-    "Judge",
     "PointNet",
-    "Reader",
-    "Recogniser",
     "ResBlock",
     "TextUNet",
     "UNet",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from .. import workspace
+from diffusion_lessons import workspace
+
 from .autoencoder import Autoencoder
 from .caption_encoder import CaptionReader
 from .text_unet import TextUNet
@@ -53,3 +54,8 @@ def _load(name: str, key: str, network: type[nn.Module], example: str) -> tuple:
     model = network(**card[key])
     workspace.fit_weights(model, tensors, name)
     return model.eval().requires_grad_(False), card
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return how many numbers training sets."""
+    return sum(p.numel() for p in model.parameters())

@@ -6,7 +6,8 @@ from collections import Counter
 
 import torch
 
-from diffusion_lessons import conditioning, models, pipeline, postcards, recognition, schedule
+from diffusion_lessons import conditioning, models, pipeline, postcards, schedule
+from diffusion_lessons.scoring import recognition
 
 from .shown import Shown, with_pictures
 

@@ -2,7 +2,7 @@
 
 A recipe is data; the method it follows lies in the rooms below. What is made goes to
 `data/weights/NAME.safetensors`, with a card beside it that says how, for how long, and how good.
-A training may be stopped and gone on with, see `resuming`.
+A training may be stopped and gone on with, see `training.resume`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from dataclasses import asdict
 import torch
 from torch import Tensor, nn
 
-from .. import resuming, workspace
+from diffusion_lessons import workspace
+from diffusion_lessons.training import resume
+
 from .autoencoder import AutoencoderRecipe
 from .captions import CaptionsRecipe
 from .generator import GeneratorRecipe
@@ -117,8 +119,8 @@ def train(name: str) -> None:
     Raises:
         ValueError: no such name.
         OSError: the folder of the weights cannot be written.
-        resuming.Paused: it was interrupted (Ctrl-C, or the stop button of a notebook).
-        FloatingPointError: training fell apart, see `fitting.Fit`.
+        resume.Paused: it was interrupted (Ctrl-C, or the stop button of a notebook).
+        FloatingPointError: training fell apart, see `training.fit.Fit`.
         data.DataUnavailable, workspace.DamagedFile: what it needs cannot be had.
     """
     if name not in RECIPES:
@@ -126,15 +128,15 @@ def train(name: str) -> None:
     recipe = RECIPES[name]
     workspace.check_writable(workspace.own_path(f"{name}.safetensors"))
     fit = recipe.begin(name, workspace.pick_device())
-    seconds = resuming.carry_out(name, asdict(recipe), fit)
+    seconds = resume.carry_out(name, asdict(recipe), fit)
     print("scoring on fresh pictures ...")
     try:
         _finish(name, recipe, fit.ema, seconds)
     except KeyboardInterrupt:
-        raise resuming.Paused(
+        raise resume.Paused(
             "stopped while scoring; the training is done and kept: run the same line again"
         ) from None
-    resuming.forget(name)
+    resume.forget(name)
 
 
 def _finish(name: str, recipe: Recipe, model: nn.Module, seconds: dict[str, int]) -> None:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import torch
 
-from .. import latents, pictures, postcards, recognition, scoring, workspace
-from ..fitting import Fit
-from ..models import Autoencoder, count_parameters
-from ..postcards.styles import styled
+from diffusion_lessons import latents, pictures, postcards, scoring, workspace
+from diffusion_lessons.models import Autoencoder, count_parameters
+from diffusion_lessons.postcards.styles import styled
+from diffusion_lessons.scoring import recognition
+from diffusion_lessons.training.fit import Fit
+
 from .recipe import FRESH_SEED, SCORED, SHEET
 
 

@@ -9,10 +9,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .. import conditioning, postcards
-from ..fitting import Fit, inner_weights
-from ..measure import wilson
-from ..models import CaptionReader, count_parameters
+from diffusion_lessons import conditioning, postcards
+from diffusion_lessons.models import CaptionReader, count_parameters
+from diffusion_lessons.scoring.statistics import wilson
+from diffusion_lessons.training.fit import Fit, inner_weights
+
 from .recipe import FRESH_SEED, SCORED
 
 _FULL = 0.35  # of the captions say everything, and
@@ -27,7 +28,7 @@ class CaptionsRecipe:
     Attributes:
         seed: for the first weights and, with the step's number, for the captions.
         width, layers: of the `CaptionEncoder`.
-        steps, batch, learning_rate: see `fitting.Fit`.
+        steps, batch, learning_rate: see `training.fit.Fit`.
     """
 
     seed: int

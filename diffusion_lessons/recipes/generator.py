@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .. import data, pictures, sampling, schedule, scoring, training, workspace
-from ..fitting import Fit
-from ..models import UNet, count_parameters
-from ..prediction import as_denoiser
+from diffusion_lessons import data, pictures, sampling, schedule, scoring, training, workspace
+from diffusion_lessons.models import UNet, count_parameters
+from diffusion_lessons.prediction import as_denoiser
+from diffusion_lessons.training.fit import Fit
+
 from .recipe import FRESH_SEED, SCORED, SHEET
 
 

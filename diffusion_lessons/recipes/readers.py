@@ -6,9 +6,12 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from .. import data, recognition, ruler
-from ..fitting import Fit
-from ..models import FashionJudge, Reader, count_parameters
+from diffusion_lessons import data
+from diffusion_lessons.models import count_parameters
+from diffusion_lessons.scoring import clothes, recognition
+from diffusion_lessons.scoring.networks import FashionJudge, Reader
+from diffusion_lessons.training.fit import Fit
+
 from .recipe import FRESH_SEED
 
 
@@ -55,15 +58,15 @@ class FashionJudgeRecipe:
         """See `Recipe.begin`."""
         torch.manual_seed(self.seed)
         model = FashionJudge().to(device)
-        real = data.load("fashion-mnist", ruler.SIZE, 1).all()
+        real = data.load("fashion-mnist", clothes.SIZE, 1).all()
         images, labels = real.images.to(device), real.labels[:, 0].to(device)
-        return ruler.train(model, images, labels, **asdict(self))
+        return clothes.train(model, images, labels, **asdict(self))
 
     def tell(self, name: str, model: FashionJudge) -> dict:
         """See `Recipe.tell`."""
-        fresh = data.load("fashion-mnist", ruler.SIZE, 1, "test").all()
+        fresh = data.load("fashion-mnist", clothes.SIZE, 1, "test").all()
         return {
             "network": f"{type(model).__name__}, {count_parameters(model)} parameters",
             "data": "the 60,000 training pictures of Fashion-MNIST, half of them mirrored",
-            "scores": ruler.report(model.cpu(), fresh.images, fresh.labels[:, 0]),
+            "scores": clothes.report(model.cpu(), fresh.images, fresh.labels[:, 0]),
         }

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol
 
 import torch
 
-from ..fitting import Fit
+from diffusion_lessons.training.fit import Fit
 
 FRESH_SEED = 1_000_000_000  # scores use this and the two after it; no training seed is among them
 SCORED = 1024  # pictures that a generator's scores are taken from

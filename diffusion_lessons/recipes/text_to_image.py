@@ -10,11 +10,21 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .. import conditioning, models, pictures, postcards, schedule, scoring, training, workspace
-from ..data import Batch
-from ..fitting import Fit
-from ..models import TextUNet, count_parameters
-from ..pipeline import TextToImage
+from diffusion_lessons import (
+    conditioning,
+    models,
+    pictures,
+    postcards,
+    schedule,
+    scoring,
+    training,
+    workspace,
+)
+from diffusion_lessons.data import Batch
+from diffusion_lessons.models import TextUNet, count_parameters
+from diffusion_lessons.pipeline import TextToImage
+from diffusion_lessons.training.fit import Fit
+
 from .recipe import FRESH_SEED, SCORED, SHEET
 
 _AT_A_TIME = 256  # pictures drawn and encoded at a time

@@ -12,13 +12,13 @@ and any other host with get, set, on and save_changes can show it. Each leaves a
 behind (`text/html` and `image/png`) for readers of the stored notebook, where no kernel runs.
 """
 
-from .calls import Choice, Slider, Text, live
-from .drawings import plane
-from .from_words import studio
+from .guess import guess
+from .live import Choice, Slider, Text, live
 from .panels import Bars, Curve, Pictures, Points
-from .predictions import guess
-from .scrubber import scrub
-from .watching import watch
+from .plane import plane
+from .scrub import scrub
+from .studio import studio
+from .watch import watch
 
 __all__ = [
     "Bars",

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffusion_lessons import gallery
+from diffusion_lessons.widgets import gallery
 from tests.browser.driving import CONTENT, faults_of
 from tests.browser.lab import opened
 from tests.browser.test_widgets_in_browser import _write

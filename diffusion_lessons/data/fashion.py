@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .workspace import data_path, sha256
+from diffusion_lessons.workspace import data_path, sha256
 
 #: SHA-256 of the four unpacked files of Fashion-MNIST (Xiao, Rasul, Vollgraf 2017, arXiv
 #: 1708.07747). torchvision checks only the packed ones, and reads an altered unpacked file.

@@ -16,10 +16,11 @@ import numpy as np
 import torch
 import traitlets
 
-from diffusion_lessons import gallery, pictures, postcards
-from diffusion_lessons.gallery import Settings
+from diffusion_lessons import pictures, postcards
 
+from . import gallery
 from .asking import Asking, drawing, one_at_a_time
+from .gallery import Settings
 from .page import module, static
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def studio(
     first needed. Where it fails, or where a setting makes no sense, a sentence says so in the page,
     the picture before stays, and the next try starts anew. The first picture is drawn at once, with
     the number of steps and the scale that the model's card names. What is kept goes to `folder`
-    (None: the learner's own, the same for all lessons), see `gallery.Gallery`.
+    (None: the learner's own, the same for all lessons), see `widgets.gallery.Gallery`.
     """
     return Studio(load, prompt, seed, folder)
 

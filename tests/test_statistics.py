@@ -7,7 +7,13 @@ from math import comb, inf
 import pytest
 import torch
 
-from diffusion_lessons.measure import frechet_distance, frechet_error, nearest, psnr, wilson
+from diffusion_lessons.scoring.statistics import (
+    frechet_distance,
+    frechet_error,
+    nearest,
+    psnr,
+    wilson,
+)
 
 Z = 1.959963984540054  # the normal quantile of 97.5 %
 
@@ -227,7 +233,7 @@ def test_nearest_agrees_with_a_table_of_all_distances(monkeypatch):
     queries, pictures = random(23, 3, 6, 6).float(), random(211, 3, 6, 6, seed=1).float()
     table = (queries[:, None] - pictures).square().mean((2, 3, 4)).sqrt()
     for cells in (1, 23 * 10, 2**21):  # a picture at a time, ten, all at once
-        monkeypatch.setattr("diffusion_lessons.measure._CELLS", cells)
+        monkeypatch.setattr("diffusion_lessons.scoring.statistics._CELLS", cells)
         distances, indices = nearest(queries, pictures)
         assert torch.equal(indices, table.argmin(1))
         assert torch.allclose(distances, table.amin(1), atol=1e-6)
@@ -244,7 +250,7 @@ def test_a_copy_has_distance_zero_and_a_step_of_brightness_its_height():
 PEAK = """
 import torch
 from pathlib import Path
-from diffusion_lessons.measure import nearest
+from diffusion_lessons.scoring.statistics import nearest
 
 def peak():
     return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])

@@ -20,7 +20,7 @@ import platformdirs
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from . import __version__
+from diffusion_lessons import __version__
 
 FOLDER = "gallery"
 """The folder of a gallery that was given none, in the user's data folder of the platform: all

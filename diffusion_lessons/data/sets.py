@@ -19,9 +19,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import downloads, postcards
-from .downloads import DataUnavailable
-from .postcards import VALUES, Scenes, words
+from diffusion_lessons import postcards
+from diffusion_lessons.postcards import VALUES, Scenes, words
+
+from . import fashion
+from .fashion import DataUnavailable
 
 __all__ = [
     "MAX_SEED",
@@ -268,7 +270,7 @@ def _stored(
 
 def _fashion_mnist(size: int, channels: int, split: str) -> PictureSet:
     """Fashion-MNIST, many pictures at a time."""
-    pixels, targets, classes = downloads.fashion_mnist(split)
+    pixels, targets, classes = fashion.fashion_mnist(split)
     at_a_time = 2048
 
     def read(rows: Tensor) -> Batch:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from diffusion_lessons.fitting import Fit, TrainStep, uninterrupted
+from diffusion_lessons.training.fit import Fit, TrainStep, uninterrupted
 
 
 def network():

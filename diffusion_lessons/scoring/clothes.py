@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from . import workspace
-from .fitting import Fit
-from .measure import frechet_distance, frechet_error, wilson
-from .models import FashionJudge
+from diffusion_lessons import workspace
+from diffusion_lessons.training.fit import Fit
+
+from .networks import FashionJudge
+from .statistics import frechet_distance, frechet_error, wilson
 
 NAME = "fashion-judge"
 SIZE = 28
@@ -51,7 +52,7 @@ def train(
     Args:
         images: float32 (N, 1, 28, 28) in [-1, 1], N at least `batch`.
         labels: int64 (N,), the classes 0 to 9.
-        steps, batch, learning_rate: as `fitting.Fit` takes them.
+        steps, batch, learning_rate: as `training.fit.Fit` takes them.
         seed: for the order of the pictures and which of them are mirrored.
     """
     a_round = len(images) // batch

@@ -14,10 +14,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from . import postcards, recognition
-from .postcards import VALUES
-from .postcards.layout import horizon
-from .postcards.scenery import sun_place
+from diffusion_lessons import postcards
+from diffusion_lessons.postcards import VALUES
+from diffusion_lessons.postcards.layout import horizon
+from diffusion_lessons.postcards.scenery import sun_place
+
+from . import recognition
 
 NAMES = ("horizon", "sun x")
 AURORA = VALUES["sky"].index("aurora")  # the one sky with neither sun nor moon

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from . import postcards, workspace
-from .fitting import Fit
-from .measure import wilson
-from .models import Judge, Reader, Recogniser
-from .postcards import VALUES, Scenes
+from diffusion_lessons import postcards, workspace
+from diffusion_lessons.postcards import VALUES, Scenes
+from diffusion_lessons.training.fit import Fit
+
+from .networks import Judge, Reader, Recogniser
+from .statistics import wilson
 
 #: The two networks that ship, by the name of their weights. "judge" is for measuring only.
 NETWORKS: dict[str, type[Recogniser] | type[Judge]] = {"recogniser": Recogniser, "judge": Judge}
@@ -178,7 +179,7 @@ def train(model: nn.Module, steps: int, batch: int, learning_rate: float, seed: 
     """Fits a recogniser to freshly drawn scenes with every pair, a new batch each step.
 
     Iterate over what is returned to train: it yields after every step, and can be stopped and gone
-    on with, see `fitting.Fit`.
+    on with, see `training.fit.Fit`.
 
     Args:
         model: the network, on the device where it is to be trained.

@@ -1,6 +1,6 @@
 """Training a denoiser: pictures under noise of every level, and how wrong the network was.
 
-One loss serves every kind of prediction and every schedule; `fitting.Fit` does the steps.
+One loss serves every kind of prediction and every schedule; `fit.Fit` does the steps.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from .data import Batch
-from .fitting import Fit, inner_weights
-from .prediction import target
-from .schedule import Schedule, add_noise, rates_like
+from diffusion_lessons.data import Batch
+from diffusion_lessons.prediction import target
+from diffusion_lessons.schedule import Schedule, add_noise, rates_like
+
+from .fit import Fit, inner_weights
 
 LEAST_TIME = 0.001  # training sees times from here to 1: row 0 of a table to its last row
 LARGEST_WEIGHT = 10.0  # of the clean picture's error, where there is little noise
@@ -96,7 +97,7 @@ def train(
         batches: the data of each step; its labels, or its context (B, L, D), are what the network
             is told besides; labels (B, 0) say nothing to it.
         kind: what the network says, one of `prediction.KINDS`.
-        steps, learning_rate, ema_decay: see `fitting.Fit`.
+        steps, learning_rate, ema_decay: see `fit.Fit`.
         seed: 0 to 2000.
         half: reckon in bfloat16, twice as fast where the processor has instructions for it.
     """

@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from diffusion_lessons import recipes, ruler, workspace
-from diffusion_lessons.models import FashionJudge, count_parameters
+from diffusion_lessons import recipes, workspace
+from diffusion_lessons.models import count_parameters
+from diffusion_lessons.scoring import clothes
+from diffusion_lessons.scoring.networks import FashionJudge
 
 
 def random(*shape, seed=0):
@@ -38,13 +40,13 @@ def test_training_learns_classes_and_repeats_itself():
     def trained():
         torch.manual_seed(0)
         model = FashionJudge()
-        return model, [s.loss for s in ruler.train(model, images, labels, 25, 20, 4e-3, seed=1)]
+        return model, [s.loss for s in clothes.train(model, images, labels, 25, 20, 4e-3, seed=1)]
 
     model, losses = trained()
     assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
     assert losses == trained()[1]
     fresh = stripes(100, seed=9)
-    scores = ruler.report(model.eval(), *fresh)
+    scores = clothes.report(model.eval(), *fresh)
     assert scores["right"] > 0.5 and scores["test pictures"] == 100
     low, high = scores["right, 95 % interval"]
     assert 0.5 < low < scores["right"] <= high
@@ -60,7 +62,7 @@ def test_a_round_shows_every_picture_once():
             seen.extend((shown[:, 0, 0, 0] * 60).round().long().tolist())
             return super().forward(shown)
 
-    for _ in ruler.train(Watching(), images, torch.zeros(60).long(), 12, 10, 1e-3, seed=0):
+    for _ in clothes.train(Watching(), images, torch.zeros(60).long(), 12, 10, 1e-3, seed=0):
         pass
     assert sorted(seen[:60]) == sorted(seen[60:]) == list(range(60))
     assert seen[:60] != seen[60:]
@@ -76,7 +78,7 @@ def test_half_of_the_pictures_are_mirrored():
             sides.extend(shown[:, 0, 0, 0].tolist())
             return super().forward(shown)
 
-    for _ in ruler.train(Watching(), images, torch.zeros(100).long(), 4, 100, 1e-3, seed=0):
+    for _ in clothes.train(Watching(), images, torch.zeros(100).long(), 4, 100, 1e-3, seed=0):
         pass
     assert 150 < sum(sides) < 250
 
@@ -86,31 +88,31 @@ def test_a_border_is_cut_off_and_colour_becomes_its_mean():
     images = random(5, 1, 28, 28)
     bordered = nn.functional.pad(images, (2, 2, 2, 2), value=-1.0)
     tinted = torch.cat([bordered - 0.1, bordered, bordered + 0.1], dim=1)
-    plain = ruler.features(images, judge)
+    plain = clothes.features(images, judge)
     assert plain.shape == (5, 128)
     for other in (bordered, tinted):
-        assert torch.allclose(ruler.features(other, judge), plain, atol=1e-5)
+        assert torch.allclose(clothes.features(other, judge), plain, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(5, 28, 28), (5, 1, 64, 64), (5, 2, 28, 28), (5, 1, 28, 32)])
 def test_other_shapes_are_refused(shape):
     with pytest.raises(ValueError, match="28, 28.*or 32x32"):
-        ruler.features(torch.zeros(shape), FashionJudge())
+        clothes.features(torch.zeros(shape), FashionJudge())
 
 
 def test_the_box_blur_is_a_mean_of_nine():
     images = random(2, 1, 28, 28)
-    soft = ruler.box_blurred(images)
+    soft = clothes.box_blurred(images)
     assert soft.shape == images.shape
     assert torch.allclose(soft[:, 0, 5, 7], images[:, 0, 4:7, 6:9].mean((1, 2)), atol=1e-6)
     flat = torch.full((1, 1, 28, 28), -1.0)
-    assert torch.allclose(ruler.box_blurred(flat), flat)
+    assert torch.allclose(clothes.box_blurred(flat), flat)
 
 
 def test_blurred_pictures_score_one_and_real_ones_next_to_nothing():
     real = random(2000, 1, 28, 28)
-    scale = ruler.Ruler(real, Pixels())
-    assert scale.score(ruler.box_blurred(real))[0] == pytest.approx(1)
+    scale = clothes.Ruler(real, Pixels())
+    assert scale.score(clothes.box_blurred(real))[0] == pytest.approx(1)
     assert scale.score(real)[0] == pytest.approx(0, abs=1e-6)
     fresh, error = scale.score(random(500, 1, 28, 28, seed=1))
     assert 0 < fresh < 0.1 and 0 < error < 0.1
@@ -122,29 +124,29 @@ def test_blurred_pictures_score_one_and_real_ones_next_to_nothing():
 
 @pytest.fixture(scope="module")
 def card():
-    path = workspace.data_path("weights", f"{ruler.NAME}.json")
+    path = workspace.data_path("weights", f"{clothes.NAME}.json")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def test_the_card_tells_the_recipe_and_keeps_the_promise(card):
-    assert card["recipe"] == dataclasses.asdict(recipes.RECIPES[ruler.NAME])
+    assert card["recipe"] == dataclasses.asdict(recipes.RECIPES[clothes.NAME])
     assert card["scores"]["test pictures"] == 10_000
     assert card["scores"]["right"] >= 0.92
     assert str(count_parameters(FashionJudge())) in card["network"]
 
 
 def test_it_is_small():
-    assert workspace.data_path("weights", f"{ruler.NAME}.safetensors").stat().st_size < 1_000_000
+    assert workspace.data_path("weights", f"{clothes.NAME}.safetensors").stat().st_size < 1_000_000
 
 
 def test_it_never_trains_by_itself():
-    judge = ruler.load_judge()
+    judge = clothes.load_judge()
     assert not judge.training and not any(p.requires_grad for p in judge.parameters())
 
 
 def test_no_loss_and_no_choice_of_weights_uses_the_ruler():
     """Who imports it: what makes it, and what measures."""
-    package = Path(ruler.__file__).parent
+    package = Path(clothes.__file__).parent
     users = set()
     for path in package.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -16,8 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from diffusion_lessons import downloads
-from diffusion_lessons.data import DataUnavailable, load
+from diffusion_lessons.data import DataUnavailable, fashion, load
 
 PROJECT = Path(__file__).resolve().parent.parent
 CLOSED_PORT = "http://127.0.0.1:9/"
@@ -49,7 +48,7 @@ def originals() -> Path | None:
         places.insert(0, Path(os.environ["DIFFUSION_LESSONS_DATA"]))
     for place in places:
         raw = place / "FashionMNIST" / "raw"
-        if all((raw / f"{name}.gz").is_file() for name in downloads.FASHION_SHA256):
+        if all((raw / f"{name}.gz").is_file() for name in fashion.FASHION_SHA256):
             return raw
     return None
 
@@ -58,7 +57,7 @@ def originals() -> Path | None:
 def no_network(monkeypatch):
     """No test downloads anything: the mirrors answer like a machine without a network."""
     try:
-        datasets = downloads._torchvision_datasets()
+        datasets = fashion._torchvision_datasets()
     except DataUnavailable as reason:
         pytest.skip(str(reason))
     monkeypatch.setattr(datasets.FashionMNIST, "mirrors", [CLOSED_PORT])
@@ -69,7 +68,7 @@ def empty(monkeypatch, tmp_path):
     """No Fashion-MNIST anywhere; returns the data folder that the learner names."""
     monkeypatch.setenv("DIFFUSION_LESSONS_DATA", str(tmp_path / "mine"))
     clone = tmp_path / "clone" / "data"
-    monkeypatch.setattr(downloads, "data_path", lambda *parts: clone.joinpath(*parts))
+    monkeypatch.setattr(fashion, "data_path", lambda *parts: clone.joinpath(*parts))
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
     return tmp_path / "mine"
 
@@ -78,7 +77,7 @@ def empty(monkeypatch, tmp_path):
 def stand_in(monkeypatch, empty):
     """A small Fashion-MNIST; returns the folder of its four files."""
     raw = empty / "FashionMNIST" / "raw"
-    monkeypatch.setattr(downloads, "FASHION_SHA256", make_stand_in(raw))
+    monkeypatch.setattr(fashion, "FASHION_SHA256", make_stand_in(raw))
     return raw
 
 
@@ -90,7 +89,7 @@ def packed(tmp_path_factory):
         pytest.skip("the published Fashion-MNIST files are not on this machine")
     raw = tmp_path_factory.mktemp("published") / "FashionMNIST" / "raw"
     raw.mkdir(parents=True)
-    for name in downloads.FASHION_SHA256:
+    for name in fashion.FASHION_SHA256:
         shutil.copyfile(source / f"{name}.gz", raw / f"{name}.gz")
     return raw
 
@@ -139,7 +138,7 @@ def test_fashion_mnist_in_every_shape(stand_in):
 @pytest.mark.parametrize(("size", "channels"), [(28, 1), (32, 3), (64, 1), (20, 1)])
 def test_many_at_a_time_are_the_same_as_one_by_one(stand_in, size, channels):
     """The pairs of torchvision, read one by one as a learner's own set is."""
-    pairs = downloads._torchvision_datasets().FashionMNIST(str(stand_in.parent.parent))
+    pairs = fashion._torchvision_datasets().FashionMNIST(str(stand_in.parent.parent))
     fast, slow = load("fashion-mnist", size, channels), load(pairs, size, channels)
     assert fast.factors == slow.factors and fast.factors["class"][9] == "Ankle boot"
     for mine, theirs in ((fast.all(), slow.all()), (fast.sample(9, 4), slow.sample(9, 4))):
@@ -185,7 +184,7 @@ def test_without_data_and_network_there_is_a_sentence(empty, capsys):
 def test_a_broken_download_is_not_used(empty):
     raw = empty / "FashionMNIST" / "raw"
     raw.mkdir(parents=True)
-    for name in downloads.FASHION_SHA256:
+    for name in fashion.FASHION_SHA256:
         (raw / f"{name}.gz").write_bytes(b"half of a file")
     with pytest.raises(DataUnavailable, match="not whole.*train-images-idx3-ubyte.gz"):
         load("fashion-mnist")
@@ -214,25 +213,25 @@ def test_a_file_that_cannot_be_read(stand_in, monkeypatch):
     def refuse(path):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
-    monkeypatch.setattr(downloads, "sha256", refuse)
+    monkeypatch.setattr(fashion, "sha256", refuse)
     with pytest.raises(DataUnavailable, match="cannot be read"):
         load("fashion-mnist")
 
 
 def test_where_it_is_looked_for_and_where_it_would_go(empty, monkeypatch, tmp_path):
     clone, home = tmp_path / "clone" / "data", tmp_path / "home" / ".cache" / "diffusion-lessons"
-    assert downloads._root() == empty
+    assert fashion._root() == empty
     for root in (home, clone, empty):  # each found before the one that was made before it
         make_stand_in(root / "FashionMNIST" / "raw")
-        assert downloads._root() == root
+        assert fashion._root() == root
     monkeypatch.delenv("DIFFUSION_LESSONS_DATA")
-    assert downloads._root() == clone
+    assert fashion._root() == clone
     shutil.rmtree(clone)
     shutil.rmtree(home)
-    assert downloads._root() == clone
-    inside = Path(downloads.__file__).parent
-    monkeypatch.setattr(downloads, "data_path", lambda *parts: inside.joinpath("data", *parts))
-    assert downloads._root() == home  # nothing is downloaded into an installed package
+    assert fashion._root() == clone
+    inside = Path(fashion.__file__).parent
+    monkeypatch.setattr(fashion, "data_path", lambda *parts: inside.joinpath("data", *parts))
+    assert fashion._root() == home  # nothing is downloaded into an installed package
 
 
 class Raises(importlib.abc.MetaPathFinder):

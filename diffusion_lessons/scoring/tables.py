@@ -12,11 +12,13 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from . import data, postcards, recognition, ruler
-from .measure import frechet_distance, frechet_error, psnr, wilson
-from .models import Autoencoder
-from .postcards import VALUES
-from .postcards.styles import styled
+from diffusion_lessons import data, postcards
+from diffusion_lessons.models import Autoencoder
+from diffusion_lessons.postcards import VALUES
+from diffusion_lessons.postcards.styles import styled
+
+from . import clothes, recognition
+from .statistics import frechet_distance, frechet_error, psnr, wilson
 
 
 def asked(name: str, count: int, seed: int) -> Tensor:
@@ -33,9 +35,9 @@ def asked(name: str, count: int, seed: int) -> Tensor:
 def score(name: str, images: Tensor, seed: int) -> dict:
     """Scores of pictures that a model made when asked for `asked(name, len(images), seed)`.
 
-    Postcards are judged by `recognition`'s judge: the share with the object and the colour that
+    Postcards are judged by the `recognition` judge: the share with the object and the colour that
     were asked for, the share with everything right, and the Frechet distance of its features to
-    those of as many fresh postcards. Clothes are judged by `ruler`: the share of the class asked
+    those of as many fresh postcards. Clothes are judged by `clothes`: the share of the class asked
     for, and the Frechet distance to the test pictures over that of a 3x3 blur. The floor beside a
     distance is what as many real pictures score. Shares come with 95 % intervals (Wilson).
 
@@ -199,11 +201,11 @@ def _score_postcards(name: str, images: Tensor, seed: int) -> dict:
 
 
 def _score_clothes(images: Tensor, seed: int) -> dict:
-    judge, count = ruler.load_judge(), len(images)
+    judge, count = clothes.load_judge(), len(images)
     with torch.inference_mode():
-        said = judge.head(ruler.features(images, judge)).argmax(1)
+        said = judge.head(clothes.features(images, judge)).argmax(1)
     distance, error = _clothes_ruler().score(images)
-    real = data.load("fashion-mnist", ruler.SIZE, 1).sample(count, seed + 1).images
+    real = data.load("fashion-mnist", clothes.SIZE, 1).sample(count, seed + 1).images
     return {
         "pictures": count,
         **_share("class right", said == asked("fashion-mnist", count, seed)[:, 0]),
@@ -214,10 +216,10 @@ def _score_clothes(images: Tensor, seed: int) -> dict:
 
 
 @functools.cache
-def _clothes_ruler() -> ruler.Ruler:
+def _clothes_ruler() -> clothes.Ruler:
     """The ruler with the 10,000 test pictures laid along it."""
-    real = data.load("fashion-mnist", ruler.SIZE, 1, "test").all().images
-    return ruler.Ruler(real, ruler.load_judge())
+    real = data.load("fashion-mnist", clothes.SIZE, 1, "test").all().images
+    return clothes.Ruler(real, clothes.load_judge())
 
 
 def _share(name: str, right: Tensor) -> dict:

@@ -1,7 +1,7 @@
 """A long training that can be stopped at any moment and gone on with, also after a power cut.
 
 What the next step builds on is written beside the weights every minute and at Ctrl-C; the next
-call picks it up. Since all chance follows from the number of the step (see `fitting.Fit`), the
+call picks it up. Since all chance follows from the number of the step (see `fit.Fit`), the
 result is that of a training that was never stopped.
 """
 
@@ -14,8 +14,9 @@ import time
 import torch
 from tqdm.auto import tqdm
 
-from . import workspace
-from .fitting import Fit, uninterrupted
+from diffusion_lessons import workspace
+
+from .fit import Fit, uninterrupted
 
 KEEP_EVERY = 60.0  # seconds between two times that an unfinished training is written to disk
 
@@ -42,7 +43,7 @@ def carry_out(name: str, recipe: dict, fit: Fit) -> dict[str, int]:
 
     Raises:
         Paused: it was interrupted.
-        FloatingPointError: training fell apart, see `fitting.Fit`.
+        FloatingPointError: training fell apart, see `fit.Fit`.
         workspace.DamagedFile: an earlier, unfinished training cannot be read.
         OSError: the state could not be written.
     """

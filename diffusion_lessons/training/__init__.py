@@ -1,0 +1,11 @@
+"""Training: one loss for every kind of prediction, and a loop that can be stopped and resumed.
+
+loss     the diffusion loss, and `train`, which fits a denoiser to it
+fit      the loop that fits any network to any loss
+muon     the optimiser of a denoiser's inner weights
+resume   a long training on disk: stopped at any moment, resumed by the next call
+"""
+
+from .loss import LARGEST_WEIGHT, LEAST_TIME, Batches, diffusion_loss, spread_times, train
+
+__all__ = ["LARGEST_WEIGHT", "LEAST_TIME", "Batches", "diffusion_loss", "spread_times", "train"]
