@@ -40,7 +40,7 @@ def everything(split: str) -> tuple[Tensor, Tensor]:
     """All pictures (N, 1, 28, 28) of a split of Fashion-MNIST and their classes (N,)."""
     pictures = data.load("fashion-mnist", size=28, channels=1, split=split)
     batch = pictures.sample(pictures.count or 0, seed=SEED)
-    return batch.images, batch.labels.flatten()
+    return batch.x_0, batch.given.flatten()
 
 
 def real_rows(track: Track, test: Tensor) -> dict[str, float]:

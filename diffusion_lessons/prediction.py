@@ -98,21 +98,22 @@ def as_denoiser(
     model: Callable[..., Tensor],
     schedule: Schedule,
     kind: str,
-    labels: Tensor | None = None,
+    given: Tensor | None = None,
     clip: bool = False,
 ) -> Denoiser:
     """Wrap a network so that samplers need not know what kind it is.
 
-    model: called as ``model(x_t, t, labels)``, or ``model(x_t, t)`` without labels. kind: one of
-    `KINDS`. labels: (B, K) whole numbers. clip: keep the clean guess in [-1, 1], where pictures
-    live, and let eps be what then fits x_t. Raises ValueError for another kind.
+    model: called as ``model(x_t, t, given)``, or ``model(x_t, t)`` where nothing is given. kind:
+    one of `KINDS`. given: labels (B, K) or context (B, L, D). clip: keep the clean guess in
+    [-1, 1], where pictures live, and let eps be what then fits x_t. Raises ValueError for another
+    kind.
     """
     _refuse_unknown(kind)
-    said = () if labels is None else (labels,)
+    also = () if given is None else (given,)
 
     def denoiser(x_t: Tensor, t: Tensor) -> Prediction:
         rates = schedule(t)
-        prediction = read_off(kind, model(x_t, t, *said), x_t, *rates)
+        prediction = read_off(kind, model(x_t, t, *also), x_t, *rates)
         if clip:
             prediction = read_off("x_0", prediction.x_0.clamp(-1, 1), x_t, *rates)
         return prediction

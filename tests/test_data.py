@@ -25,29 +25,29 @@ def test_postcards():
     cards = load("postcards")
     batch = cards.sample(20, seed=5)
     scenes = postcards.sample_scenes(20, seed=5)
-    assert torch.equal(batch.images, postcards.draw(scenes, 64))
-    assert torch.equal(batch.labels[:, 0], postcards.attributes(scenes)["object"][:, 0])
-    assert torch.equal(batch.labels[:, 5], postcards.attributes(scenes)["sky"])
+    assert torch.equal(batch.x_0, postcards.draw(scenes, 64))
+    assert torch.equal(batch.given[:, 0], postcards.attributes(scenes)["object"][:, 0])
+    assert torch.equal(batch.given[:, 5], postcards.attributes(scenes)["sky"])
     names = ["object", "colour", "size", "position", "count", "sky", "ground"]
     assert cards.factors == {name: postcards.VALUES[name] for name in names}
-    assert list(cards.factors) == names and batch.labels.shape == (20, 7) and cards.count is None
+    assert list(cards.factors) == names and batch.given.shape == (20, 7) and cards.count is None
     assert len(batch.captions) == 20 and all(batch.captions)
 
 
 def test_postcards_in_grey_are_their_luminance():
     colour, grey = load("postcards", 32).sample(8, 1), load("postcards", 32, 1).sample(8, 1)
-    red, green, blue = colour.images.unbind(1)
-    assert grey.images.shape == (8, 1, 32, 32)
-    assert torch.allclose(grey.images[:, 0], 0.299 * red + 0.587 * green + 0.114 * blue, atol=1e-6)
+    red, green, blue = colour.x_0.unbind(1)
+    assert grey.x_0.shape == (8, 1, 32, 32)
+    assert torch.allclose(grey.x_0[:, 0], 0.299 * red + 0.587 * green + 0.114 * blue, atol=1e-6)
     assert grey.captions == colour.captions
 
 
 def test_postcards_of_the_two_splits_share_no_seed():
     train, test = load("postcards", 32), load("postcards", 32, split="test")
     for seed in (0, 1, data.MAX_SEED - 1):
-        assert not torch.equal(train.sample(4, seed).images, test.sample(4, 0).images)
+        assert not torch.equal(train.sample(4, seed).x_0, test.sample(4, 0).x_0)
     assert torch.equal(
-        test.sample(4, 0).images, postcards.draw(postcards.sample_scenes(4, data.MAX_SEED), 32)
+        test.sample(4, 0).x_0, postcards.draw(postcards.sample_scenes(4, data.MAX_SEED), 32)
     )
     with pytest.raises(ValueError, match="seed"):
         train.sample(4, seed=data.MAX_SEED)  # the first seed of the test split
@@ -77,37 +77,37 @@ def test_pictures_of_every_kind_are_read(picture, channels):
     if isinstance(picture, Image.Image) and picture.mode == "P":
         picture.putpalette([255, 255, 255])
     batch = load(one(picture), size=12, channels=channels).sample(1, seed=0)
-    assert batch.images.shape == (1, channels, 12, 12) and batch.images.dtype == torch.float32
-    assert torch.allclose(batch.images, torch.ones(()), atol=1e-6)
+    assert batch.x_0.shape == (1, channels, 12, 12) and batch.x_0.dtype == torch.float32
+    assert torch.allclose(batch.x_0, torch.ones(()), atol=1e-6)
 
 
 def test_black_is_minus_one_and_colours_keep_their_places():
     picture = np.zeros((4, 4, 3), np.uint8)
     picture[..., 0] = 255
     for red in (picture, Image.fromarray(picture)):
-        assert load(one(red), 4).sample(1, 0).images[0, :, 0, 0].tolist() == [1, -1, -1]
-    assert load(one(picture), 4, 1).sample(1, 0).images[0, 0, 0, 0] == pytest.approx(2 * 0.299 - 1)
+        assert load(one(red), 4).sample(1, 0).x_0[0, :, 0, 0].tolist() == [1, -1, -1]
+    assert load(one(picture), 4, 1).sample(1, 0).x_0[0, 0, 0, 0] == pytest.approx(2 * 0.299 - 1)
 
 
 def test_the_longer_side_loses_its_ends():
     picture = torch.zeros(1, 4, 8)
     picture[:, :, 2:6] = 1
-    assert (load(one(picture), 4).sample(1, 0).images == 1).all()
+    assert (load(one(picture), 4).sample(1, 0).x_0 == 1).all()
 
 
 def test_the_picture_given_is_not_changed():
     picture = torch.rand(3, 5, 5)
     before = picture.clone()
-    load(one(picture), 5).sample(1, 0).images.mul_(0)
+    load(one(picture), 5).sample(1, 0).x_0.mul_(0)
     assert torch.equal(picture, before)
 
 
 def test_labels_and_captions():
     grey = torch.zeros(1, 4, 4)
     numbers = load(Pairs([(grey, 7), (grey, np.int64(2)), (grey, torch.tensor(5))])).sample(3, 0)
-    assert sorted(numbers.labels.flatten().tolist()) == [2, 5, 7]
-    assert numbers.captions == [f"class {label}" for label in numbers.labels.flatten()]
-    assert numbers.labels.shape == (3, 1)
+    assert sorted(numbers.given.flatten().tolist()) == [2, 5, 7]
+    assert numbers.captions == [f"class {label}" for label in numbers.given.flatten()]
+    assert numbers.given.shape == (3, 1)
 
     named = one(grey, 1)
     named.classes = ["cat", "dog"]
@@ -115,19 +115,19 @@ def test_labels_and_captions():
     assert load(named).factors == {"class": ("cat", "dog")}
 
     told = load(one(grey, "a grey square")).sample(1, 0)
-    assert told.captions == ["a grey square"] and told.labels.tolist() == [[-1]]
+    assert told.captions == ["a grey square"] and told.given.tolist() == [[-1]]
 
 
 def test_samples_are_random_without_repeats_and_reproducible():
     pairs = Pairs((torch.full((1, 2, 2), i / 100), i) for i in range(100))
     pictures = load(pairs, 2)
     batch = pictures.sample(100, seed=4)
-    labels = batch.labels[:, 0]
+    labels = batch.given[:, 0]
     assert sorted(labels.tolist()) == list(range(100)) != labels.tolist()
-    assert torch.allclose(batch.images[:, 0, 0, 0], labels / 50 - 1, atol=1e-6)
-    assert torch.equal(pictures.sample(10, seed=4).labels, batch.labels[:10])
-    assert not torch.equal(pictures.sample(10, seed=5).labels, batch.labels[:10])
-    assert pictures.sample(0, seed=4).images.shape == (0, 3, 2, 2)
+    assert torch.allclose(batch.x_0[:, 0, 0, 0], labels / 50 - 1, atol=1e-6)
+    assert torch.equal(pictures.sample(10, seed=4).given, batch.given[:10])
+    assert not torch.equal(pictures.sample(10, seed=5).given, batch.given[:10])
+    assert pictures.sample(0, seed=4).x_0.shape == (0, 3, 2, 2)
     state = torch.get_rng_state()
     pictures.sample(5, seed=1)
     assert torch.equal(torch.get_rng_state(), state)
@@ -218,16 +218,16 @@ def test_a_label_without_a_name():
 def test_a_part_of_the_postcards_shows_what_its_labels_tell(name, split):
     part = load(name, 32, split=split)
     batch, shown = part.sample(300, 3), data.scenes(name, 300, 3, split)
-    assert torch.equal(batch.images, postcards.draw(shown, 32))
-    assert torch.equal(part.sample(300, 3).images, batch.images)
+    assert torch.equal(batch.x_0, postcards.draw(shown, 32))
+    assert torch.equal(part.sample(300, 3).x_0, batch.x_0)
     for column, factor in enumerate(part.factors):
         told = shown.attributes[factor].view(300, -1)[:, 0]
-        assert torch.equal(batch.labels[:, column], told)
+        assert torch.equal(batch.given[:, column], told)
         assert part.factors[factor] == VALUES[factor]
         assert set(told.tolist()) == set(range(len(VALUES[factor])))
     assert (postcards.kinds(shown) == 0).all() and part.count is None
     said = postcards.parse(batch.captions[0])
-    assert said["things"][0]["object"] in (None, VALUES["object"][batch.labels[0, 0]])
+    assert said["things"][0]["object"] in (None, VALUES["object"][batch.given[0, 0]])
 
 
 def test_sprites_are_large_in_the_middle_on_grass_by_day():
@@ -237,7 +237,7 @@ def test_sprites_are_large_in_the_middle_on_grass_by_day():
         (thing,) = scene["things"]
         assert (scene["sky"], scene["ground"]) == ("day", "grass")
         assert {name: thing[name] for name in fixed} == fixed
-    pictures = load("sprites", 32).sample(2, 0).images
+    pictures = load("sprites", 32).sample(2, 0).x_0
     assert list(load("sprites", 32).factors) == ["object", "colour"]
     assert not torch.equal(pictures[0], pictures[1])
 
@@ -260,8 +260,8 @@ def test_held_out_pairs_are_in_no_split(name, split):
 def test_all_is_every_picture_in_order():
     pairs = Pairs((torch.full((1, 2, 2), i / 10), i) for i in range(10))
     batch = load(pairs, 2, 1).all()
-    assert batch.labels[:, 0].tolist() == list(range(10))
-    assert torch.allclose(batch.images[:, 0, 0, 0], torch.arange(10) / 5 - 1, atol=1e-6)
+    assert batch.given[:, 0].tolist() == list(range(10))
+    assert torch.allclose(batch.x_0[:, 0, 0, 0], torch.arange(10) / 5 - 1, atol=1e-6)
     assert batch.captions[3] == "class 3"
 
 
@@ -277,19 +277,19 @@ def test_all_of_an_endless_set_is_refused(name):
 def test_every_picture_comes_once_before_any_comes_again():
     pictures = load(Pairs((torch.full((1, 2, 2), i / 10), i) for i in range(10)), 2)
     batch = pictures.batches(3, seed=1)
-    rounds = [[batch(3 * turn + i).labels[:, 0].tolist() for i in range(3)] for turn in range(4)]
+    rounds = [[batch(3 * turn + i).given[:, 0].tolist() for i in range(3)] for turn in range(4)]
     flat = [sum(parts, []) for parts in rounds]
     assert all(len(set(seen)) == 9 for seen in flat) and len(set(map(tuple, flat))) == 4
-    assert batch(4).labels[:, 0].tolist() == rounds[1][1]  # whatever was asked for before
-    assert pictures.batches(3, seed=2)(0).labels[:, 0].tolist() != rounds[0][0]
-    assert pictures.batches(10, seed=1)(7).images.shape == (10, 3, 2, 2)
+    assert batch(4).given[:, 0].tolist() == rounds[1][1]  # whatever was asked for before
+    assert pictures.batches(3, seed=2)(0).given[:, 0].tolist() != rounds[0][0]
+    assert pictures.batches(10, seed=1)(7).x_0.shape == (10, 3, 2, 2)
 
 
 def test_batches_of_an_endless_set_are_fresh_at_each_step():
     sprites = load("sprites", 32)
     batch = sprites.batches(4, seed=3)
-    assert torch.equal(batch(5).images, sprites.sample(4, 3_000_014).images)
-    assert not torch.equal(batch(5).images, batch(6).images)
+    assert torch.equal(batch(5).x_0, sprites.sample(4, 3_000_014).x_0)
+    assert not torch.equal(batch(5).x_0, batch(6).x_0)
 
 
 @pytest.mark.parametrize(

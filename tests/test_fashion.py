@@ -100,11 +100,11 @@ def test_the_published_files_are_unpacked_checked_and_loaded(monkeypatch, empty,
     assert (train.count, test.count) == (60_000, 10_000)
     assert train.factors["class"][9] == "Ankle boot"
     batch = train.sample(64, seed=0)
-    assert batch.images.shape == (64, 1, 32, 32) and batch.images.dtype == torch.float32
-    assert batch.captions == [train.factors["class"][label] for label in batch.labels[:, 0]]
+    assert batch.x_0.shape == (64, 1, 32, 32) and batch.x_0.dtype == torch.float32
+    assert batch.captions == [train.factors["class"][label] for label in batch.given[:, 0]]
     assert len(set(batch.captions)) > 5
     # Mean and spread of the 28x28 pixels as published: 0.286 and 0.353 in [0, 1].
-    inner = (train.sample(2000, seed=1).images[:, :, 2:-2, 2:-2] + 1) / 2
+    inner = (train.sample(2000, seed=1).x_0[:, :, 2:-2, 2:-2] + 1) / 2
     assert abs(inner.mean() - 0.286) < 0.01 and abs(inner.std() - 0.353) < 0.01
 
     name = "t10k-labels-idx1-ubyte"
@@ -119,17 +119,17 @@ def test_the_published_files_are_unpacked_checked_and_loaded(monkeypatch, empty,
 def test_fashion_mnist_in_every_shape(stand_in):
     pixels = np.frombuffer((stand_in / "train-images-idx3-ubyte").read_bytes(), np.uint8, offset=16)
     pixels = torch.tensor(pixels.reshape(-1, 28, 28)).float() / 127.5 - 1
-    whole = load("fashion-mnist", size=28, channels=1).sample(40, seed=3).images[:, 0]
+    whole = load("fashion-mnist", size=28, channels=1).sample(40, seed=3).x_0[:, 0]
     order = [int((pixels - image).abs().amax((1, 2)).argmin()) for image in whole]
     assert sorted(order) == list(range(40))
     assert torch.allclose(whole, pixels[order], atol=1e-6)
 
-    bordered = load("fashion-mnist", size=32, channels=3).sample(40, seed=3).images
+    bordered = load("fashion-mnist", size=32, channels=3).sample(40, seed=3).x_0
     assert bordered.shape == (40, 3, 32, 32)
     assert torch.allclose(bordered[:, :, 2:-2, 2:-2], pixels[order][:, None], atol=1e-6)
     assert (bordered[:, :, :2] == -1).all() and (bordered[..., -2:] == -1).all()
 
-    doubled = load("fashion-mnist").sample(40, seed=3).images
+    doubled = load("fashion-mnist").sample(40, seed=3).x_0
     assert doubled.shape == (40, 3, 64, 64)
     assert doubled.min() >= -1 and doubled.max() <= 1
     assert torch.allclose(doubled.mean((1, 2, 3)), bordered.mean((1, 2, 3)), atol=0.01)
@@ -142,15 +142,15 @@ def test_many_at_a_time_are_the_same_as_one_by_one(stand_in, size, channels):
     fast, slow = load("fashion-mnist", size, channels), load(pairs, size, channels)
     assert fast.factors == slow.factors and fast.factors["class"][9] == "Ankle boot"
     for mine, theirs in ((fast.all(), slow.all()), (fast.sample(9, 4), slow.sample(9, 4))):
-        assert torch.equal(mine.images, theirs.images) and torch.equal(mine.labels, theirs.labels)
+        assert torch.equal(mine.x_0, theirs.x_0) and torch.equal(mine.given, theirs.given)
         assert mine.captions == theirs.captions
-    assert len(fast.all().images) == 40 and fast.sample(0, 0).images.shape[0] == 0
+    assert len(fast.all().x_0) == 40 and fast.sample(0, 0).x_0.shape[0] == 0
 
 
 def test_test_split_is_not_the_training_split(stand_in):
     train, test = load("fashion-mnist"), load("fashion-mnist", split="test")
     assert (train.count, test.count) == (40, 20)
-    assert not torch.equal(train.sample(20, 0).images, test.sample(20, 0).images)
+    assert not torch.equal(train.sample(20, 0).x_0, test.sample(20, 0).x_0)
 
 
 @pytest.mark.parametrize("part", ["train-images", "train-labels", "t10k-images", "t10k-labels"])
@@ -261,7 +261,7 @@ def test_a_torchvision_of_another_torch_says_how_to_mend_it(stand_in, torchvisio
         load("fashion-mnist")
     for words in ("operator torchvision::nms", torch.__version__, "pair", "make setup"):
         assert words in str(error.value)
-    assert load("postcards", size=32).sample(2, 0).images.shape == (2, 3, 32, 32)
+    assert load("postcards", size=32).sample(2, 0).x_0.shape == (2, 3, 32, 32)
 
 
 def test_no_torchvision(stand_in, torchvision_raises):

@@ -29,7 +29,7 @@ def rates(t: float) -> tuple[float, float]:
 
 @cache
 def pictures() -> tuple[torch.Tensor, torch.Tensor]:
-    x_0 = data.load("sprites", 32, 3).sample(256, seed=0).images.flatten(1)
+    x_0 = data.load("sprites", 32, 3).sample(256, seed=0).x_0.flatten(1)
     return x_0, torch.randn(x_0.shape, generator=torch.Generator().manual_seed(1))
 
 
@@ -133,17 +133,17 @@ def test_with_coarse_folds_only_the_clean_picture_is_learned_in_150_steps():
 def test_on_new_pictures_with_little_noise_the_network_is_far_nearer_than_the_memoriser():
     says('little_noise.compare( "the network"', "The network wins by far")
     fresh = data.load("sprites", 32, 3, split="test").sample(64, seed=0)
-    pool = data.load("sprites", 32, 3).sample(1000, seed=1).images
+    pool = data.load("sprites", 32, 3).sample(1000, seed=1).x_0
     shipped, card = models.load_unet("postcards-32")
     same = {"size": "large", "position": "middle", "sky": "day", "ground": "grass"}
     rest = [card["factors"][factor].index(word) for factor, word in same.items()]
-    said = torch.cat([fresh.labels, torch.tensor(rest).expand(64, 4)], dim=1)
+    said = torch.cat([fresh.given, torch.tensor(rest).expand(64, 4)], dim=1)
     network = as_denoiser(shipped, cosine, card["kind"], said)
-    eps = torch.randn(fresh.images.shape, generator=torch.Generator().manual_seed(2))
+    eps = torch.randn(fresh.x_0.shape, generator=torch.Generator().manual_seed(2))
     t = torch.full((64,), 0.2)
-    x_t = add_noise(fresh.images, eps, t, cosine)
+    x_t = add_noise(fresh.x_0, eps, t, cosine)
     errors = [
-        ((denoiser(x_t, t).x_0 - fresh.images) ** 2).mean().item()
+        ((denoiser(x_t, t).x_0 - fresh.x_0) ** 2).mean().item()
         for denoiser in (network, exact_denoiser(pool, cosine))
     ]
     assert errors[0] < errors[1] / 4

@@ -109,7 +109,7 @@ def test_labels_reach_the_network():
         return x_t * labels[:, :1]
 
     x_t, t = torch.ones(1, 2), torch.full((1,), 0.5)
-    assert (as_denoiser(network, schedule.flow, "eps", labels=labels)(x_t, t).eps == 3).all()
+    assert (as_denoiser(network, schedule.flow, "eps", given=labels)(x_t, t).eps == 3).all()
 
 
 @each_kind

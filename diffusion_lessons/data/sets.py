@@ -66,17 +66,17 @@ NAMES = (*_WORLDS, "fashion-mnist")
 
 @dataclass(frozen=True)
 class Batch:
-    """Some pictures and what is known about them.
+    """Clean data with what the network is given besides, as a training step takes them.
 
     Attributes:
-        images: float32 in [-1, 1], (N, C, size, size).
-        labels: int64 (N, K): for each of the set's K `factors` the index of its word, -1 where
-            nothing is said.
+        x_0: pictures, float32 in [-1, 1], (N, C, size, size); or points (N, D), or latents.
+        given: labels, int64 (N, K): for each of the set's K `factors` the index of its word, -1
+            where nothing is said; K may be 0. Or the context of captions (N, L, D).
         captions: N texts: what the picture shows, or the name of its class.
     """
 
-    images: Tensor
-    labels: Tensor
+    x_0: Tensor
+    given: Tensor
     captions: list[str]
 
 

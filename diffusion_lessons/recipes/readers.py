@@ -59,7 +59,7 @@ class FashionJudgeRecipe:
         torch.manual_seed(self.seed)
         model = FashionJudge().to(device)
         real = data.load("fashion-mnist", clothes.SIZE, 1).all()
-        images, labels = real.images.to(device), real.labels[:, 0].to(device)
+        images, labels = real.x_0.to(device), real.given[:, 0].to(device)
         return clothes.train(model, images, labels, **asdict(self))
 
     def tell(self, name: str, model: FashionJudge) -> dict:
@@ -68,5 +68,5 @@ class FashionJudgeRecipe:
         return {
             "network": f"{type(model).__name__}, {count_parameters(model)} parameters",
             "data": "the 60,000 training pictures of Fashion-MNIST, half of them mirrored",
-            "scores": clothes.report(model.cpu(), fresh.images, fresh.labels[:, 0]),
+            "scores": clothes.report(model.cpu(), fresh.x_0, fresh.given[:, 0]),
         }

@@ -205,7 +205,7 @@ def _score_clothes(images: Tensor, seed: int) -> dict:
     with torch.inference_mode():
         said = judge.head(clothes.features(images, judge)).argmax(1)
     distance, error = _clothes_ruler().score(images)
-    real = data.load("fashion-mnist", clothes.SIZE, 1).sample(count, seed + 1).images
+    real = data.load("fashion-mnist", clothes.SIZE, 1).sample(count, seed + 1).x_0
     return {
         "pictures": count,
         **_share("class right", said == asked("fashion-mnist", count, seed)[:, 0]),
@@ -218,7 +218,7 @@ def _score_clothes(images: Tensor, seed: int) -> dict:
 @functools.cache
 def _clothes_ruler() -> clothes.Ruler:
     """The ruler with the 10,000 test pictures laid along it."""
-    real = data.load("fashion-mnist", clothes.SIZE, 1, "test").all().images
+    real = data.load("fashion-mnist", clothes.SIZE, 1, "test").all().x_0
     return clothes.Ruler(real, clothes.load_judge())
 
 

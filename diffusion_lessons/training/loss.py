@@ -32,7 +32,7 @@ def diffusion_loss(
     eps: Tensor,
     schedule: Schedule,
     kind: str,
-    labels: Tensor | None = None,
+    given: Tensor | None = None,
 ) -> Tensor:
     """How wrong the network is about noisy data: the loss of DDPM, for every kind of prediction.
 
@@ -42,12 +42,12 @@ def diffusion_loss(
     10 at most, so that the last grains do not take all of the network's strength.
 
     Args:
-        model: called as model(x_t, t), or model(x_t, t, labels).
+        model: called as model(x_t, t), or model(x_t, t, given).
         x_0: clean data (B, ...).
         t: (B,) floats in [0, 1].
         eps: noise, shape of x_0.
         kind: one of `prediction.KINDS`.
-        labels: (B, K) int64 or None.
+        given: labels (B, K), or context (B, L, D), or None.
 
     Returns:
         one number. DDPM eq. 14; Salimans & Ho 2022 section 4 on the weights.
@@ -56,7 +56,7 @@ def diffusion_loss(
         ValueError: shapes that do not fit, an unknown kind.
     """
     x_t = add_noise(x_0, eps, t, schedule)
-    output = model(x_t, t) if labels is None else model(x_t, t, labels)
+    output = model(x_t, t) if given is None else model(x_t, t, given)
     signal_rate, noise_rate = rates_like(x_0, *schedule(t))
     error = (output - target(kind, x_0, eps, signal_rate, noise_rate)) ** 2
     if kind == "x_0":
@@ -94,8 +94,8 @@ def train(
     Args:
         model: on the device that it is to be trained on; changed in place. If it names its
             `outer_layers`, the weights of the others are stepped by Muon, see `muon`.
-        batches: the data of each step; its labels, or its context (B, L, D), are what the network
-            is told besides; labels (B, 0) say nothing to it.
+        batches: the data of each step and what is given to the network with it; labels (B, 0)
+            give it nothing.
         kind: what the network says, one of `prediction.KINDS`.
         steps, learning_rate, ema_decay: see `fit.Fit`.
         seed: 0 to 2000.
@@ -106,12 +106,12 @@ def train(
     def loss(step: int) -> Tensor:
         generator = torch.Generator().manual_seed(2**31 + seed * 1_000_003 + step)
         batch = batches(step)
-        x_0 = batch.images.to(device)
+        x_0 = batch.x_0.to(device)
         t = spread_times(len(x_0), generator).to(device)
         eps = torch.randn(x_0.shape, generator=generator).to(device)
-        labels = batch.labels.to(device) if batch.labels.shape[1] else None
+        given = batch.given.to(device) if batch.given.shape[1] else None
         with torch.autocast(device.type, torch.bfloat16, enabled=half), _plain_attention(half):
-            return diffusion_loss(model, x_0, t, eps, schedule, kind, labels)
+            return diffusion_loss(model, x_0, t, eps, schedule, kind, given)
 
     return Fit(model, steps, learning_rate, loss, inner=inner_weights(model), ema_decay=ema_decay)
 
