@@ -8,7 +8,7 @@ import torch
 from diffusion_lessons import postcards, workspace
 from diffusion_lessons.models import Autoencoder, load_autoencoder
 from diffusion_lessons.models.autoencoder import PlainBlock, Spread
-from diffusion_lessons.models.unet import Down
+from diffusion_lessons.models.blocks import Down
 from diffusion_lessons.scoring.statistics import psnr
 
 TINY = {"encoder": (8, 16), "encoder_blocks": (1, 1), "decoder": (16, 8, 8)}

@@ -42,7 +42,7 @@ def test_looking_leaves_the_network_as_it_was():
     model = UNet(**SMALL)
     diagram.trace(model, 32)
     assert not any(part._forward_hooks for part in model.modules())
-    with pytest.raises(ValueError, match="pictures of 30x30"):
+    with pytest.raises(ValueError, match="multiples of 4"):
         diagram.trace(model, 30)
     assert not any(part._forward_hooks for part in model.modules())
 

@@ -58,8 +58,8 @@ def test_first_steps_have_the_stated_size():
 
 def test_the_unet_says_what_lies_between():
     names = inner_weights(UNet(factors=(10,)))
-    assert "down_blocks.0.0.conv_1.weight" in names and "time.0.weight" in names
-    assert not [name for name in names if name.startswith(("stem", "head", "tables"))]
+    assert "down_blocks.0.0.conv_1.weight" in names and "time_embedding.0.weight" in names
+    assert not [name for name in names if name.startswith(("stem", "head", "label_embeddings"))]
     assert not [name for name in names if name.endswith("bias") or "norm" in name]
     assert inner_weights(nn.Linear(2, 2)) == []
 

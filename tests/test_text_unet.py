@@ -1,4 +1,4 @@
-"""The U-Net that listens and the caption encoder: shapes, what reaches what, refusals."""
+"""The U-Net with cross-attention and the caption encoder: shapes, what reaches what, refusals."""
 
 import pytest
 import torch
@@ -132,11 +132,11 @@ def test_its_outer_layers_are_layers_of_it():
     "x_t, t, words, message",
     [
         ((4, 8, 8), (1,), (1, 5, 24), r"x_t has shape \(4, 8, 8\).*such as \(1, 4, 8, 8\)"),
-        ((1, 3, 8, 8), (1,), (1, 5, 24), r"takes latents \(B, 4, h, w\)"),
-        ((1, 4, 7, 8), (1,), (1, 5, 24), "h and w even"),
-        ((1, 4, 8, 7), (1,), (1, 5, 24), "h and w even"),
-        ((2, 4, 8, 8), (1,), (2, 5, 24), r"t has shape \(1,\) for 2 latents"),
-        ((2, 4, 8, 8), (), (2, 5, 24), r"t has shape \(\) for 2 latents.*torch.full\(\(2,\)"),
+        ((1, 3, 8, 8), (1,), (1, 5, 24), r"takes \(B, 4, H, W\)"),
+        ((1, 4, 7, 8), (1,), (1, 5, 24), "H and W multiples of 2"),
+        ((1, 4, 8, 7), (1,), (1, 5, 24), "H and W multiples of 2"),
+        ((2, 4, 8, 8), (1,), (2, 5, 24), r"t has shape \(1,\) for a batch of 2"),
+        ((2, 4, 8, 8), (), (2, 5, 24), r"t has shape \(\) for a batch of 2.*torch.full\(\(2,\)"),
         ((2, 4, 8, 8), (2,), (1, 5, 24), r"context has shape \(1, 5, 24\) for 2 latents"),
         ((2, 4, 8, 8), (2,), (2, 5, 25), r"takes \(2, words, 24\)"),
         ((2, 4, 8, 8), (2,), (2, 24), r"one caption for each"),

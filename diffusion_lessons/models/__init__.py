@@ -1,6 +1,16 @@
 """Networks: autoencoder, caption encoder, the U-Nets, a small one for points."""
 
 from .autoencoder import Autoencoder
+from .blocks import (
+    Attention,
+    CrossAttention,
+    CrossAttnBlock,
+    Down,
+    MidBlock,
+    ResBlock,
+    Up,
+    time_features,
+)
 from .caption_encoder import CaptionEncoder, CaptionReader
 from .points import PointNet
 from .shipped import (
@@ -10,8 +20,8 @@ from .shipped import (
     load_text_unet,
     load_unet,
 )
-from .text_unet import CrossAttention, TextUNet
-from .unet import Attention, Down, ResBlock, UNet, Up, time_features
+from .text_unet import TextUNet
+from .unet import UNet
 
 __all__ = [
     "Attention",
@@ -19,7 +29,9 @@ __all__ = [
     "CaptionEncoder",
     "CaptionReader",
     "CrossAttention",
+    "CrossAttnBlock",
     "Down",
+    "MidBlock",
     "PointNet",
     "ResBlock",
     "TextUNet",

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .unet import GROUPS, Down, start_at_zero
+from .blocks import GROUPS, Down, start_at_zero
 
 LATENT_CHANNELS = 4  # 64x64x3 become 8x8x4, as 512x512x3 become 64x64x4 in Stable Diffusion
 FOLD = 4  # the first layer cuts the picture into squares of this side

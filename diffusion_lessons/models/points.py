@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .unet import TIME_FEATURES, time_features
+from .blocks import TIME_FEATURES, time_features
 
 
 class PointNet(nn.Module):

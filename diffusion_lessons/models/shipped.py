@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from torch import nn
+import re
+
+from torch import Tensor, nn
 
 from diffusion_lessons import workspace
 
 from .autoencoder import Autoencoder
 from .caption_encoder import CaptionReader
 from .text_unet import TextUNet
-from .unet import UNet
+from .unet import Trunk, UNet
+
+_FORMER_NAMES = (  # of layers, in weights that were trained before they were renamed
+    (r"^time\.", "time_embedding."),
+    (r"^tables\.", "label_embeddings."),
+    (r"^(down|up)s\.", r"\1samplers."),
+    (r"^(down|up)\.(?=mix|spread|join)", r"\1samplers.0."),
+    (r"^on_the_way_(down|up)\.", r"\1_blocks.0."),
+    (r"^middle\.(?=\d+\.(near|far|words)\.)", "mid_block."),
+    (r"^middle\.", "mid_block.resnets."),
+    (r"^attention\.", "mid_block.attentions."),
+    (r"\.near\.", ".resnet."),
+    (r"\.far\.", ".attn."),
+    (r"\.words\.", ".cross_attn."),
+)
 
 
 def load_unet(name: str) -> tuple[UNet, dict]:
-    """The shipped U-Net `name` and its card, such as "postcards-32" or "fashion".
+    """Return the shipped U-Net `name`, such as "postcards-32" or "fashion", and its card.
 
-    The network is on the CPU, ready to be asked. Its card says what it expects: "size", "channels",
-    "schedule", "kind" and "factors" (the words that each label stands for, in order).
+    The network is on the CPU, in evaluation mode. Its card holds what it expects: "size",
+    "channels", "schedule", "kind" and "factors" (the words of each label, in order).
 
     Raises:
         ValueError: weights that ship, but are no U-Net.
@@ -26,25 +42,25 @@ def load_unet(name: str) -> tuple[UNet, dict]:
 
 
 def load_autoencoder(name: str = "autoencoder") -> tuple[Autoencoder, dict]:
-    """The shipped autoencoder and its card, whose "scaling_factor" brings its latents to a standard
-    deviation of 1. Errors as in `load_unet`."""
+    """Return the shipped autoencoder and its card, whose "scaling_factor" brings its latents to a
+    standard deviation of 1. Errors as in `load_unet`."""
     return _load(name, "autoencoder", Autoencoder, "autoencoder")
 
 
 def load_caption_reader(name: str = "captions") -> tuple[CaptionReader, dict]:
-    """The shipped caption encoder, with what it was trained by, and its card, which lists the
+    """Return the shipped caption encoder with its training heads, and its card, which lists the
     "words" that it knows. Errors as in `load_unet`."""
     return _load(name, "caption_reader", CaptionReader, "captions")
 
 
 def load_text_unet(name: str = "postcards") -> tuple[TextUNet, dict]:
-    """The shipped U-Net that listens to captions, and its card, which says "schedule", "kind" and
-    the "parts" it works with. Errors as in `load_unet`."""
+    """Return the shipped U-Net that takes captions, and its card, which names "schedule", "kind"
+    and the "parts" it works with. Errors as in `load_unet`."""
     return _load(name, "text_unet", TextUNet, "postcards")
 
 
 def _load(name: str, key: str, network: type[nn.Module], example: str) -> tuple:
-    """The network whose settings stand under `key` of the card of the weights `name`."""
+    """Build the network that the card of the weights `name` describes under `key`, and load it."""
     tensors, card = workspace.load_weights(name)
     if key not in card:
         raise ValueError(
@@ -52,10 +68,22 @@ def _load(name: str, key: str, network: type[nn.Module], example: str) -> tuple:
             f"whose card has the key {key!r}, such as {example!r}."
         )
     model = network(**card[key])
+    if issubclass(network, Trunk):
+        tensors = _under_todays_names(tensors)
     workspace.fit_weights(model, tensors, name)
     return model.eval().requires_grad_(False), card
 
 
+def _under_todays_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Rename the layers of a U-Net that was trained with an earlier version of the course."""
+    renamed = {}
+    for key, tensor in tensors.items():
+        for former, name in _FORMER_NAMES:
+            key = re.sub(former, name, key)
+        renamed[key] = tensor
+    return renamed
+
+
 def count_parameters(model: nn.Module) -> int:
-    """Return how many numbers training sets."""
+    """Return how many parameters a network has."""
     return sum(p.numel() for p in model.parameters())
