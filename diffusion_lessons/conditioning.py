@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -188,7 +189,7 @@ def guided(
 
 def checked_scale(guidance_scale: float) -> float:
     """The scale as a float; raises TypeError or ValueError, see `guided`."""
-    if isinstance(guidance_scale, bool) or not isinstance(guidance_scale, (int, float)):
+    if isinstance(guidance_scale, bool) or not isinstance(guidance_scale, Real):
         raise TypeError(
             f"guidance_scale is {guidance_scale!r}: give a number, such as 3 (1 is off, 0 ignores "
             "the caption)"

@@ -1,7 +1,7 @@
 """A diagram of a U-Net, drawn from the network itself: what it runs, in which order, on which maps.
 
 Nothing in it is drawn by hand. One picture goes through the network, each part is noted when it
-answers, and a skip is found where a part is handed what an earlier part had returned.
+returns, and a skip is found where a part receives what an earlier part had returned.
 """
 
 from __future__ import annotations
@@ -27,33 +27,33 @@ class Box:
     """One part of a network as it ran.
 
     Attributes:
-        name: what the part is: "ResBlock", "Down", ... or "x_t", "stem", "head", "output".
-        shape: what it returned, (C, h, w).
-        skip_from: the place in the list of the part whose result it was handed besides; or None.
-        told: whether it is told the time and the labels.
+        name: of its class, "ResBlock", "Down", ... or "x_t", "stem", "head", "output".
+        shape: of its result, (C, h, w).
+        skip_from: the index in the list of the part whose result reached it by a skip; or None.
+        takes_emb: whether it takes the embedding of time and labels.
     """
 
     name: str
     shape: tuple[int, ...]
     skip_from: int | None = None
-    told: bool = False
+    takes_emb: bool = False
 
 
 def trace(model: UNet, size: int) -> list[Box]:
-    """Let one picture (1, C, size, size) through the network, and list its parts as they ran.
+    """Run one picture (1, C, size, size) through the network, and list its parts as they ran.
 
     Raises ValueError where the network does not take pictures of that size.
     """
     boxes = [Box("x_t", (model.channels, size, size))]
     results: dict[int, int] = {}  # id of a result: the place of its box
 
-    def note(part: torch.nn.Module, given: tuple, result: Tensor) -> None:
+    def note(part: torch.nn.Module, inputs: tuple, result: Tensor) -> None:
         name = names.get(part, type(part).__name__)
-        skips = [results[id(one)] for one in given[1:] if id(one) in results]
-        told = any(one.ndim == 2 for one in given[1:])
+        skips = [results[id(tensor)] for tensor in inputs[1:] if id(tensor) in results]
+        takes_emb = any(tensor.ndim == 2 for tensor in inputs[1:])
         results[id(result)] = len(boxes)
         kept.append(result)  # so that no later tensor gets its id
-        boxes.append(Box(name, tuple(result.shape[1:]), skips[0] if skips else None, told))
+        boxes.append(Box(name, tuple(result.shape[1:]), skips[0] if skips else None, takes_emb))
 
     kept: list[Tensor] = []
     names: dict[torch.nn.Module, str] = {model.stem: "stem", model.head: "head"}
@@ -70,7 +70,7 @@ def trace(model: UNet, size: int) -> list[Box]:
 
 
 def describe(boxes: list[Box]) -> str:
-    """The diagram in words, for those who do not see it."""
+    """Return the diagram in words, for those who do not see it."""
     parts = [f"{box.name} {_size(box)}" for box in boxes]
     skips = [
         f"{_size(boxes[box.skip_from])} is kept for the way up"
@@ -81,10 +81,11 @@ def describe(boxes: list[Box]) -> str:
 
 
 def draw(boxes: list[Box]) -> Figure:
-    """The parts from left to right in the order they ran, one row for each size of map.
+    """Draw the parts from left to right in the order they ran, one row for each size of map.
 
-    boxes: as `trace` returns them. Solid arrows: what one part hands to the next; dashed ones:
-    skips; the bar at the bottom: time and labels, with a line to each part that is told them.
+    boxes: as `trace` returns them. Solid arrows lead from one part to the next, dashed ones are
+    skips; the bar at the bottom is the embedding of time and labels, with a line to each part that
+    takes it.
     """
     sides = sorted({box.shape[1] for box in boxes}, reverse=True)
     rows = {side: -_ROW * row for row, side in enumerate(sides)}
@@ -95,7 +96,7 @@ def draw(boxes: list[Box]) -> Figure:
         ax = fig.add_subplot()
         ax.set_axis_off()
         bar = rows[sides[-1]] - 0.85
-        _draw_bar(ax, bar, places, [box.told for box in boxes])
+        _draw_bar(ax, bar, places, [box.takes_emb for box in boxes])
         for before, after in zip(places, places[1:], strict=False):
             _arrow(ax, before, after, "-", PALETTE["ink"])
         for place, box in zip(places, boxes, strict=True):
@@ -131,10 +132,10 @@ def _draw_box(ax: Axes, place: tuple[float, float], box: Box) -> None:
     ax.text(x, y - 0.13, f"{box.shape[0]} ch.", ha="center", va="center", fontsize=TINY, zorder=4)
 
 
-def _draw_bar(ax: Axes, y: float, places: list, told: list[bool]) -> None:
+def _draw_bar(ax: Axes, y: float, places: list, takes_emb: list[bool]) -> None:
     left, right = places[0][0], places[-1][0]
-    for (x, top), is_told in zip(places, told, strict=True):
-        if is_told:
+    for (x, top), reached in zip(places, takes_emb, strict=True):
+        if reached:
             ax.plot([x, x], [y, top], ls=":", lw=1.2, color=PALETTE["teal"], zorder=1)
     ax.plot([left, right], [y, y], ls="-", lw=5, color=PALETTE["teal"], solid_capstyle="round")
     words = "time t and labels: told to each block that a dotted line reaches"
@@ -157,7 +158,7 @@ def _arrow(ax: Axes, start: tuple, end: tuple, style: str, colour: str, bend: fl
 
 
 def _skip(ax: Axes, start: tuple, end: tuple) -> None:
-    """A dashed line over the boxes of its row, from the top of one part to the top of another."""
+    """Draw a dashed line over the boxes of a row, from the top of one to the top of another."""
     top = start[1] + _HIGH / 2
     over = top + 0.2
     points = [(start[0], top), (start[0], over), (end[0], over), (end[0], top)]
@@ -172,5 +173,5 @@ def _skip(ax: Axes, start: tuple, end: tuple) -> None:
 
 
 def _side(end: tuple, start: tuple) -> float:
-    """Where an arrow from another row meets a box: its top or its bottom."""
+    """Return where an arrow from another row meets a box: its top or its bottom."""
     return _HIGH / 2 if start[1] > end[1] else -_HIGH / 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 from PIL import Image
@@ -13,31 +14,34 @@ from . import conditioning, models, pictures, sampling, schedule
 from .sampling import SampleStep
 
 MOST_STEPS = 1000
-AT_ONCE = 16  # pictures that are decoded together: each takes megabytes while it is made
+AT_ONCE = 16  # pictures that are decoded together: each takes megabytes meanwhile
 
-Said = str | Sequence[str]
+Prompt = str | Sequence[str]
+Generators = torch.Generator | Sequence[torch.Generator] | None
 
 
 @dataclass(frozen=True)
-class Made:
-    """What a call returns: `images`, a list of PIL images or a tensor (N, 3, 64, 64) in [0, 1]."""
+class Output:
+    """The result of a call: `images`, a list of PIL images or a tensor (N, 3, H, W) in [0, 1]."""
 
     images: list[Image.Image] | Tensor
 
 
 class TextToImage:
-    """A caption encoder, a U-Net that listens and an autoencoder, working together.
+    """A caption encoder, a text U-Net and an autoencoder, working together.
 
     Args:
-        reader: the caption encoder with its answers, see `models.CaptionReader`.
-        unet: what denoises latents.
-        autoencoder: what turns them into pictures.
-        card: "schedule" and "kind" of the U-Net, "scaling_factor" of the autoencoder's latents, and
-            what to do when a call does not say: "num_inference_steps", "guidance_scale".
+        reader: the caption encoder with its training heads, see `models.CaptionReader`.
+        unet: denoises latents.
+        autoencoder: decodes them into pictures.
+        card: "schedule" and "kind" of the U-Net, the "sample_size" of its latents (8 where the card
+            has none), their "scaling_factor", and the defaults of a call: "num_inference_steps",
+            "guidance_scale".
 
     Attributes:
         encoder: words to context.
         null_context: of the empty caption, (1, 32, D).
+        latent_shape: of the latents of one picture, (C, h, w).
     """
 
     def __init__(
@@ -47,22 +51,19 @@ class TextToImage:
         autoencoder: models.Autoencoder,
         card: dict,
     ):
-        self.encoder, self.unet, self.autoencoder, self.card = (
-            reader.encoder,
-            unet,
-            autoencoder,
-            card,
-        )
+        self.encoder, self.unet, self.autoencoder = reader.encoder, unet, autoencoder
+        self.card, size = card, card.get("sample_size", 8)
+        self.latent_shape = (unet.channels, size, size)
         self.schedule, self.kind = getattr(schedule, card["schedule"]), card["kind"]
         self.scaling_factor = card["scaling_factor"]
         self.null_context = self.encode_prompt([""])
 
     @classmethod
     def from_pretrained(cls, name: str = "postcards") -> TextToImage:
-        """The text-to-image model that ships with the course, on the CPU.
+        """Load the text-to-image model that ships with the course, on the CPU.
 
         Raises:
-            ValueError: weights that ship, but are no such model.
+            ValueError: no such model; the message lists those that there are.
             workspace.DamagedFile: weights that are missing or not whole; the message says which.
         """
         unet, card = models.load_text_unet(name)
@@ -71,7 +72,7 @@ class TextToImage:
         return cls(reader, unet, autoencoder, card | {"scaling_factor": about["scaling_factor"]})
 
     def to(self, device: torch.device | str) -> TextToImage:
-        """Moves all parts to a device, and returns the same model."""
+        """Move all parts to a device, and return the same model."""
         for part in (self.encoder, self.unet, self.autoencoder):
             part.to(device)
         self.null_context = self.null_context.to(device)
@@ -79,60 +80,60 @@ class TextToImage:
 
     @property
     def device(self) -> torch.device:
-        """Where it works."""
+        """The device of its parts."""
         return self.null_context.device
 
     def encode_prompt(self, prompts: Sequence[str]) -> Tensor:
-        """Prompts to context (N, 32, D). Errors as in `conditioning.tokenise`."""
+        """Encode prompts to their context (N, 32, D). Errors as in `conditioning.tokenise`."""
         tokens = conditioning.tokenise(prompts)
         with torch.no_grad():
             return self.encoder(tokens.to(next(self.encoder.parameters()).device))
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Scaled latents (N, 4, 8, 8) to pictures (N, 3, 64, 64) in [-1, 1]."""
+        """Decode scaled latents (N, C, h, w) to pictures (N, 3, 8 h, 8 w) in [-1, 1]."""
         with torch.no_grad():
             parts = (latents / self.scaling_factor).split(AT_ONCE)
             return torch.cat([self.autoencoder.decode(part) for part in parts]).clamp(-1, 1)
 
     def __call__(
         self,
-        prompt: Said,
-        negative_prompt: Said | None = None,
+        prompt: Prompt,
+        negative_prompt: Prompt | None = None,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
         num_images_per_prompt: int = 1,
-        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        generator: Generators = None,
         output_type: str = "pil",
         callback_on_step_end: Callable[[TextToImage, int, float, dict], dict] | None = None,
-    ) -> Made:
-        """Makes pictures of prompts.
+    ) -> Output:
+        """Draw pictures of prompts.
 
         Args:
             prompt: one or several, such as "a red house on snow at night"; "" leaves all open.
-            negative_prompt: what the pictures are to move away from; one for all, or one for each.
-            num_inference_steps: how often the noise is lowered, 1 to 1000; None: the card's number.
+            negative_prompt: what guidance leads away from; one for all, or one for each.
+            num_inference_steps: steps of the sampler, 1 to 1000; None: the card's number.
             guidance_scale: from 0 over 1 (off) to 30, see `conditioning.guided`; None: the card's.
                 Unlike in `diffusers`, where a scale of 1 or less just means "off", 0 ignores the
                 prompt here, as the formula says.
             num_images_per_prompt: how many pictures each prompt gets, one after the other.
-            generator: where the first noise comes from, a torch.Generator or one for each picture;
-                None: torch's global one.
-            output_type: "pil" for a list of PIL images, "pt" for float (N, 3, 64, 64) in [0, 1].
-            callback_on_step_end: called as (pipe, step, t, {"latents": x_t}) after each step; the
-                latents of what it returns, if it returns any, are gone on with.
+            generator: draws the first noise, a torch.Generator or one for each picture; None:
+                torch's global one.
+            output_type: "pil" for a list of PIL images, "pt" for float (N, 3, H, W) in [0, 1].
+            callback_on_step_end: called as (pipe, step, t, {"latents": x_t}) after each step; if it
+                returns a dict with "latents", the next step starts from these.
 
         Raises:
-            TypeError, ValueError: an argument that does not fit; a sentence says what would.
+            TypeError, ValueError: an argument that does not fit; the message says what would.
             postcards.PromptError (a ValueError): a prompt that cannot be read.
         """
         if output_type not in ("pil", "pt"):
             raise ValueError(f"output_type is {output_type!r}: choose 'pil' or 'pt'")
         each = _whole("num_images_per_prompt", num_images_per_prompt, 1000)
-        prompts = [one for one in _several("prompt", prompt) for _ in range(each)]
+        prompts = [text for text in _listed("prompt", prompt) for _ in range(each)]
         if negative_prompt is not None:
-            away_from = _several("negative_prompt", negative_prompt)
-            one_for_all = len(away_from) == 1
-            negative_prompt = [n for n in away_from for _ in range(1 if one_for_all else each)]
+            negative = _listed("negative_prompt", negative_prompt)
+            copies = 1 if len(negative) == 1 else each
+            negative_prompt = [text for text in negative for _ in range(copies)]
         latents = self.noise(len(prompts), generator)
         walk = self.steps(prompts, negative_prompt, num_inference_steps, guidance_scale, latents)
         for number, step in enumerate(walk):
@@ -142,84 +143,84 @@ class TextToImage:
                 latents.copy_((changed or {}).get("latents", latents))
         images = self.decode(latents).cpu()
         if output_type == "pt":
-            return Made((images + 1) / 2)
-        return Made([Image.fromarray(pixels) for pixels in pictures.to_uint8(images)])
+            return Output((images + 1) / 2)
+        return Output([Image.fromarray(pixels) for pixels in pictures.to_uint8(images)])
 
-    def noise(
-        self, count: int, generator: torch.Generator | Sequence[torch.Generator] | None = None
-    ) -> Tensor:
-        """Pure noise to start from, (count, 4, 8, 8). Raises TypeError for what is no generator,
-        ValueError for a list of them of another length."""
-        for one in generator if isinstance(generator, (list, tuple)) else [generator]:
-            if one is not None and not isinstance(one, torch.Generator):
+    def noise(self, count: int, generator: Generators = None) -> Tensor:
+        """Draw pure noise to start from, (count, C, h, w).
+
+        Raises TypeError for what is no generator, ValueError for a list of them of another length.
+        """
+        for source in generator if isinstance(generator, (list, tuple)) else [generator]:
+            if source is not None and not isinstance(source, torch.Generator):
                 raise TypeError(
-                    f"generator is {one!r}: give a torch.Generator; for a seed write "
-                    f"torch.Generator().manual_seed({one if isinstance(one, int) else 0})"
+                    f"generator is {source!r}: give a torch.Generator; for a seed write "
+                    f"torch.Generator().manual_seed({source if isinstance(source, int) else 0})"
                 )
         if generator is None or isinstance(generator, torch.Generator):
-            return torch.randn(count, self.unet.channels, 8, 8, generator=generator).to(self.device)
+            return torch.randn(count, *self.latent_shape, generator=generator).to(self.device)
         if len(generator) != count:
             raise ValueError(
                 f"{len(generator)} generators for {count} pictures: give one for each, "
                 "or one for all"
             )
-        noise = [torch.randn(self.unet.channels, 8, 8, generator=one) for one in generator]
+        noise = [torch.randn(self.latent_shape, generator=source) for source in generator]
         return torch.stack(noise).to(self.device)
 
     def steps(
         self,
-        prompt: Said,
-        negative_prompt: Said | None = None,
+        prompt: Prompt,
+        negative_prompt: Prompt | None = None,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
         latents: Tensor | None = None,
         interval: tuple[float, float] = (0.0, 1.0),
     ) -> Iterator[SampleStep]:
-        """The way from noise to latents, one step at a time, for whoever wants to look on.
+        """Walk from noise to latents with DPM-Solver++, yielding each step.
 
         Args:
-            latents: noise to start from, (N, 4, 8, 8), one for each prompt; None: of seed 0.
+            latents: noise to start from, (N, C, h, w), one for each prompt; None: of seed 0.
             interval: the times between which guidance acts, see `conditioning.guided`.
             the others: as when the model is called.
 
         Returns:
-            an iterator of DPM-Solver++ steps; all arguments are checked before it is returned.
+            an iterator of steps; all arguments are checked before it is returned.
         """
-        prompts = _several("prompt", prompt)
-        count = (
-            self.card["num_inference_steps"] if num_inference_steps is None else num_inference_steps
-        )
-        scale = self.card["guidance_scale"] if guidance_scale is None else guidance_scale
-        times = sampling.times(_whole("num_inference_steps", count, MOST_STEPS))
-        away_from = self.null_context
+        prompts = _listed("prompt", prompt)
+        steps, scale = num_inference_steps, guidance_scale
+        steps = self.card["num_inference_steps"] if steps is None else steps
+        scale = self.card["guidance_scale"] if scale is None else scale
+        times = sampling.times(_whole("num_inference_steps", steps, MOST_STEPS))
+        null_context = self.null_context
         if negative_prompt is not None:
-            away_from = self.encode_prompt(_several("negative_prompt", negative_prompt))
-            if len(away_from) not in (1, len(prompts)):
+            null_context = self.encode_prompt(_listed("negative_prompt", negative_prompt))
+            if len(null_context) not in (1, len(prompts)):
                 raise ValueError(
-                    f"{len(away_from)} negative prompts for {len(prompts)} pictures: give one for "
-                    "each prompt, or one for all"
+                    f"{len(null_context)} negative prompts for {len(prompts)} pictures: give one "
+                    "for each prompt, or one for all"
                 )
         if latents is None:
             latents = self.noise(len(prompts), torch.Generator().manual_seed(0))
         if latents.ndim != 4 or latents.shape[:2] != (len(prompts), self.unet.channels):
             raise ValueError(
                 f"latents have shape {tuple(latents.shape)}: for {len(prompts)} prompts give "
-                f"({len(prompts)}, {self.unet.channels}, 8, 8), as pipe.noise makes them"
+                f"{(len(prompts), *self.latent_shape)}, as pipe.noise draws them"
             )
         denoiser = conditioning.guided(
-            self.unet, self.schedule, self.kind, self.encode_prompt(prompts), away_from, scale,
+            self.unet, self.schedule, self.kind, self.encode_prompt(prompts), null_context,
+            scale,
             interval,
         )  # fmt: skip
         return sampling.dpm_solver(denoiser, self.schedule, latents, times)
 
 
-def _several(name: str, prompt: Said) -> list[str]:
-    """A prompt or several as a list; raises TypeError or ValueError for what is neither."""
+def _listed(name: str, prompt: Prompt) -> list[str]:
+    """Return a prompt or several as a list; raises TypeError or ValueError for what is neither."""
     prompts: list = list(prompt) if isinstance(prompt, (list, tuple)) else [prompt]
-    for one in prompts:
-        if not isinstance(one, str):
+    for text in prompts:
+        if not isinstance(text, str):
             raise TypeError(
-                f"{name} is {one!r}: give a text, such as 'a red house on snow at night', or "
+                f"{name} is {text!r}: give a text, such as 'a red house on snow at night', or "
                 "several in a list"
             )
     if not prompts:
@@ -228,9 +229,12 @@ def _several(name: str, prompt: Said) -> list[str]:
 
 
 def _whole(name: str, number: int, most: int) -> int:
-    """A whole number from 1 to `most`; raises TypeError or ValueError for another."""
-    if isinstance(number, bool) or not isinstance(number, int):
+    """Return a whole number from 1 to `most` as an int; raises TypeError or ValueError for others.
+
+    numpy's whole numbers count as well: they come out of np.arange and of data frames.
+    """
+    if isinstance(number, bool) or not isinstance(number, Integral):
         raise TypeError(f"{name} is {number!r}: give a whole number, from 1 to {most}")
     if not 1 <= number <= most:
         raise ValueError(f"{name} is {number}: it goes from 1 to {most}")
-    return number
+    return int(number)

@@ -20,7 +20,7 @@ def test_the_cell_shows_a_slider_that_paints_by_its_value(monkeypatch):
         def __call__(self, prompt, guidance_scale, generator, output_type, num_inference_steps):
             assert num_inference_steps == live_slider.STEPS
             asked.append((prompt, guidance_scale, output_type))
-            return pipeline.Made(torch.full((1, 3, 64, 64), 0.5))
+            return pipeline.Output(torch.full((1, 3, 64, 64), 0.5))
 
     monkeypatch.setattr(pipeline.TextToImage, "from_pretrained", lambda name: Pipe())
     names = {}

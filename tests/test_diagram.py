@@ -1,4 +1,4 @@
-"""The diagram of a network is drawn from the network: its parts, sizes, skips and what is told."""
+"""The diagram of a network is drawn from the network: its parts, sizes, skips, embedding."""
 
 import pytest
 
@@ -32,10 +32,10 @@ def test_skips_are_found_by_what_was_handed_over():
     assert all(box.skip_from is None for box in boxes if box.name != "Up")
 
 
-def test_residual_blocks_and_no_others_are_told_the_time():
+def test_residual_blocks_and_no_others_take_the_embedding():
     boxes = diagram.trace(UNet(**DEEP), 16)
-    assert {box.name for box in boxes if box.told} == {"ResBlock"}
-    assert sum(box.told for box in boxes) == names(boxes).count("ResBlock") == 2 * (2 + 1) + 2
+    assert {box.name for box in boxes if box.takes_emb} == {"ResBlock"}
+    assert sum(box.takes_emb for box in boxes) == names(boxes).count("ResBlock") == 2 * (2 + 1) + 2
 
 
 def test_looking_leaves_the_network_as_it_was():

@@ -160,5 +160,5 @@ def test_weights_that_were_trained_before_the_layers_got_their_names_still_load(
 
 
 def test_what_ships_but_is_no_unet_is_refused_by_name():
-    with pytest.raises(ValueError, match="'judge' is no UNet.*postcards-32"):
+    with pytest.raises(ValueError, match="'judge' is no UNet.*Choose 'fashion' or 'postcards-32'"):
         load_unet("judge")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from torch import Tensor, nn
 
@@ -35,43 +36,53 @@ def load_unet(name: str) -> tuple[UNet, dict]:
     "channels", "schedule", "kind" and "factors" (the words of each label, in order).
 
     Raises:
-        ValueError: weights that ship, but are no U-Net.
+        ValueError: no weights of this name, or of another network; the message lists the U-Nets.
         workspace.DamagedFile: missing, cut short, altered, of another version, or not fitting.
     """
-    return _load(name, "unet", UNet, "postcards-32")
+    return _load(name, "unet", UNet)
 
 
 def load_autoencoder(name: str = "autoencoder") -> tuple[Autoencoder, dict]:
     """Return the shipped autoencoder and its card, whose "scaling_factor" brings its latents to a
     standard deviation of 1. Errors as in `load_unet`."""
-    return _load(name, "autoencoder", Autoencoder, "autoencoder")
+    return _load(name, "autoencoder", Autoencoder)
 
 
 def load_caption_reader(name: str = "captions") -> tuple[CaptionReader, dict]:
     """Return the shipped caption encoder with its training heads, and its card, which lists the
     "words" that it knows. Errors as in `load_unet`."""
-    return _load(name, "caption_reader", CaptionReader, "captions")
+    return _load(name, "caption_reader", CaptionReader)
 
 
 def load_text_unet(name: str = "postcards") -> tuple[TextUNet, dict]:
     """Return the shipped U-Net that takes captions, and its card, which names "schedule", "kind"
     and the "parts" it works with. Errors as in `load_unet`."""
-    return _load(name, "text_unet", TextUNet, "postcards")
+    return _load(name, "text_unet", TextUNet)
 
 
-def _load(name: str, key: str, network: type[nn.Module], example: str) -> tuple:
+def _load(name: str, key: str, network: type[nn.Module]) -> tuple:
     """Build the network that the card of the weights `name` describes under `key`, and load it."""
+    own = {file.name for file in workspace.own_path().glob("[!.]*.safetensors")}
+    known = own | {file.removeprefix("weights/") for file in workspace.checksums()}
+    if f"{name}.safetensors" not in known:
+        raise ValueError(f"there are no weights {name!r}. Choose {_names(key, known)}.")
     tensors, card = workspace.load_weights(name)
     if key not in card:
+        purpose = card.get("purpose", "unknown")
         raise ValueError(
-            f"{name!r} is no {network.__name__} but: {card.get('purpose', 'unknown')} Choose one "
-            f"whose card has the key {key!r}, such as {example!r}."
+            f"{name!r} is no {network.__name__} but: {purpose} Choose {_names(key, known)}."
         )
     model = network(**card[key])
     if issubclass(network, Trunk):
         tensors = _under_todays_names(tensors)
     workspace.fit_weights(model, tensors, name)
     return model.eval().requires_grad_(False), card
+
+
+def _names(key: str, known: set[str]) -> str:
+    """List the weights, of these files, whose card has `key`: "'fashion' or 'postcards-32'"."""
+    names = sorted(Path(file).stem for file in known if file.endswith(".safetensors"))
+    return " or ".join(repr(name) for name in names if key in workspace.load_weights(name)[1])
 
 
 def _under_todays_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

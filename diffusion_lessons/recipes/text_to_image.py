@@ -27,6 +27,7 @@ from diffusion_lessons.training.fit import Fit
 
 from .recipe import FRESH_SEED, SCORED, SHEET
 
+_SAMPLE_SIZE = 8  # height and width of a postcard's latents
 _AT_A_TIME = 256  # pictures drawn and encoded at a time
 
 
@@ -143,6 +144,7 @@ class TextToImageRecipe:
             "parts": {"captions": self.captions, "autoencoder": self.autoencoder},
             "schedule": self.schedule,
             "kind": self.kind,
+            "sample_size": _SAMPLE_SIZE,
             "scaling_factor": scaling_factor,
             "num_inference_steps": self.num_inference_steps,
             "guidance_scale": self.guidance_scale,
