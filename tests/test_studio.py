@@ -8,7 +8,7 @@ import torch
 
 from diffusion_lessons import pictures, postcards, widgets
 from diffusion_lessons.widgets import gallery
-from diffusion_lessons.widgets.studio import MOST_PLACES, SUGGESTIONS, said
+from diffusion_lessons.widgets.studio import MOST_KEPT, MOST_PLACES, SUGGESTIONS, said
 from diffusion_lessons.workspace import DamagedFile
 from tests.small_pipe import small_pipe
 
@@ -42,9 +42,15 @@ def frames(answer, name="noisy"):
 
 
 def kept_after(studio, of):
-    studio.keep = {"id": studio.keep.get("id", 0) + 1, "of": of}
+    studio.keep = {"id": studio.keep["id"] + 1, "of": of}
     assert studio.kept["id"] == studio.keep["id"]
     return studio.kept
+
+
+def shelf(kept):
+    """The prompts of the pictures on the shelf, which has places for more."""
+    assert len(kept["pictures"]) == MOST_KEPT
+    return [one["prompt"] for one in kept["pictures"] if one]
 
 
 # --- pictures ---
@@ -228,7 +234,7 @@ def test_the_settings_of_a_kept_picture_draw_it_again(studio):
 def test_the_next_lesson_finds_the_gallery(studio, pipe):
     kept_after(studio, 1)
     other = widgets.studio(lambda: pipe, folder=studio._gallery.folder)
-    assert [one["prompt"] for one in other.kept["pictures"]] == [HOUSE[0]]
+    assert shelf(other.kept) == [HOUSE[0]]
     assert other.kept["words"] == ""
 
 
@@ -239,7 +245,7 @@ def test_a_folder_that_cannot_be_written_gives_a_sentence_and_the_picture_is_on_
     studio = widgets.studio(lambda: pipe, prompt=HOUSE[0], folder=tmp_path / "file" / "gallery")
     heard = kept_after(studio, 1)
     assert "could not be written" in heard["problem"] and "[Errno" not in heard["problem"]
-    assert [one["prompt"] for one in heard["pictures"]] == [HOUSE[0]]
+    assert shelf(heard) == [HOUSE[0]]
 
 
 # --- what is offered, what is left behind ---

@@ -44,22 +44,14 @@ function render({ model, el }) {
     const committed = model.get("committed");
     status.textContent = committed ? `Committed: ${committed}. Go on, and compare.` : "";
   }
-  function heard() {
-    entry.put(model.get("committed"));
-    said();
-  }
+  if (model.get("committed")) entry.put(model.get("committed"));
+  said();
   const root = make("div", { className: "dl-widget dl-guess" }, [
     entry.node,
     make("div", { className: "dl-buttons" }, [commit]),
     status,
   ]);
-  el.append(root);
-  if (model.get("committed")) heard();
-  model.on("change:committed", heard);
-  return () => {
-    model.off?.("change:committed", heard);
-    root.remove();
-  };
+  return mount(el, root);
 }
 
 export default { render };

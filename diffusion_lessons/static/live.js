@@ -46,16 +46,20 @@ function gallery() {
 function render({ model, el }) {
   const pictures = gallery();
   const words = make("p", { className: "dl-words", attrs: { role: "status" } });
-  const controls = model.get("controls").map((control) => controlOf(control, () => talk.ask()));
+  const { places } = model.get("request");
+  const controls = model.get("controls").map((control, i) => controlOf({ ...control, start: places[i] }, moved));
   const talk = asking(model, {
-    places: () => controls.map((control) => control.place()),
-    put: (places) => places.forEach((place, i) => controls[i].put(place)),
-    shown(answer) {
+    show(answer) {
+      if (answer.problem) return;
       pictures.put(answer);
       words.textContent = answer.words;
     },
     picture: pictures.node,
   });
+  function moved() {
+    const wish = { places: controls.map((control) => control.place()) };
+    if (!talk.known(wish)) talk.ask(wish);
+  }
   const root = make("div", { className: "dl-widget dl-live" }, [
     make("div", { className: "dl-controls" }, controls.map((control) => control.node)),
     pictures.node,
@@ -63,13 +67,11 @@ function render({ model, el }) {
     talk.problem,
     talk.wait,
   ]);
-  el.append(root);
   talk.begin();
-  return () => {
+  return mount(el, root, () => {
     controls.forEach((control) => control.leave?.());
     talk.end();
-    root.remove();
-  };
+  });
 }
 
 export default { render };

@@ -23,6 +23,15 @@ function draw(tag, attrs = {}, text = "") {
   return node;
 }
 
+/** Put a widget into the page; the function returned takes it away again. */
+function mount(el, root, leave = () => {}) {
+  el.append(root);
+  return () => {
+    leave();
+    root.remove();
+  };
+}
+
 /** Keys pressed on `control` stay its own: JupyterLab would move the cell with arrows, cut it with x. */
 function ownKeys(control) {
   control.setAttribute("data-lm-suppress-shortcuts", "true");

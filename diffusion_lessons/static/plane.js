@@ -105,11 +105,6 @@ function render({ model, el }) {
   svg.addEventListener("pointercancel", rests);
 
   const ready = Object.entries(shapes).map(([name, shape]) => button(name, () => change([...shape])));
-  function heard() {
-    if (stroke || JSON.stringify(points) === JSON.stringify(model.get("drawn"))) return;
-    points = [...model.get("drawn")];
-    show();
-  }
   const root = make("div", { className: "dl-widget dl-drawing" }, [
     make("p", { className: "dl-title", textContent: model.get("title") }),
     board,
@@ -126,13 +121,8 @@ function render({ model, el }) {
       help,
     ]),
   ]);
-  el.append(root);
   show();
-  model.on("change:drawn", heard);
-  return () => {
-    model.off?.("change:drawn", heard);
-    root.remove();
-  };
+  return mount(el, root);
 }
 
 export default { render };

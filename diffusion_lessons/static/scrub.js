@@ -236,14 +236,6 @@ function render({ model, el }) {
     bar.put(stop);
     moved();
   }
-  function heardIndex() {
-    bar.put(model.get("index"));
-    show();
-  }
-  function heardChoice() {
-    if (options) options.put(model.get("choice"));
-    show();
-  }
 
   const play = player(() => go(bar.place() + 1), () => bar.place() === count - 1, () => go(0));
   bar.input.addEventListener("pointerdown", play.pause);
@@ -266,17 +258,11 @@ function render({ model, el }) {
       make("div", { className: "dl-graphs" }, is(false)),
     ]),
   ]);
-  el.append(root);
   show();
-  model.on("change:index", heardIndex);
-  model.on("change:choice", heardChoice);
-  return () => {
+  return mount(el, root, () => {
     clearTimeout(resting);
     play.leave();
-    model.off?.("change:index", heardIndex);
-    model.off?.("change:choice", heardChoice);
-    root.remove();
-  };
+  });
 }
 
 export default { render };

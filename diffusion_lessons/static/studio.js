@@ -142,7 +142,8 @@ function shelf(chosen) {
   const node = make("section", { attrs: { "aria-labelledby": title.id } }, [title, row]);
   return {
     node,
-    put(pictures) {
+    put(slots) {
+      const pictures = slots.filter((one) => one.places);
       title.textContent = pictures.length ? "Your gallery, the newest first" : "Your gallery is empty so far";
       row.replaceChildren(
         ...pictures.map((one) => {
@@ -166,20 +167,20 @@ const NUMBERS = [
 
 function render({ model, el }) {
   let played = false; // whether the learner asked for a picture, or only turned at a setting
+  let number = 0; // of the picture on show
   const way = wayOf();
   const prompt = textField("What is the picture to show?", "");
   const negative = textField("negative prompt", "");
-  const numbers = NUMBERS.map(([name, given]) => numberField(name, given, () => talk.ask()));
+  const numbers = NUMBERS.map(([name, given]) => numberField(name, given, moved));
   const fields = [prompt, negative, ...numbers];
+  const put = (places) => fields.forEach((field, i) => places[i] !== undefined && field.put(places[i]));
   const words = make("p", { className: "dl-words" });
   const took = make("p", { className: "dl-took" });
   const stage = make("div", { className: "dl-stage-row" });
   const talk = asking(model, {
-    places: () => fields.map((field) => field.place()),
-    put: (places) => places.forEach((place, i) => fields[i].put(place)),
-    shown(answer) {
-      if (answer.number === shownNumber) return; // after a problem the picture before stays as it is
-      shownNumber = answer.number;
+    show(answer) {
+      if (answer.problem) return;
+      number = answer.number;
       root.classList.remove("dl-blank");
       way.put(answer, played);
       played = false;
@@ -188,16 +189,20 @@ function render({ model, el }) {
     },
     picture: stage,
   });
-  let shownNumber = 0;
-
+  const wish = () => ({ places: fields.map((field) => field.place()) });
+  function moved() {
+    if (!talk.known(wish())) talk.ask(wish());
+  }
   function draw() {
-    played = !talk.asIs();
-    if (played || model.get("answer").problem) return talk.ask();
-    took.textContent = "The same words and the same numbers give the same picture: change one of them.";
-    way.again();
+    if (talk.known(wish())) {
+      took.textContent = "The same words and the same numbers give the same picture: change one of them.";
+      return way.again();
+    }
+    played = true;
+    talk.ask(wish());
   }
   function drawOf(places) {
-    fields.forEach((field, i) => places[i] !== undefined && field.put(places[i]));
+    put(places);
     draw();
   }
   function surprise() {
@@ -205,24 +210,28 @@ function render({ model, el }) {
     const any = (count) => Math.floor(Math.random() * count);
     drawOf([all[any(all.length)], "", String(any(SEEDS))]);
   }
-  for (const field of [prompt, negative]) field.input.addEventListener("change", () => talk.ask());
+  for (const field of [prompt, negative]) field.input.addEventListener("change", moved);
   for (const { input } of fields) {
     input.addEventListener("keydown", (event) => event.key === "Enter" && draw());
   }
 
   const saved = make("p", { className: "dl-saved", attrs: { role: "status" } });
   const kept = shelf(drawOf);
-  function save() {
-    if (!shownNumber) return void (saved.textContent = "There is no picture to save yet.");
-    model.set("keep", { id: (model.get("keep").id ?? 0) + 1, of: shownNumber });
-    model.save_changes();
-  }
-  function heardKept() {
-    const heard = model.get("kept");
-    saved.textContent = heard.problem ?? heard.words;
-    saved.classList.toggle("dl-problem", "problem" in heard);
-    kept.put(heard.pictures);
-  }
+  const keeping = asking(model, {
+    request: "keep",
+    answer: "kept",
+    words: "saving …",
+    show(answer) {
+      saved.textContent = answer.problem ?? answer.words;
+      saved.classList.toggle("dl-problem", "problem" in answer);
+      kept.put(answer.pictures);
+    },
+    picture: kept.node,
+  });
+  const save = () => {
+    if (number) keeping.ask({ of: number });
+    else saved.textContent = "There is no picture to save yet.";
+  };
 
   const more = make("details", {}, [ownKeys(make("summary", { textContent: "More: what it is not to show" })), negative.node]);
   const chips = model.get("suggestions").map((text) => button(text, () => drawOf([text, ""])));
@@ -239,20 +248,18 @@ function render({ model, el }) {
     way.strip,
     make("div", { className: "dl-end" }, [
       make("div", { attrs: { role: "status" } }, [words, took]),
-      make("div", { className: "dl-buttons" }, [button("Save", save), saved]),
+      make("div", { className: "dl-buttons" }, [button("Save", save), saved, keeping.wait]),
     ]),
     kept.node,
   ]);
-  el.append(root);
+  put(model.get("request").places);
   talk.begin();
-  heardKept();
-  model.on("change:kept", heardKept);
-  return () => {
+  keeping.begin();
+  return mount(el, root, () => {
     way.leave();
     talk.end();
-    model.off?.("change:kept", heardKept);
-    root.remove();
-  };
+    keeping.end();
+  });
 }
 
 export default { render };

@@ -85,23 +85,19 @@ const STAGES = { pictures: tiles, points: cloud };
 /** The strip: a stage stays as it was drawn, a new one is added, one that has left is taken out. */
 function strip(alt) {
   const node = make("div", { className: "dl-stages" });
-  const shown = new Map(); // number of the stage to its figure
-  function put(stages) {
-    const stay = new Set(stages.map((stage) => stage.number));
-    for (const [number, figure] of shown) {
-      if (stay.has(number)) continue;
-      figure.remove();
-      shown.delete(number);
-    }
+  const figures = new Map(); // number of the stage to its figure
+  function figureOf(stage) {
+    const picture = STAGES[stage.kind](stage);
+    picture.setAttribute("aria-label", `${alt}, ${stage.caption}`);
+    const caption = make("figcaption", { textContent: stage.caption });
+    return make("figure", { className: "dl-stage" }, [picture, caption]);
+  }
+  function put(slots) {
+    const stages = slots.filter((stage) => stage.number);
     for (const stage of stages) {
-      if (shown.has(stage.number)) continue;
-      const picture = STAGES[stage.kind](stage);
-      picture.setAttribute("aria-label", `${alt}, ${stage.caption}`);
-      const caption = make("figcaption", { textContent: stage.caption });
-      const figure = make("figure", { className: "dl-stage" }, [picture, caption]);
-      shown.set(stage.number, figure);
-      node.append(figure);
+      if (!figures.has(stage.number)) figures.set(stage.number, figureOf(stage));
     }
+    node.replaceChildren(...stages.map((stage) => figures.get(stage.number)));
   }
   return { node, put };
 }
@@ -123,30 +119,23 @@ function render({ model, el }) {
     status,
   ]);
 
-  function heard() {
-    const { step, words: now, said: spoken } = model.get("progress");
-    bar.setAttribute("aria-valuenow", step);
-    bar.setAttribute("aria-valuetext", now);
-    fill.style.width = `${(100 * step) / total}%`;
-    words.textContent = now;
-    if (status.textContent !== spoken) status.textContent = spoken;
-  }
-  const drawn = () => loss.put(model.get("curve"));
-  const grown = () => samples.put(model.get("stages"));
-
-  el.append(root);
-  heard();
-  drawn();
-  grown();
-  model.on("change:progress", heard);
-  model.on("change:curve", drawn);
-  model.on("change:stages", grown);
-  return () => {
-    model.off?.("change:progress", heard);
-    model.off?.("change:curve", drawn);
-    model.off?.("change:stages", grown);
-    root.remove();
+  const updates = {
+    progress({ step, words: now, said: spoken }) {
+      bar.setAttribute("aria-valuenow", step);
+      bar.setAttribute("aria-valuetext", now);
+      fill.style.width = `${(100 * step) / total}%`;
+      words.textContent = now;
+      if (status.textContent !== spoken) status.textContent = spoken;
+    },
+    curve: loss.put,
+    stages: samples.put,
   };
+  const listeners = Object.entries(updates).map(([name, put]) => [`change:${name}`, () => put(model.get(name))]);
+  for (const [event, update] of listeners) {
+    update();
+    model.on(event, update);
+  }
+  return mount(el, root, () => listeners.forEach(([event, update]) => model.off?.(event, update)));
 }
 
 export default { render };

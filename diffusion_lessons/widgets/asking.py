@@ -1,17 +1,16 @@
-"""Pictures the kernel draws on request: the one place for callbacks that need the kernel.
+"""Requests of the page and answers of the kernel: the one place for callbacks of widgets.
 
-JupyterLab runs a widget's callback in a second thread while a cell is running. Whatever the main
-thread has set there (no gradients, the global seed) does not hold in it, and what the callback
-changes would race the cell. So every callback of the course goes through `Asking`: it enters
-inference mode itself and lets one drawing run at a time, on one core. The page keeps at most one
-request on its way and sends the newest places of its controls when the answer comes
-(static/asking.js).
+JupyterLab runs a widget's callback in a second thread while a cell is running. Settings of the main
+thread (no gradients, the global seed) do not hold in that thread, and changes made there would race
+the cell. So every callback of the course goes through `Asking`, and every drawing through
+`drawing`: in inference mode, one at a time, on one core. The page keeps at most one request on its
+way, and sends the newest one when the answer comes (static/asking.js).
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -27,14 +26,14 @@ _LOCK = threading.RLock()
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Whatever two threads want to do with a network, they do one after the other."""
+    """Let only one thread at a time use a network."""
     with _LOCK:
         yield
 
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """One drawing at a time, whichever thread it runs in, without gradients and on one core.
+    """Draw without gradients, on one core, one thread at a time.
 
     A small network on one picture is no faster on two cores, and much slower where a cell that
     trains, or the browser, has one of them: at each layer one half then waits for the other.
@@ -51,36 +50,37 @@ def drawing() -> Iterator[None]:
 class Asking(PageWidget):
     """A widget whose page asks and whose kernel answers.
 
-    A subclass says in `_reply` what a request is answered with. Whatever that raises is said in the
-    page as a sentence, while the picture before stays; the message of an error in `spoken` is one
-    already.
+    A subclass defines `_reply`. An exception becomes an answer with a "problem", a sentence for the
+    page; the message of an error in `spoken` is one already.
     """
 
     spoken: tuple[type[Exception], ...] = (PromptError, DamagedFile)
 
-    request = traitlets.Dict().tag(sync=True)  # page: {"id": n, "places": one per control}
-    answer = traitlets.Dict().tag(sync=True)  # kernel: the picture, or the problem, for that id
+    request = traitlets.Dict().tag(sync=True)  # page: {"id": n, ...}
+    answer = traitlets.Dict().tag(sync=True)  # kernel: {"id": n, ...}, maybe "problem"
 
-    def __init__(self, places: Sequence, answer: dict, **traits: object) -> None:
-        request = {"id": 0, "places": list(places)}
-        super().__init__(request=request, answer={"id": 0, **answer}, **traits)
-        self.observe(self._on_request, names="request")
+    def __init__(self, request: dict, answer: dict, **traits: object) -> None:
+        """`request` and `answer` are the first ones, already exchanged when the page opens."""
+        super().__init__(request={"id": 0, **request}, answer={"id": 0, **answer}, **traits)
+        self._answer_in("answer", self._reply, "request")
 
-    def _reply(self, places: list) -> dict:
-        """The answer to a request, as the page needs it."""
+    def _answer_in(self, answer: str, reply: Callable[[dict], dict], request: str) -> None:
+        """Set the trait `answer` to what `reply` returns for each new value of trait `request`."""
+
+        def respond(change: dict) -> None:
+            asked = change["new"]
+            setattr(self, answer, {"id": asked["id"], **self._attempt(reply, asked)})
+
+        self.observe(respond, names=request)
+
+    def _reply(self, request: dict) -> dict:
+        """Return the answer to a request, as the page needs it."""
         raise NotImplementedError
 
-    def _on_request(self, change: dict) -> None:
-        request = change["new"]
-        self.answer = {"id": request["id"], **self._tried(request["places"])}
-
-    def _tried(self, places: list) -> dict:
+    def _attempt(self, reply: Callable[[dict], dict], request: dict) -> dict:
         try:
-            return self._reply(places)
-        except Exception as error:  # what is drawn may raise anything: say it in the page
-            return {"problem": self._sentence(error)}
-
-    def _sentence(self, error: Exception) -> str:
-        if isinstance(error, self.spoken):
-            return getattr(error, "strerror", None) or str(error)
-        return f"{type(error).__name__}: {error}"
+            return reply(request)
+        except Exception as error:  # raised in a callback, it would reach nobody
+            if isinstance(error, self.spoken):
+                return {"problem": getattr(error, "strerror", None) or str(error)}
+            return {"problem": f"{type(error).__name__}: {error}"}

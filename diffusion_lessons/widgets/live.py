@@ -100,8 +100,8 @@ class Live(Asking):
     def __init__(self, draw: Draw, controls: Sequence[Control]) -> None:
         self._draw, self._controls = draw, list(controls)
         payloads = [control.payload() for control in controls]
-        places = [payload["start"] for payload in payloads]
-        super().__init__(places, self._reply(places), controls=payloads)
+        request = {"places": [payload["start"] for payload in payloads]}
+        super().__init__(request, self._reply(request), controls=payloads)
 
     def still(self) -> tuple[str, bytes]:
         """The picture on show, with its words."""
@@ -109,8 +109,8 @@ class Live(Asking):
         picture, width = on_page(images)
         return img_tag(picture, alt, width) + f"<p>{html.escape(words)}</p>", picture
 
-    def _reply(self, places: list) -> dict:
-        values = self._read(places)
+    def _reply(self, request: dict) -> dict:
+        values = self._read(request["places"])
         shown = self._picture(values)
         answer = _packed(*shown)
         self.values, self._shown = values, shown

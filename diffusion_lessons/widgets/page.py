@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from importlib import resources
 
 import anywidget
@@ -20,6 +21,15 @@ def module(name: str) -> str:
 def static(name: str) -> str:
     """The text of one file in `diffusion_lessons/static`."""
     return resources.files("diffusion_lessons").joinpath("static", name).read_text("utf-8")
+
+
+def slots(items: Sequence[dict], count: int) -> list[dict]:
+    """Return `items` in a list of `count`, the free places empty, to be sent with the bytes in it.
+
+    Such a list must never become shorter: nbclient keeps the bytes of an item that has left, and a
+    page which finds no item for them shows no widget at all.
+    """
+    return [*items, *({} for _ in range(count - len(items)))]
 
 
 class PageWidget(anywidget.AnyWidget):

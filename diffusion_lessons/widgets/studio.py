@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from diffusion_lessons import pictures, postcards
 from . import gallery
 from .asking import Asking, drawing, one_at_a_time
 from .gallery import Settings
-from .page import module, static
+from .page import module, slots, static
 
 if TYPE_CHECKING:
     from diffusion_lessons.pipeline import TextToImage
@@ -63,7 +63,7 @@ class Studio(Asking):
 
     suggestions: traitlets.List = traitlets.List(list(SUGGESTIONS)).tag(sync=True)
     surprises: traitlets.List = traitlets.List().tag(sync=True)  # prompts; one is drawn at random
-    keep = traitlets.Dict().tag(sync=True)  # page: {"id": n, "of": number of the picture on show}
+    keep = traitlets.Dict().tag(sync=True)  # page: {"id": n, "of": number of the picture to save}
     kept = traitlets.Dict().tag(sync=True)  # kernel: {"id", "words" or "problem", "pictures"}
 
     def __init__(
@@ -73,15 +73,16 @@ class Studio(Asking):
         self._pipe: TextToImage | None = None
         self._gallery = gallery.Gallery(folder)
         self._drawn: dict[int, tuple[Settings, Way]] = {}  # the last two, by number
-        places = [prompt, "", str(seed), *self._usual()]
+        request = {"places": [prompt, "", str(seed), *self._usual()]}
         scenes = postcards.sample_scenes(_SURPRISES, seed=0)
         super().__init__(
-            places,
-            self._tried(places),
+            request,
+            self._attempt(self._reply, request),
             surprises=postcards.captions(scenes, seed=0),
+            keep={"id": 0},
             kept={"id": 0, "words": "", "pictures": self._shelf()},
         )
-        self.observe(self._on_keep, names="keep")
+        self._answer_in("kept", self._keep, "keep")
 
     @property
     def settings(self) -> Settings | None:
@@ -105,8 +106,8 @@ class Studio(Asking):
         page = pictures.img_tag(picture, alt, width)
         return f"{page}<p>{html.escape(said(self.settings))}</p>", picture
 
-    def _reply(self, places: list) -> dict:
-        settings, start = read(places), time.perf_counter()
+    def _reply(self, request: dict) -> dict:
+        settings, start = read(request["places"]), time.perf_counter()
         way = make(self._ready(), settings)
         seconds = time.perf_counter() - start
         number = 1 + max(self._drawn, default=0)
@@ -139,29 +140,27 @@ class Studio(Asking):
             self._pipe = pipe = self._pipe or self._load()
         return pipe
 
-    def _on_keep(self, change: dict) -> None:
-        wanted = change["new"]
-        try:
-            settings, way = self._drawn[wanted["of"]]
-            path = self._gallery.keep(way.noisy[-1], settings)
-            heard = {"words": f"Saved: {path}"}
-        except Exception as error:  # a callback that raises would say it to nobody
-            heard = {"problem": self._sentence(error)}
-        self.kept = {"id": wanted["id"], **heard, "pictures": self._shelf()}
+    def _keep(self, request: dict) -> dict:
+        return self._attempt(self._save, request) | {"pictures": self._shelf()}
+
+    def _save(self, request: dict) -> dict:
+        settings, way = self._drawn[request["of"]]
+        return {"words": f"Saved: {self._gallery.keep(way.noisy[-1], settings)}"}
 
     def _shelf(self) -> list[dict]:
-        """The newest pictures of the gallery, as the page needs them."""
-        return [
+        """Return the newest pictures of the gallery, as the page needs them."""
+        pictures = [
             {
-                "height": one.pixels.shape[0],
-                "width": one.pixels.shape[1],
-                "data": one.pixels.tobytes(),
-                "prompt": one.settings.prompt,
-                "words": said(one.settings),
-                "places": [str(getattr(one.settings, part.name)) for part in fields(Settings)],
+                "height": kept.pixels.shape[0],
+                "width": kept.pixels.shape[1],
+                "data": kept.pixels.tobytes(),
+                "prompt": kept.settings.prompt,
+                "words": said(kept.settings),
+                "places": [str(value) for value in asdict(kept.settings).values()],
             }
-            for one in self._gallery.pictures(MOST_KEPT)
+            for kept in self._gallery.pictures(MOST_KEPT)
         ]
+        return slots(pictures, MOST_KEPT)
 
 
 def studio(

@@ -19,7 +19,7 @@ from IPython.display import display
 
 from diffusion_lessons.pictures import checked_alt, img_tag, to_uint8
 
-from .page import PageWidget, module
+from .page import PageWidget, module, slots
 from .still_training import STAGE_WIDTH, draw_training
 
 BINS = 120
@@ -44,17 +44,24 @@ class Watch(PageWidget):
     alt = traitlets.Unicode().tag(sync=True)
     progress = traitlets.Dict().tag(sync=True)  # {"step", "words", "said"}
     curve = traitlets.Dict().tag(sync=True)  # {"steps", "mean", "low", "high"}: float32 bytes
-    stages: traitlets.List = traitlets.List().tag(sync=True)  # one dict per stage of the strip
+    stages: traitlets.List = traitlets.List().tag(
+        sync=True
+    )  # MOST_STAGES dicts, empty where no stage is yet
 
     def __init__(self, total: int, alt: str) -> None:
         self._steps: list[int] = []
         self._losses: list[float] = []
         self._clock = _Clock(total)
         self._told_at, self._quarter, self._ended = -math.inf, 0, ""
+        self._strip: list[dict] = []
         self._added = 0
-        super().__init__(total=total, alt=alt)
-        self.progress = {"step": 0, "words": "waiting for the first step", "said": ""}
-        self.curve = self._packed()
+        super().__init__(  # what is set later is not in the message that opens the widget
+            total=total,
+            alt=alt,
+            progress={"step": 0, "words": "waiting for the first step", "said": ""},
+            curve={name: values.tobytes() for name, values in self._binned(total).items()},
+            stages=slots([], MOST_STAGES),
+        )
 
     def step(self, step: int, loss: float | torch.Tensor) -> None:
         """Say that `step` steps are done (1 to total), the last one with this loss.
@@ -92,12 +99,12 @@ class Watch(PageWidget):
         """The loss curve and the strip; before the first step, a sentence."""
         if not self._steps:
             return f"<p>{html.escape(self._ended or 'The training has not begun.')}</p>", None
-        curve = self._binned()
-        picture = draw_training(curve, self.total, self.stages)
+        curve = self._binned(self.total)
+        picture = draw_training(curve, self.total, self._strip)
         first, last = curve["mean"][0], curve["mean"][-1]
         alt = f"The loss over {self._steps[-1]} steps: {first:.2g} at first, {last:.2g} at last."
-        if self.stages:
-            captions = "; ".join(stage["caption"] for stage in self.stages)
+        if self._strip:
+            captions = "; ".join(stage["caption"] for stage in self._strip)
             alt += f" Below it: {self.alt.rstrip('.')}, {captions}."
         words = f"<p>{html.escape(self._ended)} Loss {last:.2g}.</p>"
         return img_tag(picture, alt, STAGE_WIDTH) + words, picture
@@ -129,8 +136,10 @@ class Watch(PageWidget):
 
     def _add(self, stage: dict) -> None:
         self._added += 1
-        stages = [*self.stages, {"number": self._added, **stage}]
-        self.stages = stages[::2] if len(stages) > MOST_STAGES else stages
+        self._strip.append({"number": self._added, **stage})
+        if len(self._strip) > MOST_STAGES:
+            self._strip = self._strip[::2]
+        self.stages = slots(self._strip, MOST_STAGES)
         self._tell()
 
     def _tell(self) -> None:
@@ -146,19 +155,18 @@ class Watch(PageWidget):
         self._quarter = quarter
         with self.hold_sync():
             self.progress = {"step": step, "words": now, "said": said}
-            self.curve = self._packed()
+            self.curve = {
+                name: values.tobytes() for name, values in self._binned(self.total).items()
+            }
         self._told_at = time.monotonic()
 
-    def _packed(self) -> dict[str, bytes]:
-        return {name: one.tobytes() for name, one in self._binned().items()}
-
-    def _binned(self) -> dict[str, np.ndarray]:
+    def _binned(self, total: int) -> dict[str, np.ndarray]:
         """The loss so far in at most BINS places: middle step, mean, lowest and highest loss.
 
         A place covers the same steps from beginning to end, so that the curve only grows.
         """
         steps, losses = np.array(self._steps, int), np.array(self._losses, float)
-        width = math.ceil(self.total / BINS)
+        width = math.ceil(total / BINS)
         places, which = np.unique((steps - 1) // width, return_inverse=True)
         low, high = np.full(len(places), np.nan), np.full(len(places), np.nan)
         np.fmin.at(low, which, losses)
