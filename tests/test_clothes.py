@@ -1,9 +1,7 @@
 """The ruler for pictures of clothes: its classifier, its features, its unit."""
 
-import ast
 import dataclasses
 import json
-from pathlib import Path
 
 import pytest
 import torch
@@ -142,17 +140,3 @@ def test_it_is_small():
 def test_it_never_trains_by_itself():
     judge = clothes.load_judge()
     assert not judge.training and not any(p.requires_grad for p in judge.parameters())
-
-
-def test_no_loss_and_no_choice_of_weights_uses_the_ruler():
-    """Who imports it: what makes it, and what measures."""
-    package = Path(clothes.__file__).parent
-    users = set()
-    for path in package.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [alias.name for alias in getattr(node, "names", []) if hasattr(alias, "name")]
-            if isinstance(node, ast.ImportFrom):
-                names.append((node.module or "").rpartition(".")[2])
-            if "ruler" in names:
-                users.add(path.name)
-    assert users == {"readers.py", "scoring.py"}

@@ -1,10 +1,8 @@
 """The two recognisers: how they are asked and trained, and what the shipped ones can do."""
 
-import ast
 import dataclasses
 import json
 import math
-from pathlib import Path
 
 import pytest
 import torch
@@ -164,21 +162,6 @@ def test_the_card_repeats_on_this_machine(name):
         recognition.read(postcards.draw(scenes), recognition.load(name)), truth_of(scenes)
     )
     assert abs(float(right["all"].float().mean()) - card["scores"]["single"]["all"]) < 0.006
-
-
-def test_no_loss_and_no_choice_of_weights_uses_the_judge():
-    """Only measuring may ask a judge; of who asks `scoring.clothes`, see its own tests."""
-    package = Path(recognition.__file__).parent
-    # where it is named, made, asked, and asked before a learner's eyes
-    allowed = {"recognition.py", "recipes/__init__.py", "scoring.py", "quiz/about_words.py"}
-    for path in package.rglob("*.py"):
-        words = {
-            node.value
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            if isinstance(node, ast.Constant)
-        }
-        where = path.relative_to(package).as_posix()
-        assert "judge" not in words or where in allowed, where
 
 
 def test_an_unknown_network_is_refused_with_the_known_ones():

@@ -1,8 +1,12 @@
 """Scores of made pictures: right ones score like real ones, and each kind of fault costs."""
 
+import ast
+from pathlib import Path
+
 import pytest
 import torch
 
+import diffusion_lessons
 from diffusion_lessons import data, postcards, sampling, scoring
 from diffusion_lessons.postcards import VALUES
 from diffusion_lessons.scoring import recognition
@@ -251,3 +255,50 @@ def test_a_network_that_has_learned_nothing_follows_nothing_the_same_way_each_ti
     assert first == again
     for name, row in first.items():
         assert row["what was said is right"] <= 0.2, name
+
+
+# --- judges only measure ---
+
+# Which files name a judge: where it is defined, made, asked, and asked before a learner's eyes.
+MEASURING = {
+    "judge": {
+        "quiz/about_words.py", "recipes/__init__.py", "scoring/recognition.py", "scoring/tables.py",
+    },
+    "clothes": {"recipes/readers.py", "scoring/tables.py"},
+    "fashion-judge": {"recipes/__init__.py", "scoring/clothes.py"},
+}  # fmt: skip
+
+
+def names_in(source):
+    """The strings of a file of code, and the names and modules that it imports."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant):
+            yield node.value
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield (getattr(node, "module", None) or "").rpartition(".")[2]
+            yield from (alias.name.rpartition(".")[2] for alias in node.names)
+
+
+@pytest.mark.parametrize("name", MEASURING)
+def test_no_loss_and_no_choice_of_weights_uses_a_judge(name):
+    package = Path(diffusion_lessons.__file__).parent
+    users = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if name in names_in(path.read_text(encoding="utf-8"))
+    }
+    assert users == MEASURING[name]
+
+
+@pytest.mark.parametrize(
+    "source, name",
+    [
+        ('loss = distance(recognition.load("judge").body(images))', "judge"),
+        ("from diffusion_lessons.scoring import clothes", "clothes"),
+        ("from diffusion_lessons.scoring.clothes import Ruler", "clothes"),
+        ("import diffusion_lessons.scoring.clothes", "clothes"),
+        ('weights = workspace.load_weights("fashion-judge")', "fashion-judge"),
+    ],
+)
+def test_a_loss_that_used_a_judge_would_be_found(source, name):
+    assert name in names_in(source)
