@@ -130,6 +130,8 @@ SAID = [
     ("snr", "The table is float64 and the result", lambda a: (a / (1 - a)).float()),
     ("snr", "A value for each row", lambda a: a[500] / (1 - a[500])),
     ("snr", "A value for each row", lambda a: (a[500] / (1 - a[500])).item()),
+    # Lesson 02.
+    ("time_features", "t[:, None] * frequency", lambda t, f: torch.cat([(t * f).sin()] * 2)),
     # Find the bug.
     ("bug_mix", "picture's share", lambda x, e, a: a**0.5 * x + a * e),
     ("bug_mix", "picture's share", lambda x, e, a: a**0.5 * x + a**0.5 * e),

@@ -1,12 +1,14 @@
 """How a check works: run the learner's function, compare it with the truth, name the slip.
 
 A slip is a wrong version of the function with a sentence about it. When the learner's numbers are
-the numbers of a slip on every trial, the sentence is shown. What stops with an error (errors.py)
-and slips of form (forms.py: nothing returned, a wrong shape or dtype, an input changed in place)
-are found the same way for every exercise, and so is noise of one's own.
+the numbers of a slip on every trial, the sentence is shown; so it is where both stop with the same
+error. What else stops with an error (errors.py) and slips of form (forms.py: nothing returned, a
+wrong shape or dtype, an input changed in place) are found the same way for every exercise, and so
+are noise of one's own and exchanged inputs.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import combinations
 
 import torch
 from torch import Tensor
@@ -42,12 +44,14 @@ def examine(
         except Exception as error:
             if isinstance(error, NotImplementedError) and not str(error):  # the stub's own
                 return Report("to do", ("Fill in the function above, then run this cell again.",))
-            return _not_yet(*words_for_error(function, error, trial))
+            return _not_yet(*words_for_error(function, error, trial, slips))
         expected = truth(*trial.copies())
         problem = wrong_form(result, expected, trial, given)
         if problem is None and not same(result, expected, rtol):
-            problem = _named_slip(function, trial, trials, slips, rtol) or _wrong_numbers(
-                function, result, expected, trial
+            problem = (
+                _named_slip(function, trial, trials, slips, rtol)
+                or _exchanged(function, truth, trials, rtol)
+                or _wrong_numbers(function, result, expected, trial)
             )
         if problem:
             return _not_yet(*problem)
@@ -73,6 +77,23 @@ def _named_slip(
     return None
 
 
+def _exchanged(
+    function: Callable, truth: Callable, trials: Sequence[Trial], rtol: float
+) -> list[str] | None:
+    """What to say where the function is right for two inputs in each other's place."""
+    for one, other in combinations(trials[0].inputs, 2):
+        swapped = [
+            Trial(on.what, on.inputs | {one: on.inputs[other], other: on.inputs[one]})
+            for on in trials
+        ]
+        if all(
+            same(_attempt(function, on), truth(*by_name.copies()), rtol)
+            for on, by_name in zip(swapped, trials, strict=True)
+        ):
+            return [f"`{one}` and `{other}` are exchanged: each is used where the other belongs."]
+    return None
+
+
 def _wrong_numbers(function: Callable, result: object, expected: object, trial: Trial) -> list[str]:
     """What can be said about wrong numbers that no slip explains."""
     return (
@@ -89,7 +110,8 @@ def _not_finite(result: object, trial: Trial) -> list[str] | None:
         return None
     return [
         f"On {trial.what} some numbers are nan or infinite.",
-        "Likely reason: the square root of something negative, or a division by zero.",
+        "Likely reason: the square root or the logarithm of something negative, or a division by "
+        "zero.",
     ]
 
 

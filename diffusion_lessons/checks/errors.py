@@ -3,11 +3,11 @@
 import linecache
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from .report import Trial
+from .report import Slip, Trial
 
 POWER = "In Python a power is written **, not ^."
 MATH = "math.sqrt and math.cos take one number. For a tensor: x.sqrt(), torch.cos(x)."
@@ -26,7 +26,9 @@ _NUMBER_FOR_TENSOR = re.compile(
 _USES_MATH = re.compile(r"\bmath\.|(?<![.\w])(sqrt|cos)\(")
 
 
-def words_for_error(function: Callable, error: Exception, trial: Trial) -> list[str]:
+def words_for_error(
+    function: Callable, error: Exception, trial: Trial, slips: Sequence[Slip] = ()
+) -> list[str]:
     """The error, the learner's own line that led to it, and the likely reason."""
     words = [f"On {trial.what} it stopped with {type(error).__name__}: {error}"]
     code = getattr(function, "__code__", None)
@@ -36,8 +38,19 @@ def words_for_error(function: Callable, error: Exception, trial: Trial) -> list[
             line = linecache.getline(frame.filename, frame.lineno or 0).strip()
             words.append(f"The line: {line}" if line else f"Line {frame.lineno} of the cell.")
             break
-    reason = _likely_reason(error, line, trial)
+    reason = _failing_slip(error, trial, slips) or _likely_reason(error, line, trial)
     return [*words, reason] if reason else words
+
+
+def _failing_slip(error: Exception, trial: Trial, slips: Sequence[Slip]) -> str | None:
+    """Return the words of the first slip that stops with the same error on the same inputs."""
+    for slip in slips:
+        try:
+            slip.function(*trial.copies())
+        except Exception as other:
+            if type(other) is type(error) and str(other) == str(error):
+                return slip.words
+    return None
 
 
 def _likely_reason(error: Exception, line: str, trial: Trial) -> str | None:
@@ -57,18 +70,39 @@ def _likely_reason(error: Exception, line: str, trial: Trial) -> str | None:
 
 def _sizes(message: str, trial: Trial) -> str:
     """Two tensors whose sizes do not meet."""
-    tables = [v for v in trial.inputs.values() if isinstance(v, Tensor) and v.ndim == 1]
     if "x_0_set" in trial.inputs:
         return (
             "Every noisy picture meets every member of the set: x_t[:, None] has shape (B, 1, D), "
             "and its difference to signal_rate * x_0_set has (B, N, D). Or use torch.cdist."
         )
-    if any(v.is_floating_point() and f"({len(v)})" in message for v in tables):
+    tensors = {name: v for name, v in trial.inputs.items() if isinstance(v, Tensor)}
+    rows = any(not v.is_floating_point() for v in tensors.values())
+    flat = [
+        name
+        for name, v in tensors.items()
+        if v.ndim == 1 and v.is_floating_point() and f"({len(v)})" in message
+    ]
+    if rows and flat:
         return "The whole table met the pictures: pick with [row]."
-    return (
-        "Likely reason: one rate for each picture has shape (B,), the pictures (B, C, H, W). "
-        "Rates need trailing axes, shape (B, 1, 1, 1), to meet them: rate.view(-1, 1, 1, 1)."
-    )
+    if len(flat) == 2:
+        first, second = flat
+        return (
+            f"Each number of `{first}` meets each of `{second}`: {first}[:, None] has shape "
+            f"(B, 1), and {first}[:, None] * {second} one line for each number of `{first}`."
+        )
+    if flat:
+        axes = ", None" * (max(v.ndim for v in tensors.values()) - 1)
+        return (
+            f"`{flat[0]}` has shape (B,), one number for each of the batch. It needs trailing axes "
+            f"to meet the rest: {flat[0]}[:{axes}]."
+        )
+    if rows:
+        return (
+            "Likely reason: one rate for each picture has shape (B,), the pictures (B, C, H, W). "
+            "Rates need trailing axes, shape (B, 1, 1, 1), to meet them: rate.view(-1, 1, 1, 1)."
+        )
+    shapes = ", ".join(f"{name} {tuple(v.shape)}" for name, v in tensors.items())
+    return f"Shapes meet from the last axis: the same size, or 1. Those passed in: {shapes}."
 
 
 def _number_for_tensor(trial: Trial) -> str:

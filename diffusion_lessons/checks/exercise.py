@@ -1,0 +1,71 @@
+"""An exercise as data: its solution's source, inputs to try, and wrong versions with what to say.
+
+A wrong version is written as the learner would write it: either the line that is returned instead
+("beta * eps"), or changes of the solution ("old => new", several apart by "; ").
+"""
+
+import math
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+
+from diffusion_lessons.checks.core import examine
+from diffusion_lessons.checks.report import Report, Slip, Trial
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """Called with the learner's function, it says what is wrong with it.
+
+    `trials` maps words to arguments by name, `slips` a wrong version to the sentence about it.
+    """
+
+    solution: str
+    praise: str
+    trials: dict[str, dict]
+    slips: dict[str, str]
+    names: dict = field(default_factory=dict)  # what the sources may use besides torch and math
+    rtol: float = 1e-4
+
+    def __call__(self, function: Callable) -> Report:
+        """Compare the learner's function with the solution on every trial."""
+        return examine(function, self.function, self._trials, self._slips, self.praise, self.rtol)
+
+    @cached_property
+    def function(self) -> Callable:
+        """The solution, compiled."""
+        return self.compiled(textwrap.dedent(self.solution).strip())
+
+    @cached_property
+    def _trials(self) -> list[Trial]:
+        return [Trial(what, inputs) for what, inputs in self.trials.items()]
+
+    @cached_property
+    def _slips(self) -> list[Slip]:
+        return [Slip(words, self.compiled(self.wrong(key))) for key, words in self.slips.items()]
+
+    def wrong(self, key: str) -> str:
+        """The source of the wrong version `key`. Raises ValueError for a change of nothing."""
+        source = textwrap.dedent(self.solution).strip()
+        if " => " not in key:
+            return f"{source[: source.rindex('return ')]}return {key}"
+        for change in key.split("; "):
+            old, new = change.split(" => ")
+            if old not in source:
+                raise ValueError(f"{old!r} is not in the solution:\n{source}")
+            source = source.replace(old, new)
+        return source
+
+    def compiled(self, source: str) -> Callable:
+        """Return the function that `source` defines."""
+        scope: dict = {"torch": torch, "math": math, **self.names}
+        exec(source, scope)
+        return list(scope.values())[-1]
+
+
+def normal(*shape: int, seed: int) -> torch.Tensor:
+    """Random float32 numbers of variance 1, the same for the same seed."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))

@@ -1,0 +1,237 @@
+"""The exercises of lesson 04: decode, encode, the KL term, two bugs about the scale of latents.
+
+`net` is a small untrained `Autoencoder`: its layers are there by name, as in the lesson.
+"""
+
+import torch
+from torch.nn import functional
+
+from diffusion_lessons.models import Autoencoder
+
+from .exercise import Exercise, normal
+
+CUTS_THE_BATCH = (
+    "The channels are to be cut in two halves, axis 1. This cuts axis 0, the batch, or nothing: "
+    "write said.chunk(2, dim=1)."
+)
+
+
+def _network(seed: int, decoder: tuple[int, int, int] = (16, 16, 8)) -> Autoencoder:
+    """Return a tiny autoencoder with random weights, none of them 0."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = Autoencoder((8, 8), (1, 1), decoder, (1, 1, 1))
+        for weight in net.parameters():
+            torch.nn.init.normal_(weight, std=0.3)
+    return net.eval().requires_grad_(False)
+
+
+def _pictures(*shape: int, seed: int) -> dict:
+    eps = normal(shape[0], 4, shape[2] // 8, shape[3] // 8, seed=seed + 10)
+    return {"images": normal(*shape, seed=seed).clamp(-1, 1), "net": _network(seed), "eps": eps}
+
+
+def _bells(*shape: int, seed: int) -> dict:
+    return {"mean": normal(*shape, seed=seed), "log_variance": normal(*shape, seed=seed + 1) - 1}
+
+
+def _mix(factor: float, signal_rate: float) -> dict:
+    rates = torch.tensor([signal_rate, (1 - signal_rate**2) ** 0.5]).view(2, 1, 1, 1, 1)
+    blocks = {"z": normal(2, 4, 3, 3, seed=1) / factor, "eps": normal(2, 4, 3, 3, seed=2)}
+    return blocks | {"rates": rates.expand(2, 2, 1, 1, 1), "scaling_factor": factor}
+
+
+def _back(factor: float, seed: int) -> dict:
+    x_0 = normal(2, 4, 3, 3, seed=seed)
+    return {"x_0": x_0, "decode": _network(seed).decode, "scaling_factor": factor}
+
+
+decode = Exercise(
+    """
+    def decode(z, net):
+        h = net.head(net.up(net.from_latent(z)))
+        return functional.pixel_shuffle(h, 2)
+    """,
+    praise="The package's pictures, at the decoder's own scale, for latents of any size.",
+    trials={
+        "2 latents": {"z": normal(2, 4, 3, 3, seed=1), "net": _network(1)},
+        "a latent that is wider than high": {
+            "z": normal(1, 4, 2, 4, seed=2), "net": _network(2, (24, 16, 8))
+        },
+    },
+    names={"functional": functional},
+    slips={
+        "h.reshape(len(h), 3, 2 * h.shape[2], 2 * h.shape[3])":
+            "The shape is right, but the numbers are poured in row by row: each place's 12 "
+            "channels are a 2x2 square of 3 colours. `functional.pixel_shuffle(h, 2)` lays them "
+            "out.",
+        "functional.interpolate(h[:, :3], scale_factor=2)":
+            "Three channels are enlarged and the other nine thrown away. All 12 are needed: they "
+            "are the 2x2 square of each place.",
+        "functional.pixel_shuffle(h.unflatten(1, (4, 3)).transpose(1, 2).flatten(1, 2), 2)":
+            "The 12 channels are taken as 4 places of 3 colours; pixel_shuffle takes 3 colours of "
+            "4 places. Leave the order to it.",
+        "functional.pixel_shuffle(h, 2).clamp(-1, 1)":
+            "The result is clamped. Do that when a picture is shown: in training, where a number "
+            "is cut off no gradient passes, and it would never learn to come back.",
+        "functional.pixel_shuffle(h, 2).tanh()":
+            "A tanh at the end: this decoder answers with the pixels themselves, and is trained "
+            "so.",
+        "functional.pixel_shuffle(h, 2).sigmoid()":
+            "A sigmoid at the end: it gives 0 to 1, and our pixels go from -1 to 1.",
+    },
+)  # fmt: skip
+
+encode = Exercise(  # z = mean + std * eps; Kingma & Welling 2014, section 2.4
+    """
+    def encode(images, net, eps):
+        h = net.down(net.stem(functional.pixel_unshuffle(images, 4)))
+        said = net.to_latent(h)
+        mean, log_variance = said.chunk(2, dim=1)
+        return mean + (log_variance / 2).exp() * eps
+    """,
+    praise="A mean, a spread, and the chance from outside: gradients pass through both.",
+    trials={
+        "2 pictures": _pictures(2, 3, 24, 24, seed=1),
+        "a picture that is wider than high": _pictures(1, 3, 16, 32, seed=2),
+    },
+    names={"functional": functional},
+    slips={
+        "mean + log_variance.exp() * eps":
+            "The noise has the variance as its factor; z needs the standard deviation, its root: "
+            "(log_variance / 2).exp().",
+        "mean + log_variance * eps":
+            "log_variance is the logarithm; yours multiplies the noise by it. Take exp of its "
+            "half.",
+        "mean + log_variance / 2 * eps":
+            "Half the logarithm is the logarithm of the standard deviation; the exp is missing.",
+        "mean + log_variance.sqrt() * eps":
+            "The root of a logarithm: log_variance may be below 0, and the root of that is nan. "
+            "Take exp of its half.",
+        "mean + (2 * log_variance).exp() * eps":
+            "exp(2 * log_variance) is the variance squared. The root halves: "
+            "exp(log_variance / 2).",
+        "mean + log_variance.exp() / 2 * eps":
+            "Half the variance is not its root: x**1/2 is read as (x**1)/2. Write x ** 0.5, or "
+            "exp of half the logarithm: (log_variance / 2).exp().",
+        "1 * mean":
+            "This is the mean: the noise is not in it, and the spread would never be learned.",
+        "mean + eps":
+            "The noise has no factor: every latent would get noise of standard deviation 1.",
+        "(log_variance / 2).exp() * eps":
+            "The mean is not in it: this is noise of the right spread, around nothing.",
+        "mean - (log_variance / 2).exp() * eps":
+            "The noise is subtracted. Chance has no side, but the formula says plus, and with a "
+            "known eps the numbers differ.",
+        "mean, log_variance = => log_variance, mean =":
+            "The two halves are swapped: the first 4 channels are the mean, the last 4 the "
+            "logarithm of the variance.",
+        "said.chunk(2, dim=1) => said[:, ::2], said[:, 1::2]":
+            "Every second channel is taken. The mean is the first 4, the log of the variance the "
+            "last 4: said.chunk(2, dim=1).",
+        "said.chunk(2, dim=1) => said.chunk(2)": CUTS_THE_BATCH,
+        "said.chunk(2, dim=1) => said[:4], said[4:]": CUTS_THE_BATCH,
+        "said.chunk(2, dim=1) => said.split(4)": CUTS_THE_BATCH,
+    },
+)  # fmt: skip
+
+kl = Exercise(  # Kingma & Welling 2014, appendix B
+    """
+    def kl(mean, log_variance):
+        return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance)
+    """,
+    praise="0 for plain noise, above 0 for everything else, one value for each number.",
+    trials={
+        "2 latents": _bells(2, 4, 3, 3, seed=1),
+        "a batch of one": _bells(1, 4, 8, 8, seed=3),
+        "plain noise itself (mean 0, variance 1)": {
+            "mean": torch.zeros(1, 4, 2, 2), "log_variance": torch.zeros(1, 4, 2, 2)
+        },
+    },
+    slips={
+        "0.5 * (log_variance**2 + mean.exp() - 1 - mean)":
+            "mean and log_variance are swapped: the square is of the mean, exp is of "
+            "log_variance.",
+        "mean**2 + log_variance.exp() - 1 - log_variance": "The factor 1/2 is missing.",
+        "-0.5 * (mean**2 + log_variance.exp() - 1 - log_variance)":
+            "The sign is turned: yours is 0 or less, and training would push latents away from "
+            "noise.",
+        "0.5 * (mean + log_variance.exp() - 1 - log_variance)": "The mean is not squared.",
+        "0.5 * (log_variance.exp() - 1 - log_variance)": "The mean is not in it.",
+        "0.5 * (mean**2 + log_variance - 1 - log_variance)":
+            "The logarithm stands where the variance belongs: its exp is missing.",
+        "0.5 * (mean**2 + (log_variance / 2).exp() - 1 - log_variance)":
+            "exp(log_variance / 2) is the standard deviation; here the variance is asked for.",
+        "0.5 * (mean**2 + log_variance.exp() - log_variance)":
+            "The 1 is missing. Plain noise itself (mean 0, variance 1) must cost 0.",
+        "0.5 * (mean**2 + log_variance.exp() + 1 - log_variance)":
+            "The 1 is added, and it is subtracted.",
+        "0.5 * (mean**2 + log_variance.exp() - 1 + log_variance)":
+            "The log of the variance is added: with plus, no variance at all would cost least.",
+        "0.5 * (mean**2 + log_variance.exp() - 1 - log_variance / 2)":
+            "log_variance is already a logarithm, that of the variance: it enters whole, not "
+            "halved.",
+        "0.5 * (mean**2 + log_variance.exp() - 1 - log_variance.log())":
+            "log_variance is already the logarithm: no further log, and it may be below 0, where "
+            "log gives nan.",
+        "0.5 * (mean**2 + log_variance - 1 - log_variance.log())":
+            "Yours takes log_variance for the variance. It is its logarithm: the variance is "
+            "log_variance.exp(), and the last term is log_variance itself.",
+        "0.5 * (log_variance + (1 + mean**2) / log_variance.exp() - 1)":
+            "That is the other direction, KL(noise || latent). Here the latent's bell comes "
+            "first: its numbers are what we average over.",
+        "0.5 * mean**2 + log_variance.exp() - 1 - log_variance":
+            "Python reads 1 / 2 * a + b as (a / 2) + b: the bracket around the sum is missing.",
+    },
+)  # fmt: skip
+
+bug_noise = Exercise(
+    """
+    def published_x_t(z, eps, rates, scaling_factor):
+        signal_rate, noise_rate = rates
+        return signal_rate * (scaling_factor * z) + noise_rate * eps
+    """,
+    praise="The latent alone is scaled; the noise keeps the standard deviation 1 that it has.",
+    trials={"2 latents, factor 0.2": _mix(0.2, 0.8), "2 latents, factor 5": _mix(5.0, 0.45)},
+    slips={
+        "scaling_factor * (signal_rate * z + noise_rate * eps)":
+            "This behaves as printed: the factor multiplies the noise as well. How much larger "
+            "than the noise is the latent before it, and how much after it?",
+        "signal_rate * z + noise_rate * eps":
+            "Now nothing is scaled: the latent meets noise of another size than its own.",
+        "signal_rate * (z / scaling_factor) + noise_rate * eps":
+            "The latent is divided. The factor is 1 / std, so multiplying brings it to 1.",
+        "(signal_rate * z + noise_rate * eps) / scaling_factor":
+            "All is divided, latent and noise: their ratio stays as wrong as it was.",
+        "signal_rate * z + noise_rate * (scaling_factor * eps)":
+            "The noise alone is scaled; it is the latent that has the wrong size.",
+        "signal_rate * z + noise_rate * (eps / scaling_factor)":
+            "The noise is divided instead: the ratio is right, but x_t does not have variance 1, "
+            "which is what sampling starts from.",
+        "noise_rate * (scaling_factor * z) + signal_rate * eps":
+            "The two rates are swapped: a, the signal rate, belongs to the latent.",
+    },
+)  # fmt: skip
+
+bug_back = Exercise(
+    """
+    def published_picture(x_0, decode, scaling_factor):
+        return decode(x_0 / scaling_factor)
+    """,
+    praise="Back to the decoder's own scale first, then decode.",
+    trials={"2 latents, factor 0.2": _back(0.2, 1), "2 latents, factor 3.0": _back(3.0, 2)},
+    slips={
+        "decode(x_0) / scaling_factor":
+            "This behaves as printed: the decoder is shown scaled latents, and then its picture "
+            "is divided. Which of the two has the wrong size?",
+        "decode(x_0)":
+            "Now nothing is scaled back: the decoder has never seen latents of this size.",
+        "decode(x_0 * scaling_factor)":
+            "Multiplied once more: on the way in the latent was multiplied, on the way out it is "
+            "divided.",
+        "decode(x_0) * scaling_factor":
+            "The picture is multiplied; it is the latent that has to be divided.",
+        "decode(x_0 / scaling_factor) / scaling_factor":
+            "Divided twice: the latent is right now, and the picture needs no factor.",
+    },
+)  # fmt: skip
