@@ -4,35 +4,50 @@
 const BUSY_MS = 400; // a drawing that takes longer is announced
 const SILENT_MS = 10000; // a kernel silent for longer is perhaps busy with a cell, or gone
 
+/** Words about the wait, only when there is one to speak of. */
+function waiting(picture, words = "drawing …") {
+  const node = make("p", { className: "dl-wait" });
+  let timers = [];
+  return {
+    node,
+    start() {
+      timers = [
+        setTimeout(() => {
+          node.textContent = words;
+          picture.setAttribute("aria-busy", "true");
+        }, BUSY_MS),
+        setTimeout(() => {
+          node.textContent = "Still waiting: the kernel is busy with a cell, or has stopped.";
+        }, SILENT_MS),
+      ];
+    },
+    end() {
+      timers.forEach(clearTimeout);
+      node.textContent = "";
+      picture.removeAttribute("aria-busy");
+    },
+  };
+}
+
 /** Requests in one trait of the model, answers in another. `show(answer)` is called for the first
  * answer and for each one to a request of this view. The node `problem` shows what went wrong; while
  * the kernel is busy, the node `wait` shows `words`, and `picture` is marked as busy. */
-function asking(model, { show, picture, words = "drawing …", request = "request", answer = "answer" }) {
+function asking(model, { show, picture, words, request = "request", answer = "answer" }) {
   const problem = make("p", { className: "dl-problem", attrs: { role: "alert" } });
-  const wait = make("p", { className: "dl-wait" });
+  const wait = waiting(picture, words);
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   let { id, ...sent } = model.get(request); // the newest request of this view, answered or on its way
   let next = null; // the newest wish while that one is on its way
-  let timers = [];
 
-  const busy = () => id > model.get(answer).id;
   function ask(wish) {
-    if (busy()) next = same(wish, sent) ? null : wish;
+    if (id > model.get(answer).id) next = same(wish, sent) ? null : wish;
     else send(wish);
   }
   function send(wish) {
     id = model.get(request).id + 1;
     sent = wish;
     next = null;
-    timers = [
-      setTimeout(() => {
-        wait.textContent = words;
-        picture.setAttribute("aria-busy", "true");
-      }, BUSY_MS),
-      setTimeout(() => {
-        wait.textContent = "Still waiting: the kernel is busy with a cell, or has stopped.";
-      }, SILENT_MS),
-    ];
+    wait.start();
     model.set(request, { id, ...wish });
     model.save_changes();
   }
@@ -43,18 +58,13 @@ function asking(model, { show, picture, words = "drawing …", request = "reques
   }
   function answered() {
     if (model.get(answer).id !== id) return; // to another view of this widget
+    wait.end();
     update();
-    rest();
     if (next) send(next);
-  }
-  function rest() {
-    timers.forEach(clearTimeout);
-    wait.textContent = "";
-    picture.removeAttribute("aria-busy");
   }
   return {
     problem,
-    wait,
+    wait: wait.node,
     ask,
     /** Whether the kernel was asked for this already, without a problem. */
     known: (wish) => same(wish, next ?? sent) && !model.get(answer).problem,
@@ -63,7 +73,7 @@ function asking(model, { show, picture, words = "drawing …", request = "reques
       model.on(`change:${answer}`, answered);
     },
     end() {
-      rest();
+      wait.end();
       model.off?.(`change:${answer}`, answered);
     },
   };
