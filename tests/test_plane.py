@@ -45,7 +45,7 @@ def test_arrows_keep_their_direction_and_none_is_longer_than_the_way_to_the_next
     vectors = torch.randn(STOPS, 9, 2, generator=torch.Generator().manual_seed(0)) * 50
     vectors[0, 0] = 0
     panel = Points("score", PATHS, "arrows", arrows=("score", PLACES, vectors))
-    _, drawn = panel.arrow_states(1, STOPS)
+    drawn = panel.content(1, STOPS)["arrows"]["data"]
     lengths = np.linalg.norm(drawn[0], axis=-1)
     assert lengths.max() == pytest.approx(1.0) and lengths[0, 0] == 0  # the places are 1.0 apart
     cross = drawn[0, ..., 0] * vectors[..., 1].numpy() - drawn[0, ..., 1] * vectors[..., 0].numpy()
@@ -54,9 +54,9 @@ def test_arrows_keep_their_direction_and_none_is_longer_than_the_way_to_the_next
 
 
 def test_the_axes_hold_nearly_all_points_of_all_stops_and_those_behind():
-    assert Points("p", PATHS, "a").reach(1, STOPS) == 1.0
+    assert Points("p", PATHS, "a").content(1, STOPS)["reach"] == 1.0
     behind = ("data", torch.tensor([[2.3, 0.0], [0.0, -2.3]] * 20))
-    assert Points("p", PATHS, "a", behind=behind).reach(1, STOPS) == 2.5
+    assert Points("p", PATHS, "a", behind=behind).content(1, STOPS)["reach"] == 2.5
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 
 from diffusion_lessons import widgets
 from diffusion_lessons.postcards import PromptError
-from diffusion_lessons.widgets import Bars, Choice, Curve, Pictures, Slider, Text, strip
+from diffusion_lessons.widgets import Bars, Choice, Curve, Pictures, Slider, Text, still
 from diffusion_lessons.widgets.page import static
 from diffusion_lessons.widgets.scrub import LARGEST
-from diffusion_lessons.widgets.strip import strip_stops
+from diffusion_lessons.widgets.still import strip_stops
 from diffusion_lessons.workspace import DamagedFile
 from tests.colours import contrast, lightness
 
@@ -104,7 +104,7 @@ def test_the_scale_of_bars_is_not_ruled_by_one_spike():
     heights = np.ones((11, 4))
     heights[0, 0] = 100
     panel = Bars("pixels", heights, EDGES, ("bell", np.full(4, 2.0)), "bars")
-    assert panel.top(1, 11) == pytest.approx(2.3)
+    assert panel.content(1, 11)["top"] == pytest.approx(2.3)
 
 
 def test_five_stops_of_the_strip_hold_both_ends():
@@ -344,10 +344,10 @@ def test_the_css_touches_nothing_but_the_widgets(name):
 
 def test_one_value_near_zero_does_not_press_the_others_together():
     y = np.append(np.geomspace(1e3, 1e-4, 99), 1e-15).astype(np.float32)
-    low, high = Curve("SNR", np.arange(100), {"SNR": y}, "falls", log_y=True).reach(1, 100)
-    assert 1e-5 < low < 1e-4 and high == pytest.approx(1e3)
+    curve = Curve("SNR", np.arange(100), {"SNR": y}, "falls", log_y=True).content(1, 100)
+    assert 1e-5 < curve["low"] < 1e-4 and curve["high"] == pytest.approx(1e3)
     plain = Curve("loss", np.arange(3), {"loss": [1.0, -2.0, np.nan]}, "falls")
-    assert plain.reach(1, 3) == (-2.0, 1.0)
+    assert [plain.content(1, 3)[end] for end in ("low", "high")] == [-2.0, 1.0]
 
 
 def test_the_strip_says_which_bars_are_cut():
@@ -357,7 +357,7 @@ def test_the_strip_says_which_bars_are_cut():
     notes = []
     for stop in (0, 1):
         ax = Figure().add_subplot()
-        strip._draw_bars(ax, panel, 0, (1, 11), stop)
+        still._draw_bars(ax, panel.content(1, 11), 0, stop)
         notes.append([text.get_text() for text in ax.texts])
     assert notes == [["tallest bar 1.21, cut"], []]
 
@@ -366,7 +366,7 @@ def test_lines_of_the_strip_differ_by_choice_and_zero_has_no_place_on_a_log_axis
     y = np.array([[0.0, 10, 1], [5, 4, 3]])
     panel = Curve("SNR", np.arange(3), {"SNR": y}, "falls", log_y=True)
     ax = Figure().add_subplot()
-    strip._draw_curve(ax, panel, (2, 3), ["linear", "cosine"], [0, 2], "t")
+    still.draw_lines(ax, panel.content(2, 3), ["linear", "cosine"], [0, 2], "t")
     first, second = ax.lines
     assert np.isnan(first.get_ydata()[0]) and first.get_ydata()[1:].tolist() == [10, 1]
     assert first.get_color() != second.get_color()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from importlib import resources
+from typing import Any
 
 import anywidget
+import numpy as np
 
 from diffusion_lessons.pictures import second_copy
 
@@ -21,6 +23,15 @@ def module(name: str) -> str:
 def static(name: str) -> str:
     """The text of one file in `diffusion_lessons/static`."""
     return resources.files("diffusion_lessons").joinpath("static", name).read_text("utf-8")
+
+
+def packed(value: Any) -> Any:
+    """Return nested dicts and lists with the bytes of each array in its place, as a page needs."""
+    if isinstance(value, np.ndarray):
+        return value.tobytes()
+    if isinstance(value, dict):
+        return {name: packed(part) for name, part in value.items()}
+    return [packed(part) for part in value] if isinstance(value, list) else value
 
 
 def slots(items: Sequence[dict], count: int) -> list[dict]:

@@ -8,10 +8,10 @@ import matplotlib as mpl
 import torch
 import traitlets
 
-from diffusion_lessons.pictures import DPI, PALETTE, few_colours, figure_png, img_tag, look
+from diffusion_lessons.pictures import DPI, few_colours, figure_png, img_tag, look
 
 from .page import PageWidget, module
-from .strip import bare_figure
+from .still import bare_figure, scatter
 
 REACH = 1.5
 """The drawing goes from -REACH to REACH in x and in y."""
@@ -50,13 +50,11 @@ class Plane(PageWidget):
     def still(self) -> tuple[str, bytes]:
         """The points on show."""
         points = torch.tensor(self.drawn, dtype=torch.float32).reshape(-1, 2)
-        x, y = points.T.numpy()
         with mpl.rc_context(look()):
             fig = bare_figure(_STILL, _STILL)
             ax = fig.add_axes((0.02, 0.02, 0.96, 0.96))
-            ax.scatter(x, y, s=5, color=PALETTE["teal"], linewidths=0)
-            ax.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), xticks=[], yticks=[])
-            ax.spines[:].set_visible(True)
+            ax.set(xticks=[], yticks=[])
+            scatter(ax, points.numpy(), 5, REACH)
             picture = few_colours(figure_png(fig))
         name = next((name for name, one in self.shapes.items() if one == self.drawn), "drawn")
         alt = f"{self.title.rstrip('.')}: {len(points)} points in the plane, {name}"

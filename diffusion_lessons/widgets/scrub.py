@@ -9,9 +9,9 @@ import traitlets
 
 from diffusion_lessons.pictures import img_tag
 
-from .page import PageWidget, module
+from .page import PageWidget, module, packed
 from .panels import Panel
-from .strip import draw_strip, strip_stops
+from .still import draw_strip, strip_stops
 
 LARGEST = 4_000_000
 """Most bytes of frames a page gets in one widget, so that it opens at once."""
@@ -30,21 +30,21 @@ class Scrubber(PageWidget):
     index = traitlets.Int(0).tag(sync=True)
     choice = traitlets.Int(0).tag(sync=True)
 
-    def __init__(self, sources: Sequence[Panel], **traits: object) -> None:
-        self._sources = list(sources)
-        super().__init__(**traits)
+    def __init__(self, contents: list[dict], **traits: object) -> None:
+        self._contents = contents  # what `panels` says in bytes, as arrays
+        super().__init__(panels=packed(contents), **traits)
 
     def still(self) -> tuple[str, bytes]:
         """A strip of five stops with their words, as HTML and as PNG."""
         options = self.choose["options"] if self.choose else [""]
-        picture, width = draw_strip(self._sources, self.stops, options, self.name)
+        picture, width = draw_strip(self._contents, self.stops, options, self.name)
         shown = strip_stops(len(self.stops[0]))
         items = [
             f"<li>{_said(option, self.stops[c][i], self.words[c][i])}</li>"
             for c, option in enumerate(options)
             for i in shown
         ]
-        seen = "; ".join(panel.alt.strip().rstrip(".") for panel in self._sources)
+        seen = "; ".join(panel["alt"].rstrip(".") for panel in self._contents)
         alt = f"{seen}. A strip of {len(shown)} stops, described below."
         page = f"{img_tag(picture, alt, width)}<ul>{''.join(items)}</ul>"
         return page, picture
@@ -74,15 +74,14 @@ def scrub(
     count = len(stops[0])
     if count < 2:
         raise ValueError(f"the slider has {count} stops, expected two or more")
-    payloads = [panel.payload(len(options), count) for panel in panels]
-    _check_size(payloads)
+    contents = [panel.content(len(options), count) for panel in panels]
+    _check_size(contents)
     return Scrubber(
-        panels,
+        contents,
         name=name,
         stops=stops,
         words=_nested("words", words, len(options), count),
         choose={"name": choose[0], "options": options} if choose else None,
-        panels=payloads,
     )
 
 
@@ -99,8 +98,8 @@ def _nested(what: str, words: Sequence, choices: int, count: int | None) -> list
     return lists
 
 
-def _check_size(payloads: list[dict]) -> None:
-    size = _bytes_in(payloads)
+def _check_size(contents: list[dict]) -> None:
+    size = _bytes_in(contents)
     if size > LARGEST:
         raise ValueError(
             f"the frames are {size / 1e6:.1f} MB, at most {LARGEST / 1e6:.0f} MB open at once: "
@@ -109,12 +108,12 @@ def _check_size(payloads: list[dict]) -> None:
 
 
 def _bytes_in(value: object) -> int:
-    """Bytes in a payload, wherever in it they are."""
-    if isinstance(value, bytes):
-        return len(value)
+    """Return the bytes of all arrays in nested dicts and lists."""
     if isinstance(value, dict):
-        return sum(map(_bytes_in, value.values()))
-    return sum(map(_bytes_in, value)) if isinstance(value, list) else 0
+        value = list(value.values())
+    if isinstance(value, list):
+        return sum(map(_bytes_in, value))
+    return getattr(value, "nbytes", 0)
 
 
 def _said(option: str, stop: str, sentence: str) -> str:

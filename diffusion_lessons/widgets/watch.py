@@ -19,8 +19,8 @@ from IPython.display import display
 
 from diffusion_lessons.pictures import checked_alt, img_tag, to_uint8
 
-from .page import PageWidget, module, slots
-from .still_training import STAGE_WIDTH, draw_training
+from .page import PageWidget, module, packed, slots
+from .still import STAGE_WIDTH, draw_training
 
 BINS = 120
 """Most places on the loss curve: many steps share one, and their mean is drawn."""
@@ -44,13 +44,10 @@ class Watch(PageWidget):
     alt = traitlets.Unicode().tag(sync=True)
     progress = traitlets.Dict().tag(sync=True)  # {"step", "words", "said"}
     curve = traitlets.Dict().tag(sync=True)  # {"steps", "mean", "low", "high"}: float32 bytes
-    stages: traitlets.List = traitlets.List().tag(
-        sync=True
-    )  # MOST_STAGES dicts, empty where no stage is yet
+    stages: traitlets.List = traitlets.List().tag(sync=True)  # as many as MOST_STAGES
 
     def __init__(self, total: int, alt: str) -> None:
-        self._steps: list[int] = []
-        self._losses: list[float] = []
+        self._losses = _Losses(total)
         self._clock = _Clock(total)
         self._told_at, self._quarter, self._ended = -math.inf, 0, ""
         self._strip: list[dict] = []
@@ -59,7 +56,7 @@ class Watch(PageWidget):
             total=total,
             alt=alt,
             progress={"step": 0, "words": "waiting for the first step", "said": ""},
-            curve={name: values.tobytes() for name, values in self._binned(total).items()},
+            curve=packed(self._losses.curve()),
             stages=slots([], MOST_STAGES),
         )
 
@@ -73,8 +70,7 @@ class Watch(PageWidget):
                 f"step is {step}, expected 1 to {self.total}: watch(total=...) says how many steps "
                 "there will be, and the first one is 1"
             )
-        self._steps.append(int(step))
-        self._losses.append(float(loss))
+        self._losses.add(int(step), float(loss))
         self._clock.tick(step)
         if time.monotonic() - self._told_at >= SEND_S:
             self._tell()
@@ -97,12 +93,12 @@ class Watch(PageWidget):
 
     def still(self) -> tuple[str, bytes | None]:
         """The loss curve and the strip; before the first step, a sentence."""
-        if not self._steps:
+        if not self._losses.step:
             return f"<p>{html.escape(self._ended or 'The training has not begun.')}</p>", None
-        curve = self._binned(self.total)
+        curve = self._losses.curve()
         picture = draw_training(curve, self.total, self._strip)
         first, last = curve["mean"][0], curve["mean"][-1]
-        alt = f"The loss over {self._steps[-1]} steps: {first:.2g} at first, {last:.2g} at last."
+        alt = f"The loss over {self._losses.step} steps: {first:.2g} at first, {last:.2g} at last."
         if self._strip:
             captions = "; ".join(stage["caption"] for stage in self._strip)
             alt += f" Below it: {self.alt.rstrip('.')}, {captions}."
@@ -120,7 +116,7 @@ class Watch(PageWidget):
         trace: TracebackType | None,
     ) -> bool:
         interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
-        step = self._steps[-1] if self._steps else 0
+        step = self._losses.step
         place = f"at step {step:,} of {self.total:,}"
         if interrupted:
             self._ended = f"Interrupted {place}. What was learned so far is kept."
@@ -144,7 +140,7 @@ class Watch(PageWidget):
 
     def _tell(self) -> None:
         """Send where the training is, in one message."""
-        step = self._steps[-1] if self._steps else 0
+        step = self._losses.step
         now = f"step {step:,} of {self.total:,}{self._clock.words(step)}"
         quarter = 4 * step // self.total
         said = self.progress["said"]
@@ -155,19 +151,34 @@ class Watch(PageWidget):
         self._quarter = quarter
         with self.hold_sync():
             self.progress = {"step": step, "words": now, "said": said}
-            self.curve = {
-                name: values.tobytes() for name, values in self._binned(self.total).items()
-            }
+            self.curve = packed(self._losses.curve())
         self._told_at = time.monotonic()
 
-    def _binned(self, total: int) -> dict[str, np.ndarray]:
-        """The loss so far in at most BINS places: middle step, mean, lowest and highest loss.
+
+class _Losses:
+    """The losses of a training, and their curve in at most BINS places."""
+
+    def __init__(self, total: int) -> None:
+        self._width = math.ceil(total / BINS)
+        self._steps: list[int] = []
+        self._losses: list[float] = []
+
+    @property
+    def step(self) -> int:
+        """The number of steps done."""
+        return self._steps[-1] if self._steps else 0
+
+    def add(self, step: int, loss: float) -> None:
+        self._steps.append(step)
+        self._losses.append(loss)
+
+    def curve(self) -> dict[str, np.ndarray]:
+        """Return the middle step, mean, lowest and highest loss of each place, float32.
 
         A place covers the same steps from beginning to end, so that the curve only grows.
         """
         steps, losses = np.array(self._steps, int), np.array(self._losses, float)
-        width = math.ceil(total / BINS)
-        places, which = np.unique((steps - 1) // width, return_inverse=True)
+        places, which = np.unique((steps - 1) // self._width, return_inverse=True)
         low, high = np.full(len(places), np.nan), np.full(len(places), np.nan)
         np.fmin.at(low, which, losses)
         np.fmax.at(high, which, losses)
@@ -175,7 +186,7 @@ class Watch(PageWidget):
         mean = np.bincount(which, losses, len(places)) / counts
         middle = np.bincount(which, steps, len(places)) / counts
         curve = {"steps": middle, "mean": mean, "low": low, "high": high}
-        return {name: one.astype(np.float32) for name, one in curve.items()}
+        return {name: values.astype(np.float32) for name, values in curve.items()}
 
 
 class _Clock:
