@@ -25,10 +25,12 @@ def examine(
     slips: Sequence[Slip],
     praise: str,
     rtol: float = 1e-4,
+    near: Callable[[], Sequence[Slip]] = list,
 ) -> Report:
     """Compare the learner's `function` with `truth` on all `trials`, up to `rtol` (see `same`).
 
-    Arguments are passed by position, in the order of `Trial.inputs`, as copies. Returns a Report:
+    Arguments are passed by position, in the order of `Trial.inputs`, as copies. `near` makes slips
+    that are tried where none of `slips` nor any other reason fits. Returns a Report:
     `praise` where all agrees, else the first thing that is wrong and the likely reason. Never
     raises for what the learner's function does.
     """
@@ -51,6 +53,9 @@ def examine(
             problem = (
                 _named_slip(function, trial, trials, slips, rtol)
                 or _exchanged(function, truth, trials, rtol)
+                or _not_finite(result, trial)
+                or _draws_its_own(function, result, trial)
+                or _named_slip(function, trial, trials, near(), rtol)
                 or _wrong_numbers(function, result, expected, trial)
             )
         if problem:
@@ -67,12 +72,16 @@ def _named_slip(
 ) -> list[str] | None:
     """The words of the first slip that gives the learner's numbers on `trial`, and on each of
     `trials` where both the slip and the learner's function run."""
-    others = [on for on in trials if on is not trial]
-    mine = [(on, _attempt(function, on)) for on in (trial, *others)]
+    results = [(on, _attempt(function, on)) for on in trials]
+    results.sort(key=lambda pair: pair[0] is not trial)  # where it went wrong comes first
+
+    def agrees(slip: Slip, on: Trial, result: object) -> bool:
+        wrong = _attempt(slip.function, on)
+        both = wrong is not None and result is not None
+        return same(result, wrong, rtol) if both else on is not trial
+
     for slip in slips:
-        pairs = [(result, _attempt(slip.function, on)) for on, result in mine]
-        both = [(result, made) for result, made in pairs if result is not None and made is not None]
-        if pairs[0][1] is not None and all(same(result, made, rtol) for result, made in both):
+        if all(agrees(slip, on, result) for on, result in results):
             return [slip.words]
     return None
 
@@ -95,11 +104,9 @@ def _exchanged(
 
 
 def _wrong_numbers(function: Callable, result: object, expected: object, trial: Trial) -> list[str]:
-    """What can be said about wrong numbers that no slip explains."""
+    """What can be said about finite numbers that no slip explains."""
     return (
-        _not_finite(result, trial)
-        or _draws_its_own(function, result, trial)
-        or _ignores_an_input(function, result, trial)
+        _ignores_an_input(function, result, trial)
         or _right_but_for_one_number(result, expected, trial)
         or _words_for_numbers(result, expected, trial)
     )

@@ -12,8 +12,9 @@ from functools import cached_property
 
 import torch
 
-from diffusion_lessons.checks.core import examine
-from diffusion_lessons.checks.report import Report, Slip, Trial
+from .core import examine
+from .near import near_misses
+from .report import Report, Slip, Trial
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,9 @@ class Exercise:
 
     def __call__(self, function: Callable) -> Report:
         """Compare the learner's function with the solution on every trial."""
-        return examine(function, self.function, self._trials, self._slips, self.praise, self.rtol)
+        return examine(
+            function, self.function, self._trials, self._slips, self.praise, self.rtol, self.near
+        )
 
     @cached_property
     def function(self) -> Callable:
@@ -46,6 +49,11 @@ class Exercise:
     @cached_property
     def _slips(self) -> list[Slip]:
         return [Slip(words, self.compiled(self.wrong(key))) for key, words in self.slips.items()]
+
+    def near(self) -> list[Slip]:
+        """Return every solution with one small change, as slips (see near.py)."""
+        source = textwrap.dedent(self.solution).strip()
+        return [Slip(words, self.compiled(wrong)) for words, wrong in near_misses(source)]
 
     def wrong(self, key: str) -> str:
         """The source of the wrong version `key`. Raises ValueError for a change of nothing."""
