@@ -1,11 +1,11 @@
-"""What a network is trained to say, and what can be read off from it.
+"""Kinds of prediction: a network's target in training, and both guesses from its output.
 
-A network sees ``x_t = signal_rate * x_0 + noise_rate * eps`` and t. It may be asked for the noise,
-for the clean data, or for a mix of both. With x_t known, each answer gives all the others, because
-they are solutions of one equation. So one loss and one family of samplers serve all kinds:
+A network sees ``x_t = signal_rate * x_0 + noise_rate * eps`` and t. It may predict the noise, the
+clean data, or a mix of both. With x_t known, each of these gives all the others, because they
+solve one equation. So one loss and one family of samplers serve all kinds:
 
 ========== ================================================= =====================================
-kind       what the network says                             paper
+kind       the network predicts                              paper
 ========== ================================================= =====================================
 "eps"      the noise                                         Ho et al. 2020, eq. 14
 "x_0"      the clean data                                    Ho et al. 2020, section 3.2
@@ -13,9 +13,9 @@ kind       what the network says                             paper
 "velocity" eps - x_0                                         Liu et al. 2022, eq. 1 (opposite sign)
 ========== ================================================= =====================================
 
-Where dividing means nothing. At pure noise x_t holds no trace of the picture, so a noise guess says
-nothing about x_0; at t = 0 a clean guess says nothing about eps. `read_off` calls a rate below
-`SMALLEST_RATE` nothing: what the network said stays as it is, and the other guess is 0.
+Where division fails. At pure noise x_t holds no trace of the picture, so a noise guess says
+nothing about x_0; at t = 0 a clean guess says nothing about eps. `read_off` treats a rate below
+`SMALLEST_RATE` as 0: the network's own guess is kept, and the other one is 0.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from torch import Tensor
 from .schedule import Schedule, rates_like
 
 KINDS = ("eps", "x_0", "v", "velocity")
-"""What a network may be trained to say."""
+"""Kinds of prediction; in `diffusers` epsilon, sample, v_prediction and flow_prediction."""
 
 SMALLEST_RATE = 5e-4
 """Nothing is divided by a rate below this. It lies between the last row of the cosine table, whose
@@ -37,18 +37,19 @@ other rows, of which the smallest rate is 0.001."""
 
 @dataclass(frozen=True)
 class Prediction:
-    """Both guesses of a denoiser, for one x_t: `x_0` and `eps`, each in the shape of x_t."""
+    """Both guesses of a denoiser for one x_t: `x_0` and `eps`, each in the shape of x_t."""
 
     x_0: Tensor
     eps: Tensor
 
 
-Denoiser = Callable[[Tensor, Tensor], Prediction]
-"""x_t (B, ...) and t (B,) to both guesses. All that a sampler needs to know of a network."""
+Denoiser = Callable[..., Prediction]
+"""From x_t (B, ...) and t (B,) to both guesses: all that a sampler needs to know of a network. One
+with a third parameter `rates` is also given the rates at t, which a walk has computed already."""
 
 
 def target(kind: str, x_0: Tensor, eps: Tensor, signal_rate: Tensor, noise_rate: Tensor) -> Tensor:
-    """What a network of this kind should have said, for a known mix.
+    """Return the training target of a network of this kind.
 
     kind: one of `KINDS`. x_0: clean data, shape (B, ...). eps: its noise, same shape. The rates:
     as a schedule returns them, (B, 1, 1, 1). Returns the shape of x_0; the loss is the mean squared
@@ -68,18 +69,19 @@ def target(kind: str, x_0: Tensor, eps: Tensor, signal_rate: Tensor, noise_rate:
 def read_off(
     kind: str, output: Tensor, x_t: Tensor, signal_rate: Tensor, noise_rate: Tensor
 ) -> Prediction:
-    """Both guesses, from what the network said: solves the mix for what is not known.
+    """Read both guesses off a network's output: solve the mix for what is not known.
 
     kind: one of `KINDS`. output, x_t: shape (B, ...). The rates: as a schedule returns them,
-    (B, 1, 1, 1). Returns x_0 and eps with ``signal_rate * x_0 + noise_rate * eps = x_t``, except
-    where a division would mean nothing (rate below `SMALLEST_RATE`): for "eps" at pure noise x_0
-    is 0, for "x_0" at t = 0 eps is 0. Raises ValueError for another kind or another shape.
+    (B, 1, 1, 1), or as many axes as x_t. Returns x_0 (`pred_original_sample` in `diffusers`) and
+    eps with ``signal_rate * x_0 + noise_rate * eps = x_t``, except where a rate is below
+    `SMALLEST_RATE`: for "eps" at pure noise x_0 is 0, for "x_0" at t = 0 eps is 0. Raises
+    ValueError for another kind or another shape.
     """
     _refuse_unknown(kind)
     if output.shape != x_t.shape:
         raise ValueError(
             f"the network's output has shape {tuple(output.shape)} and x_t has "
-            f"{tuple(x_t.shape)}; it must answer in the shape of what it was shown."
+            f"{tuple(x_t.shape)}; it must have the shape of its input."
         )
     signal_rate, noise_rate = rates_like(x_t, signal_rate, noise_rate)
     if kind == "eps":
@@ -101,7 +103,7 @@ def as_denoiser(
     given: Tensor | None = None,
     clip: bool = False,
 ) -> Denoiser:
-    """Wrap a network so that samplers need not know what kind it is.
+    """Wrap a network so that samplers need not know its kind of prediction.
 
     model: called as ``model(x_t, t, given)``, or ``model(x_t, t)`` where nothing is given. kind:
     one of `KINDS`. given: labels (B, K) or context (B, L, D). clip: keep the clean guess in
@@ -111,21 +113,21 @@ def as_denoiser(
     _refuse_unknown(kind)
     also = () if given is None else (given,)
 
-    def denoiser(x_t: Tensor, t: Tensor) -> Prediction:
-        rates = schedule(t)
-        prediction = read_off(kind, model(x_t, t, *also), x_t, *rates)
+    def denoiser(x_t: Tensor, t: Tensor, rates: Tensor | None = None) -> Prediction:
+        a, b = schedule(t) if rates is None else rates
+        prediction = read_off(kind, model(x_t, t, *also), x_t, a, b)
         if clip:
-            prediction = read_off("x_0", prediction.x_0.clamp(-1, 1), x_t, *rates)
+            prediction = read_off("x_0", prediction.x_0.clamp(-1, 1), x_t, a, b)
         return prediction
 
     return denoiser
 
 
 def exact_denoiser(x_0_set: Tensor, schedule: Schedule) -> Denoiser:
-    """The best possible denoiser of a finite set: a weighted mean of its members.
+    """Return the best possible denoiser of a finite set: a weighted mean of its members.
 
-    x_0_set: (N, ...), such as pictures (N, C, H, W) or points (N, 2), each as likely as the other.
-    A member counts by how likely x_t would be if it were the clean one:
+    x_0_set: (N, ...), such as pictures (N, C, H, W) or points (N, 2), all equally likely. The
+    weight of a member is how likely x_t would be if that member were the clean one:
     ``softmax(-|x_t - signal_rate * x_0|^2 / (2 * noise_rate^2))``, over the N members. No network
     can have a smaller mean squared error on this set. Computed in float64 on the CPU; the set is
     kept as such. Raises ValueError for an empty set. Karras et al. 2022, eq. 57.
@@ -137,20 +139,20 @@ def exact_denoiser(x_0_set: Tensor, schedule: Schedule) -> Denoiser:
     members = x_0_set.detach().cpu().double().flatten(1)  # (N, D)
     squares = (members**2).sum(dim=1)  # (N,)
 
-    def denoiser(x_t: Tensor, t: Tensor) -> Prediction:
-        rates = schedule(t)
+    def denoiser(x_t: Tensor, t: Tensor, rates: Tensor | None = None) -> Prediction:
+        a, b = schedule(t) if rates is None else rates
         flat = x_t.detach().cpu().double().flatten(1)  # (B, D)
-        signal_rate, noise_rate = rates_like(flat, *(rate.cpu() for rate in rates))  # (B, 1)
+        signal_rate, noise_rate = rates_like(flat, a.cpu(), b.cpu())  # (B, 1)
         # |x_t|^2 is the same for all members, so the softmax does not see it.
         distance = signal_rate**2 * squares - 2 * signal_rate * (flat @ members.T)  # (B, N)
         weights = torch.softmax(-distance / (2 * noise_rate.clamp(min=SMALLEST_RATE) ** 2), dim=1)
-        return read_off("x_0", (weights @ members).to(x_t).view_as(x_t), x_t, *rates)
+        return read_off("x_0", (weights @ members).to(x_t).view_as(x_t), x_t, a, b)
 
     return denoiser
 
 
 def _divide(part: Tensor, rate: Tensor) -> Tensor:
-    """part / rate, and 0 where the rate is next to nothing."""
+    """Return part / rate, and 0 where the rate is next to nothing."""
     return torch.where(rate < SMALLEST_RATE, 0.0, part / rate.clamp(min=SMALLEST_RATE))
 
 

@@ -1,64 +1,80 @@
-"""The way back: from pure noise to data, in a few steps.
+"""The reverse process: from pure noise to data, in a few steps.
 
 Each sampler walks down a list of times. At each it asks the denoiser for both guesses, x_0 and eps,
 and takes one step to the next time. A step function is one equation; a sampler is a generator that
-yields what happened, so that progress bars, pictures and early stops stay outside:
+yields its steps, so that progress bars, pictures and early stops stay outside:
 
 >>> for step in ddim(denoiser, schedule.cosine, x_t, times(50)):
 ...     print(step.t, step.prediction.x_0.std())
 
-All steps read only the two rates of the schedule, so they work on curved and straight ones alike.
-In their code a and b are signal_rate and noise_rate at t, a_next and b_next those at t_next, the
-next time (nearer to clean).
+A step reads only the rates of the schedule, so it works on curved and straight ones alike: `rates`
+are signal_rate and noise_rate at t, ``a, b = rates``, and `rates_next` those at t_next, the next
+time (nearer to clean). A walk evaluates the schedule once, for all of its times. Step functions
+have the parameters of lesson 03's exercises, and a sampler takes any such function as its `step`:
 
 ============= ========================================= =========================================
 sampler       a step in words                           paper
 ============= ========================================= =========================================
 ddpm          mean of x_next given x_t and x_0, + noise Ho et al. 2020, eq. 7 and 11
-ddim          mix both guesses anew at t_next           Song et al. 2021 (DDIM), eq. 12 and 16
+ddim          remix both guesses at t_next              Song et al. 2021 (DDIM), eq. 12 and 16
 dpm_solver    as ddim, with a guess drawn out of two    Lu et al. 2022 (DPM-Solver++), algorithm 2
 euler         straight on with the velocity             Liu et al. 2022 (rectified flow)
 ============= ========================================= =========================================
 
-The last step arrives at t = 0, where noise_rate is 0: there each sampler answers with its guess of
-x_0, and the factor of the fresh noise is 0, since nothing would take that noise away again.
+The last step arrives at t = 0, where noise_rate is 0: there each sampler returns its guess of x_0,
+and the factor of the fresh noise is 0, since no later step would take that noise away again.
 
 With the same network and times these walks agree with `diffusers` step by step. We differ from it
 on purpose in three places: its DDIM steps T // num_steps rows down where the list of times goes
 one more (30 steps); its Euler for flow visits other times by default; and at pure noise it divides
-a noise guess by next to nothing (`prediction` says what we do).
+a noise guess by next to nothing (see `prediction`).
 """
 
+import inspect
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from .prediction import Denoiser, Prediction
-from .schedule import NUM_TRAIN_TIMESTEPS, Schedule, rates_like
+from .schedule import NUM_TRAIN_TIMESTEPS, Schedule, walk_rates
 
 
 @dataclass(frozen=True)
-class SampleStep:
-    """What happened in one step: x_t at time t became x_next at t_next, by this prediction."""
+class Stop:
+    """A walk at time t, before it steps on to t_next.
+
+    Attributes:
+        t, t_next: the times, t_next < t.
+        x_t: (B, ...).
+        prediction: both guesses at t.
+        rates, rates_next: signal_rate and noise_rate at t and t_next, each (2, B, 1, ..., 1).
+    """
 
     t: float
     t_next: float
     x_t: Tensor
     prediction: Prediction
+    rates: Tensor
+    rates_next: Tensor
+
+
+@dataclass(frozen=True)
+class SampleStep(Stop):
+    """A step of a walk: the stop that it starts from, and `x_next`, (B, ...), where it arrives."""
+
     x_next: Tensor
 
 
-Step = Callable[[Prediction, Tensor, Tensor, Tensor, SampleStep | None], Tensor]
-"""prediction, x_t, t, t_next and the step before (None at the first) to x_next."""
+Move = Callable[[Stop, SampleStep | None], Tensor]
+"""From a stop, and the step that led there (None at the first), to x_next."""
 
 
 def times(num_steps: int) -> Tensor:
-    """The times that a sampler visits, from 1 (noise) down to 0 (clean), evenly spaced.
+    """Return the times that a sampler visits, from 1 (noise) down to 0 (clean), evenly spaced.
 
     num_steps: a whole number from 1 to T = 1000. Returns float32, shape (num_steps + 1,). All but
     the last are ends of table rows, namely of the rows ``round(arange(T, 0, -T / num_steps)) - 1``
@@ -78,94 +94,77 @@ def times(num_steps: int) -> Tensor:
 
 
 def ddpm_step(
-    prediction: Prediction,
-    x_t: Tensor,
-    t: Tensor,
-    t_next: Tensor,
-    schedule: Schedule,
-    noise: Tensor,
+    x_t: Tensor, x_0_hat: Tensor, noise: Tensor, rates: Tensor, rates_next: Tensor
 ) -> Tensor:
-    """One step of DDPM: the mean of x_next, given x_t and the guess of x_0, plus fresh noise.
+    """Take one step of DDPM: the mean of x_next given x_t and the clean guess, plus fresh noise.
 
-    x_t: (B, ...). t, t_next: (B,), t_next < t. noise: standard normal, shape of x_t; at t_next = 0
-    its factor is 0. Returns x_next, shape of x_t. DDPM eq. 7 (mean and variance) and 11, with
-    1 - alpha_bar written as noise_rate^2, so that it holds on the straight schedule too.
+    x_t, x_0_hat: (B, ...). noise: standard normal, same shape; its factor is 0 where t_next is 0.
+    rates, rates_next: (2, B, 1, ..., 1), see `schedule.walk_rates`. Returns x_next, (B, ...). DDPM
+    eq. 7 (mean and variance) and 11, with 1 - alpha_bar written as noise_rate^2, so that it holds
+    on the straight schedule too.
     """
-    a, b = rates_like(x_t, *schedule(t))
-    a_next, b_next = rates_like(x_t, *schedule(t_next))
-    alpha = (a / a_next) ** 2  # what the way from t_next to t leaves of the signal's variance
-    beta = (b**2 - alpha * b_next**2).clamp(min=0)  # and the noise variance that it adds
-    mean = (a_next * beta * prediction.x_0 + alpha.sqrt() * b_next**2 * x_t) / b**2
+    (a, b), (a_next, b_next) = rates, rates_next
+    alpha = (a / a_next) ** 2  # share of the signal's variance that is left between t_next and t
+    beta = (b**2 - alpha * b_next**2).clamp(min=0)  # and the noise variance added there
+    mean = (a_next * beta * x_0_hat + alpha.sqrt() * b_next**2 * x_t) / b**2
     return mean + (beta * b_next**2 / b**2).sqrt() * noise
 
 
 def ddim_step(
-    prediction: Prediction,
-    t: Tensor,
-    t_next: Tensor,
-    schedule: Schedule,
-    eta: float,
-    noise: Tensor | float,
+    x_0_hat: Tensor, eps_hat: Tensor, noise: Tensor, rates: Tensor, rates_next: Tensor, eta: float
 ) -> Tensor:
-    """One step of DDIM: mix both guesses anew, at the next time.
+    """Take one step of DDIM: remix both guesses at the next time.
 
-    prediction: both guesses at time t, each (B, ...). t, t_next: (B,), t_next < t. eta: 0 adds no
-    noise, 1 as much as DDPM. noise: standard normal, shape (B, ...), or 0.0 where eta is 0.
-    Returns x_next, (B, ...). DDIM eq. 12; step_std is sigma_t(eta) of eq. 16, in terms of
+    x_0_hat, eps_hat: (B, ...). noise: standard normal, same shape. rates, rates_next: (2, B, 1,
+    ..., 1), see `schedule.walk_rates`. eta: 0 adds no noise, 1 as much as DDPM. Returns x_next,
+    (B, ...). DDIM eq. 12; step_std is sigma_t(eta) of eq. 16, in terms of
     snr = (signal_rate / noise_rate)^2.
     """
-    a, b = rates_like(prediction.x_0, *schedule(t))
-    a_next, b_next = rates_like(prediction.x_0, *schedule(t_next))
+    (a, b), (a_next, b_next) = rates, rates_next
     snr_ratio = (a * b_next / (b * a_next)) ** 2  # snr_t / snr_next
     step_std = eta * b_next * (1 - snr_ratio).clamp(min=0).sqrt()
     towards_x_t = (b_next**2 - step_std**2).clamp(min=0).sqrt()
-    return a_next * prediction.x_0 + towards_x_t * prediction.eps + step_std * noise
+    return a_next * x_0_hat + towards_x_t * eps_hat + step_std * noise
 
 
 def dpm_solver_step(
-    prediction: Prediction,
-    previous: Prediction | None,
     x_t: Tensor,
-    t_previous: Tensor | None,
-    t: Tensor,
-    t_next: Tensor,
-    schedule: Schedule,
+    x_0_hat: Tensor,
+    x_0_hat_before: Tensor,
+    rates_before: Tensor,
+    rates: Tensor,
+    rates_next: Tensor,
 ) -> Tensor:
-    """One step of DPM-Solver++ 2M: as DDIM, with a guess drawn out of this one and the last.
+    """Take one step of DPM-Solver++ 2M: as DDIM, with a guess drawn out of this one and the last.
 
-    prediction: both guesses at time t. previous: those at t_previous, one step earlier; None makes
-    the step first order. x_t: (B, ...). The times: (B,), t_next < t < t_previous. Returns x_next,
-    (B, ...). Lu et al. 2022, algorithm 2, with lambda = log(signal_rate / noise_rate). At
-    t_next = 0 lambda is infinite: pass previous=None there, and x_next is the guess of x_0.
+    x_t, x_0_hat: (B, ...). x_0_hat_before: the clean guess one step earlier, at rates_before.
+    All rates: (2, B, 1, ..., 1), see `schedule.walk_rates`. Returns x_next, (B, ...). Lu et al.
+    2022, algorithm 2, with lambda = log(signal_rate / noise_rate). Where t_next is 0, lambda is
+    infinite and the result nan: the last step is one of `ddim_step`.
     """
-
-    def log_ratio(time: Tensor) -> Tensor:
-        a, b = rates_like(x_t, *schedule(time))
-        return a.log() - b.log()
-
-    _, b = rates_like(x_t, *schedule(t))
-    a_next, b_next = rates_like(x_t, *schedule(t_next))
-    h = log_ratio(t_next) - log_ratio(t)
-    guess = prediction.x_0  # D in the paper
-    if previous is not None and t_previous is not None:
-        r = (log_ratio(t) - log_ratio(t_previous)) / h
-        guess = (1 + 1 / (2 * r)) * prediction.x_0 - 1 / (2 * r) * previous.x_0
+    (_, b), (a_next, b_next) = rates, rates_next
+    lambda_before, lambda_t, lambda_next = (
+        a.log() - b.log() for a, b in (rates_before, rates, rates_next)
+    )
+    h = lambda_next - lambda_t
+    r = (lambda_t - lambda_before) / h
+    guess = (1 + 1 / (2 * r)) * x_0_hat - 1 / (2 * r) * x_0_hat_before  # D in the paper
     return b_next / b * x_t - a_next * torch.expm1(-h) * guess
 
 
 def euler_step(
-    prediction: Prediction, x_t: Tensor, t: Tensor, t_next: Tensor, schedule: Schedule
+    x_t: Tensor, x_0_hat: Tensor, eps_hat: Tensor, rates: Tensor, rates_next: Tensor
 ) -> Tensor:
-    """One Euler step: x_t moves as its two parts do, while the guesses stay.
+    """Take one Euler step: x_t moves as its two parts do, while the guesses stay.
 
-    x_t: (B, ...). t, t_next: (B,), t_next < t. Returns x_next, (B, ...). On the schedule `flow`
-    this is ``x_t + (t_next - t) * (eps - x_0)``, the step of rectified flow (Liu et al. 2022,
+    x_t, x_0_hat, eps_hat: (B, ...). rates, rates_next: (2, B, 1, ..., 1), see
+    `schedule.walk_rates`. Returns x_next, (B, ...). On the schedule `flow` this is
+    ``x_t + (t_next - t) * (eps_hat - x_0_hat)``, the step of rectified flow (Liu et al. 2022,
     algorithm 1); on any other the change of the rates stands where the derivative would. As x_t is
     a mix of the two guesses, it comes out where `ddim_step` does with eta = 0.
     """
-    a, b = rates_like(x_t, *schedule(t))
-    a_next, b_next = rates_like(x_t, *schedule(t_next))
-    return x_t + (a_next - a) * prediction.x_0 + (b_next - b) * prediction.eps
+    (a, b), (a_next, b_next) = rates, rates_next
+    return x_t + (a_next - a) * x_0_hat + (b_next - b) * eps_hat
 
 
 def ddpm(
@@ -174,23 +173,30 @@ def ddpm(
     x_t: Tensor,
     times: Tensor,
     generator: torch.Generator | None = None,
+    step: Callable[..., Tensor] = ddpm_step,
 ) -> Iterator[SampleStep]:
     """Walk from x_t at times[0] to times[-1] with `ddpm_step`; yields each step.
 
-    denoiser: see `Denoiser`. x_t: pure noise to start from, (B, C, H, W) or points (B, D); all is
-    computed in its dtype. times: falling, in [0, 1], see `times`. generator: draws the noise of
-    the steps; without one, a new one with seed 0, so that a call repeats itself. Raises ValueError
-    for times that do not fall, for x_t with NaN or without a batch axis, and, at the step where it
-    happens, for a denoiser that returns NaN or another shape.
+    Args:
+        denoiser: see `prediction.Denoiser`.
+        x_t: pure noise to start from, pictures (B, C, H, W) or points (B, D); the walk keeps its
+            dtype.
+        times: falling, in [0, 1], see `times`.
+        generator: draws the noise of the steps; without one, a new one with seed 0, so that a call
+            repeats itself.
+        step: your own step function, with the parameters of `ddpm_step` in its order.
+
+    Raises:
+        ValueError: times that do not fall; x_t with NaN or without a batch axis; and, at the step
+            where it happens, a denoiser or a step that returns NaN or another shape.
+        TypeError: x_t of whole numbers.
     """
-    fresh_noise = _noise_from(generator)
+    noise_like = _noise_from(generator)
 
-    def step(
-        prediction: Prediction, x_t: Tensor, t: Tensor, t_next: Tensor, previous: SampleStep | None
-    ) -> Tensor:
-        return ddpm_step(prediction, x_t, t, t_next, schedule, fresh_noise(x_t))
+    def move(at: Stop, _: SampleStep | None) -> Tensor:
+        return step(at.x_t, at.prediction.x_0, noise_like(at.x_t), at.rates, at.rates_next)
 
-    return _checked_walk(denoiser, x_t, times, step)
+    return walk(denoiser, schedule, x_t, times, move)
 
 
 def ddim(
@@ -200,63 +206,70 @@ def ddim(
     times: Tensor,
     eta: float = 0.0,
     generator: torch.Generator | None = None,
+    step: Callable[..., Tensor] = ddim_step,
 ) -> Iterator[SampleStep]:
     """Walk from x_t at times[0] to times[-1] with `ddim_step`; yields each step.
 
-    eta: from 0 (no noise is added: the start decides the picture) to 1 (as `ddpm`). All else, also
-    what is raised, as in `ddpm`; ValueError also for an eta outside [0, 1].
+    eta: from 0 (no noise is added: the start decides the picture) to 1 (as `ddpm`). step: your own
+    step function, with the parameters of `ddim_step` in its order. The others, and errors, as in
+    `ddpm`; ValueError also for an eta outside [0, 1].
     """
     if not 0 <= eta <= 1:
         raise ValueError(
             f"eta is {eta}; it must lie between 0 (DDIM, no fresh noise) and 1 (as much as DDPM)."
         )
-    fresh_noise = _noise_from(generator)
+    noise_like = _noise_from(generator) if eta > 0 else torch.zeros_like
 
-    def step(
-        prediction: Prediction, x_t: Tensor, t: Tensor, t_next: Tensor, previous: SampleStep | None
-    ) -> Tensor:
-        noise = fresh_noise(x_t) if eta > 0 else 0.0
-        return ddim_step(prediction, t, t_next, schedule, eta, noise)
+    def move(at: Stop, _: SampleStep | None) -> Tensor:
+        guess, noise = at.prediction, noise_like(at.x_t)
+        return step(guess.x_0, guess.eps, noise, at.rates, at.rates_next, eta)
 
-    return _checked_walk(denoiser, x_t, times, step)
+    return walk(denoiser, schedule, x_t, times, move)
 
 
 def dpm_solver(
-    denoiser: Denoiser, schedule: Schedule, x_t: Tensor, times: Tensor
+    denoiser: Denoiser,
+    schedule: Schedule,
+    x_t: Tensor,
+    times: Tensor,
+    step: Callable[..., Tensor] = dpm_solver_step,
 ) -> Iterator[SampleStep]:
-    """Walk from x_t at times[0] to times[-1] with DPM-Solver++ 2M; yields each step.
+    """Walk from x_t at times[0] to times[-1] with `dpm_solver_step`; yields each step.
 
-    The first step is first order, as there is no earlier guess, and so is a step to t = 0. Adds no
-    noise. Arguments and errors as in `ddpm`.
+    The first step is one of DDIM, as there is no earlier guess, and so is a step to t = 0. Adds no
+    noise. step: your own step function, with the parameters of `dpm_solver_step` in its order. The
+    others, and errors, as in `ddpm`.
     """
 
-    def step(
-        prediction: Prediction, x_t: Tensor, t: Tensor, t_next: Tensor, previous: SampleStep | None
-    ) -> Tensor:
-        if previous is None or t_next[0] == 0:
-            return dpm_solver_step(prediction, None, x_t, None, t, t_next, schedule)
-        t_previous = torch.full_like(t, previous.t)
-        return dpm_solver_step(
-            prediction, previous.prediction, x_t, t_previous, t, t_next, schedule
-        )
+    def move(at: Stop, before: SampleStep | None) -> Tensor:
+        x_t, x_0_hat = at.x_t, at.prediction.x_0
+        if before is None or at.t_next == 0:
+            a, b = at.rates
+            eps_hat = (x_t - a * x_0_hat) / b  # also where the noise guess is kept, see `read_off`
+            return ddim_step(x_0_hat, eps_hat, torch.zeros_like(x_t), at.rates, at.rates_next, 0.0)
+        x_0_hat_before = before.prediction.x_0
+        return step(x_t, x_0_hat, x_0_hat_before, before.rates, at.rates, at.rates_next)
 
-    return _checked_walk(denoiser, x_t, times, step)
+    return walk(denoiser, schedule, x_t, times, move)
 
 
 def euler(
-    denoiser: Denoiser, schedule: Schedule, x_t: Tensor, times: Tensor
+    denoiser: Denoiser,
+    schedule: Schedule,
+    x_t: Tensor,
+    times: Tensor,
+    step: Callable[..., Tensor] = euler_step,
 ) -> Iterator[SampleStep]:
     """Walk from x_t at times[0] to times[-1] with `euler_step`; yields each step.
 
-    Adds no noise. Arguments and errors as in `ddpm`.
+    Adds no noise. step: your own step function, with the parameters of `euler_step` in its order.
+    The others, and errors, as in `ddpm`.
     """
 
-    def step(
-        prediction: Prediction, x_t: Tensor, t: Tensor, t_next: Tensor, previous: SampleStep | None
-    ) -> Tensor:
-        return euler_step(prediction, x_t, t, t_next, schedule)
+    def move(at: Stop, _: SampleStep | None) -> Tensor:
+        return step(at.x_t, at.prediction.x_0, at.prediction.eps, at.rates, at.rates_next)
 
-    return _checked_walk(denoiser, x_t, times, step)
+    return walk(denoiser, schedule, x_t, times, move)
 
 
 SAMPLERS: dict[str, Callable[..., Iterator[SampleStep]]]
@@ -265,9 +278,9 @@ SAMPLERS = {"ddpm": ddpm, "ddim": ddim, "dpm-solver++": dpm_solver}
 
 
 def finish(steps: Iterator[SampleStep]) -> Tensor:
-    """Run a sampler to its end and return where it arrived, the last x_next.
+    """Run a sampler to its end and return its last x_next.
 
-    steps: what a sampler returned. Raises ValueError if it has been run to its end before.
+    steps: the iterator of a sampler. Raises ValueError if it has been run to its end before.
     """
     last = deque(steps, maxlen=1)
     if not last:
@@ -275,38 +288,46 @@ def finish(steps: Iterator[SampleStep]) -> Tensor:
     return last[0].x_next
 
 
-def _noise_from(generator: torch.Generator | None) -> Callable[[Tensor], Tensor]:
-    """A function that draws fresh noise like x_t."""
-    source = torch.Generator().manual_seed(0) if generator is None else generator
-
-    def fresh_noise(x_t: Tensor) -> Tensor:
-        noise = torch.randn(x_t.shape, generator=source, dtype=x_t.dtype, device=source.device)
-        return noise.to(x_t.device)
-
-    return fresh_noise
-
-
-def _checked_walk(
-    denoiser: Denoiser, x_t: Tensor, times: Tensor, step: Step
+def walk(
+    denoiser: Denoiser, schedule: Schedule, x_t: Tensor, times: Tensor, move: Move
 ) -> Iterator[SampleStep]:
-    """Check the start at once, when the sampler is called, and return the walk."""
+    """Walk from x_t at times[0] to times[-1], `move` by `move`; yields each step.
+
+    The loop of every sampler, see `ddpm` for arguments and errors. The start is checked and the
+    schedule evaluated, once, when it is called; the denoiser is called as steps are asked for.
+    """
     _refuse_bad_start(x_t)
     _refuse_bad_times(times)
-    return _walk(denoiser, x_t, times, step)
+    return _walk(denoiser, walk_rates(times, x_t, schedule), x_t, times.tolist(), move)
 
 
 @torch.no_grad()
-def _walk(denoiser: Denoiser, x_t: Tensor, times: Tensor, step: Step) -> Iterator[SampleStep]:
-    previous = None
-    for number, pair in enumerate(pairwise(times.tolist()), start=1):
-        t, t_next = (x_t.new_full(x_t.shape[:1], time) for time in pair)  # each (B,)
-        prediction = denoiser(x_t, t)
-        where = f"at step {number} of {len(times) - 1} (t = {pair[0]:.3f})"
-        _refuse_bad_prediction(prediction, x_t, where)
-        x_next = step(prediction, x_t, t, t_next, previous)
-        previous = SampleStep(*pair, x_t, prediction, x_next)
-        yield previous
-        x_t = x_next
+def _walk(
+    denoiser: Denoiser, rates: Tensor, x_t: Tensor, times: list[float], move: Move
+) -> Iterator[SampleStep]:
+    takes_rates, before = "rates" in inspect.signature(denoiser).parameters, None
+    for i, (t, t_next) in enumerate(zip(times, times[1:], strict=False)):
+        known = {"rates": rates[i]} if takes_rates else {}
+        prediction = denoiser(x_t, x_t.new_full(x_t.shape[:1], t), **known)
+        where = f"at step {i + 1} of {len(times) - 1} (t = {t:.3f})"
+        _refuse_bad_shape(prediction, x_t, where)
+        at = Stop(t, t_next, x_t, prediction, rates[i], rates[i + 1])
+        x_next = move(at, before)
+        _refuse_bad_step(x_next, at, where)
+        before = SampleStep(**vars(at), x_next=x_next.to(x_t.dtype))
+        yield before
+        x_t = before.x_next
+
+
+def _noise_from(generator: torch.Generator | None) -> Callable[[Tensor], Tensor]:
+    """Return a function that draws fresh noise like x_t."""
+    source = torch.Generator().manual_seed(0) if generator is None else generator
+
+    def noise_like(x_t: Tensor) -> Tensor:
+        noise = torch.randn(x_t.shape, generator=source, dtype=x_t.dtype, device=source.device)
+        return noise.to(x_t.device)
+
+    return noise_like
 
 
 def _refuse_bad_start(x_t: Tensor) -> None:
@@ -315,6 +336,8 @@ def _refuse_bad_start(x_t: Tensor) -> None:
             f"x_t has shape {tuple(x_t.shape)}; give a batch, of pictures (B, C, H, W) or of "
             "points (B, D). For one picture: x_t[None]."
         )
+    if not x_t.is_floating_point():
+        raise TypeError(f"x_t has dtype {x_t.dtype}; start from noise: torch.randn(shape).")
     if not x_t.isfinite().all():
         raise ValueError("x_t holds NaN or infinity; start from noise: torch.randn(shape).")
 
@@ -339,15 +362,33 @@ def _refuse_bad_times(times: Tensor) -> None:
         )
 
 
-def _refuse_bad_prediction(prediction: Prediction, x_t: Tensor, where: str) -> None:
+def _refuse_bad_shape(prediction: Prediction, x_t: Tensor, where: str) -> None:
     for name, guess in (("x_0", prediction.x_0), ("eps", prediction.eps)):
         if guess.shape != x_t.shape:
             raise ValueError(
                 f"{where} the denoiser's {name} has shape {tuple(guess.shape)}, and x_t has "
                 f"{tuple(x_t.shape)}; both must agree."
             )
+
+
+def _refuse_bad_step(x_next: Tensor, at: Stop, where: str) -> None:
+    if not isinstance(x_next, Tensor) or x_next.shape != at.x_t.shape:
+        found = f"shape {tuple(x_next.shape)}" if isinstance(x_next, Tensor) else repr(x_next)
+        raise ValueError(
+            f"{where} the step function returned {found}; it must return x_next, in the shape of "
+            f"x_t, {tuple(at.x_t.shape)}."
+        )
+    # One look for all three: on a GPU each would wait for the device.
+    x_0, eps = at.prediction.x_0, at.prediction.eps
+    if x_0.isfinite().all() & eps.isfinite().all() & x_next.isfinite().all():
+        return
+    for name, guess in (("x_0", x_0), ("eps", eps)):
         if not guess.isfinite().all():
             raise ValueError(
                 f"{where} the denoiser's {name} holds NaN or infinity. Look at the network: did "
                 "its training diverge, or are its weights damaged?"
             )
+    raise ValueError(
+        f"{where} the step function returned NaN or infinity, though both guesses are finite. "
+        "Look for a division by a rate that is 0, or for the root of a negative number."
+    )

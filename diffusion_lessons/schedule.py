@@ -1,4 +1,4 @@
-"""Noise schedules: how much picture and how much noise there is at time t.
+"""Noise schedules: the shares of picture and noise at time t.
 
 One equation runs through the course: ``x_t = signal_rate * x_0 + noise_rate * eps``.
 A schedule is the function ``t -> (signal_rate, noise_rate)``.
@@ -25,11 +25,11 @@ NUM_TRAIN_TIMESTEPS = 1000
 """T, the number of rows of a table."""
 
 Schedule = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""t (B,) to signal_rate and noise_rate, each (B, 1, 1, 1)."""
+"""From t (B,) to signal_rate and noise_rate, each (B, 1, 1, 1)."""
 
 
 def linear_beta() -> Tensor:
-    """Noise added per table row, rising on a straight line from 0.0001 to 0.02.
+    """Return the noise added per table row, rising on a straight line from 0.0001 to 0.02.
 
     Returns float64, shape (T,). DDPM section 4.
     """
@@ -37,7 +37,7 @@ def linear_beta() -> Tensor:
 
 
 def cosine_beta() -> Tensor:
-    """Noise added per table row, such that alpha_bar follows a squared cosine.
+    """Return the noise added per table row, such that alpha_bar follows a squared cosine.
 
     Returns float64, shape (T,). Nichol & Dhariwal eq. 17 with s = 0.008, and their clipping of beta
     at 0.999, which changes the last row only: alpha_bar ends at 2.4e-9 instead of 0.
@@ -49,7 +49,7 @@ def cosine_beta() -> Tensor:
 
 
 def alpha_bar(beta: Tensor) -> Tensor:
-    """Share of the signal's variance left after each row: the running product of 1 - beta.
+    """Return the share of the signal's variance left after each row: the product of 1 - beta.
 
     beta: shape (T,), each in [0, 1). Returns the same shape and dtype. DDPM, above eq. 4.
     """
@@ -57,10 +57,10 @@ def alpha_bar(beta: Tensor) -> Tensor:
 
 
 def row_to_t(row: Tensor) -> Tensor:
-    """Time at the end of table row `row` (whole numbers 0 to 999, any shape): (row + 1) / T.
+    """Convert table rows (whole numbers 0 to 999, any shape) to the times at their ends.
 
-    Returns float32, shape of `row`. Raises ValueError for a row that the table does not have and
-    TypeError for rows that are not whole numbers.
+    t = (row + 1) / T. Returns float32, shape of `row`. Raises ValueError for a row that the table
+    does not have and TypeError for rows that are not whole numbers.
     """
     if row.is_floating_point():
         raise TypeError(f"row has dtype {row.dtype}; table rows are whole numbers (torch.int64).")
@@ -74,7 +74,7 @@ def row_to_t(row: Tensor) -> Tensor:
 
 
 def linear(t: Tensor) -> tuple[Tensor, Tensor]:
-    """The schedule of DDPM (`linear_beta`) as rates at time t.
+    """Return the rates of DDPM's schedule (`linear_beta`) at time t.
 
     t: floats in [0, 1], shape (B,). Returns signal_rate and noise_rate, each (B, 1, 1, 1), in the
     dtype of t, with signal_rate^2 + noise_rate^2 = 1. Raises ValueError or TypeError for any other
@@ -84,7 +84,7 @@ def linear(t: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def cosine(t: Tensor) -> tuple[Tensor, Tensor]:
-    """The schedule of Nichol & Dhariwal (`cosine_beta`) as rates at time t.
+    """Return the rates of Nichol & Dhariwal's schedule (`cosine_beta`) at time t.
 
     t: floats in [0, 1], shape (B,). Returns signal_rate and noise_rate, each (B, 1, 1, 1), in the
     dtype of t, with signal_rate^2 + noise_rate^2 = 1. Raises ValueError or TypeError for any other
@@ -94,7 +94,7 @@ def cosine(t: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def flow(t: Tensor) -> tuple[Tensor, Tensor]:
-    """The straight schedule of rectified flow: signal_rate 1 - t, noise_rate t.
+    """Return the rates of rectified flow's straight schedule: signal_rate 1 - t, noise_rate t.
 
     t: floats in [0, 1], shape (B,). Returns signal_rate and noise_rate, each (B, 1, 1, 1), in the
     dtype of t; they add up to 1 (their squares do not). Raises ValueError or TypeError for any
@@ -114,8 +114,22 @@ def rates_like(x: Tensor, *rates: Tensor) -> tuple[Tensor, ...]:
     return tuple(rate.to(x.dtype).view(-1, *[1] * (x.ndim - 1)) for rate in rates)
 
 
+def walk_rates(times: Tensor, x: Tensor, schedule: Schedule) -> Tensor:
+    """Evaluate a schedule once for all times of a walk.
+
+    times: floats in [0, 1], shape (N,). x: what is walked, shape (B, ...). Returns (N, 2, B, 1,
+    ..., 1): ``a, b = walk_rates(...)[i]`` are signal_rate and noise_rate at times[i], and multiply
+    x item by item. On the device of x and in its dtype, but float32 where that is half precision:
+    in bfloat16 neighbouring times have the same rates. Raises as the schedule does.
+    """
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    rates = torch.stack(schedule(times.to(x.device, dtype)), dim=1)  # (N, 2, 1, 1, 1)
+    shape = len(times), 2, len(x), *[1] * (x.ndim - 1)
+    return rates.to(x.device, dtype).view(len(times), 2, *[1] * x.ndim).expand(shape)
+
+
 def snr(t: Tensor, schedule: Schedule) -> Tensor:
-    """Signal-to-noise ratio at time t: alpha_bar / (1 - alpha_bar), a ratio of variances.
+    """Return the signal-to-noise ratio at time t: alpha_bar / (1 - alpha_bar), of variances.
 
     t: floats in [0, 1], shape (B,). Returns shape (B,); infinite at t = 0. Kingma et al. 2021
     eq. 2.
@@ -129,8 +143,13 @@ def add_noise(x_0: Tensor, eps: Tensor, t: Tensor, schedule: Schedule) -> Tensor
 
     x_0: data, shape (B, ...), such as pictures (B, C, H, W) or points (B, 2). eps: noise of the
     same shape. t: floats in [0, 1], shape (B,), one for each item. Returns x_t, shape and dtype of
-    x_0. Raises ValueError where shapes do not agree. DDPM eq. 4.
+    x_0. Raises ValueError where shapes do not agree, TypeError for whole numbers. DDPM eq. 4.
     """
+    if not x_0.is_floating_point():
+        raise TypeError(
+            f"x_0 has dtype {x_0.dtype}; noise is added to floats in [-1, 1]. For pixels from 0 to "
+            "255: x_0.float() / 127.5 - 1."
+        )
     if eps.shape != x_0.shape:
         raise ValueError(
             f"eps has shape {tuple(eps.shape)} and x_0 has {tuple(x_0.shape)}; "
@@ -146,7 +165,7 @@ def add_noise(x_0: Tensor, eps: Tensor, t: Tensor, schedule: Schedule) -> Tensor
 
 
 def _rates(t: Tensor, beta: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
-    """Both rates (B, 1, 1, 1) at t (B,), from the table of `beta`."""
+    """Return both rates (B, 1, 1, 1) at t (B,), from the table of `beta`."""
     _refuse_bad_time(t)
     table = _log_alpha_bar(beta)
     position = t.cpu().double() * NUM_TRAIN_TIMESTEPS  # (B,); on the CPU: MPS has no float64
@@ -161,7 +180,7 @@ def _rates(t: Tensor, beta: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
 
 @cache
 def _log_alpha_bar(beta: Callable[[], Tensor]) -> Tensor:
-    """log(alpha_bar) at t = 0, 1/T, ... 1: float64, shape (T + 1,)."""
+    """Return log(alpha_bar) at t = 0, 1/T, ... 1: float64, shape (T + 1,)."""
     steps = torch.log1p(-beta())
     return torch.cat([steps.new_zeros(1), torch.cumsum(steps, dim=0)])
 

@@ -5,8 +5,7 @@ import torch
 
 from diffusion_lessons import checks, sampling
 from diffusion_lessons.checks import sampling as lists
-from diffusion_lessons.prediction import Prediction
-from diffusion_lessons.schedule import cosine, rates_like
+from diffusion_lessons.schedule import cosine, walk_rates
 
 # --- right answers ---
 
@@ -79,25 +78,15 @@ def test_the_solutions_are_the_package_s_steps():
     x_t, x_0, eps, before, noise = torch.randn(5, 3, 1, 4, 4, generator=chance)
     noises = torch.randn(3, 1, 4, 4, generator=chance)
     assert noise.shape == noises.shape
-    now, after, earlier = (torch.full((3,), t) for t in (0.6, 0.3, 0.8))
-    rates, rates_next, rates_before = (
-        torch.stack(rates_like(x_t, *cosine(t))) for t in (now, after, earlier)
-    )
-    guess, old = Prediction(x_0, eps), Prediction(before, eps)
+    rates_before, rates, rates_next = walk_rates(torch.tensor([0.8, 0.6, 0.3]), x_t, cosine)
     same = torch.testing.assert_close
-    same(
-        ddpm_solution(x_t, x_0, noise, rates, rates_next),
-        sampling.ddpm_step(guess, x_t, now, after, cosine, noise),
-    )
+    ddpm = x_t, x_0, noise, rates, rates_next
+    same(ddpm_solution(*ddpm), sampling.ddpm_step(*ddpm))
     for eta in (0.0, 0.5, 1.0):
-        same(
-            ddim_solution(x_0, eps, noise, rates, rates_next, eta),
-            sampling.ddim_step(guess, now, after, cosine, eta, noise),
-        )
-    same(
-        solver_solution(x_t, x_0, before, rates_before, rates, rates_next),
-        sampling.dpm_solver_step(guess, old, x_t, earlier, now, after, cosine),
-    )
+        ddim = x_0, eps, noise, rates, rates_next, eta
+        same(ddim_solution(*ddim), sampling.ddim_step(*ddim))
+    solver = x_t, x_0, before, rates_before, rates, rates_next
+    same(solver_solution(*solver), sampling.dpm_solver_step(*solver))
 
 
 # --- slips ---

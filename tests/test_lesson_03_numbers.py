@@ -77,11 +77,45 @@ def test_the_solver_with_one_guess_is_ddim():
     says(r"With $D = \hat x_0$ it is DDIM's step without noise")
     x_t = torch.randn(4, 1, 2, 2, generator=torch.Generator().manual_seed(0))
     guess = prediction.read_off("x_0", x_t.flip(0), x_t, *cosine(torch.full((4,), 0.6)))
-    t, t_next = torch.full((4,), 0.6), torch.full((4,), 0.3)
+    before, *rates = schedule.walk_rates(torch.tensor([0.9, 0.6, 0.3]), x_t, cosine)
     torch.testing.assert_close(
-        sampling.dpm_solver_step(guess, None, x_t, None, t, t_next, cosine),
-        sampling.ddim_step(guess, t, t_next, cosine, 0.0, 0.0),
+        sampling.dpm_solver_step(x_t, guess.x_0, guess.x_0, before, *rates),
+        sampling.ddim_step(guess.x_0, guess.eps, 0 * x_t, *rates, eta=0.0),
     )
+
+
+def solutions() -> dict:
+    """The functions in the lesson's folded solutions, by name."""
+    found: dict = {}
+    for code in re.findall(r"```python\n(def my_.*?)```", "\n".join(map(source, CELLS)), re.DOTALL):
+        exec(code, {"torch": torch}, found)
+    return found
+
+
+def source(name: str) -> str:
+    return CELLS[name].source
+
+
+@pytest.mark.parametrize(
+    ("sampler", "step", "options"),
+    [
+        ("ddpm", "my_ddpm_step", {}),
+        *(("ddim", "my_ddim_step", {"eta": eta}) for eta in (0.0, 0.4, 1.0)),
+        ("dpm-solver++", "my_solver_step", {}),
+    ],
+)
+def test_a_step_of_the_learner_draws_the_same_picture(sampler, step, options):
+    """The package's walk with the lesson's solution as its step, on points and on pictures."""
+    pictures = torch.linspace(-1, 1, 3 * 3 * 4 * 4).view(3, 3, 4, 4)
+    for members in (FIVE, pictures):
+        denoiser = prediction.exact_denoiser(members, cosine)
+        chance = torch.Generator().manual_seed(1)
+        start = torch.randn(24, *members.shape[1:], generator=chance, dtype=torch.float64)
+        walk, when = sampling.SAMPLERS[sampler], sampling.times(12)
+        package = list(walk(denoiser, cosine, start, when, **options))
+        learner = list(walk(denoiser, cosine, start, when, **options, step=solutions()[step]))
+        for ours, theirs in zip(package, learner, strict=True):
+            torch.testing.assert_close(ours.x_next, theirs.x_next)
 
 
 def test_lambda_is_half_the_logarithm_of_the_snr():

@@ -10,7 +10,7 @@ import torch
 from diffusion_lessons import sampling, schedule
 from diffusion_lessons.prediction import KINDS, Prediction, as_denoiser, exact_denoiser, target
 from diffusion_lessons.sampling import ddim, ddpm, dpm_solver, euler, finish, times
-from diffusion_lessons.schedule import rates_like
+from diffusion_lessons.schedule import rates_like, walk_rates
 
 SCHEDULES = [schedule.linear, schedule.cosine, schedule.flow]
 each_schedule = pytest.mark.parametrize("rates_at", SCHEDULES)
@@ -28,6 +28,7 @@ WALKS = {
     "dpm-solver++": dpm_solver,
     "euler": euler,
 }
+FLOW_WALK = lambda x_t, t: Prediction(x_t, x_t), schedule.flow, torch.ones(2, 2), times(3)
 each_walk = pytest.mark.parametrize("walk", WALKS.values(), ids=WALKS)
 
 
@@ -157,11 +158,11 @@ def test_the_deterministic_solver_of_second_order_needs_fewer_steps(rates_at):
 @pytest.mark.parametrize("pair", [(1.0, 0.9), (0.6, 0.35), (0.002, 0.001), (0.2, 0.0)])
 def test_ddpm_is_ddim_with_eta_1(pair, rates_at):
     x_t, fresh = noise(50), noise(50, seed=2)
-    t, t_next = (torch.full((50,), time).double() for time in pair)
-    guess = mixture_denoiser(rates_at)(x_t, t)
+    guess = mixture_denoiser(rates_at)(x_t, torch.full((50,), pair[0]).double())
+    rates = walk_rates(torch.tensor(pair), x_t, rates_at)
     torch.testing.assert_close(
-        sampling.ddpm_step(guess, x_t, t, t_next, rates_at, fresh),
-        sampling.ddim_step(guess, t, t_next, rates_at, 1.0, fresh),
+        sampling.ddpm_step(x_t, guess.x_0, fresh, *rates),
+        sampling.ddim_step(guess.x_0, guess.eps, fresh, *rates, eta=1.0),
     )
 
 
@@ -174,23 +175,61 @@ def test_ddpm_step_is_equation_7_with_its_table():
     mean = before.sqrt() * beta[row] / (1 - left[row]) * x_0
     mean += (1 - beta[row]).sqrt() * (1 - before) / (1 - left[row]) * x_t
     variance = (1 - before) / (1 - left[row]) * beta[row]
-    t, t_next = (schedule.row_to_t(torch.tensor([r] * 5)).double() for r in (row, row - 1))
-    ours = sampling.ddpm_step(Prediction(x_0, x_t), x_t, t, t_next, schedule.linear, fresh)
+    when = schedule.row_to_t(torch.tensor([row, row - 1]))
+    ours = sampling.ddpm_step(x_t, x_0, fresh, *walk_rates(when, x_t, schedule.linear))
     torch.testing.assert_close(ours, mean + variance.sqrt() * fresh)
 
 
 @each_schedule
-def test_euler_and_a_first_order_solver_step_are_ddim(rates_at):
+def test_euler_and_a_solver_step_whose_guess_stays_are_ddim(rates_at):
     x_t = noise(50)
-    for pair in ((0.9, 0.7), (0.3, 0.0)):
-        t, t_next = (torch.full((50,), time).double() for time in pair)
-        guess = mixture_denoiser(rates_at)(x_t, t)
-        expected = sampling.ddim_step(guess, t, t_next, rates_at, 0.0, 0.0)
+    for t_next in (0.7, 0.01):
+        guess = mixture_denoiser(rates_at)(x_t, torch.full((50,), 0.8).double())
+        before, *rates = walk_rates(torch.tensor([0.9, 0.8, t_next]), x_t, rates_at)
+        expected = sampling.ddim_step(guess.x_0, guess.eps, torch.zeros(()), *rates, eta=0.0)
         for ours in (
-            sampling.euler_step(guess, x_t, t, t_next, rates_at),
-            sampling.dpm_solver_step(guess, None, x_t, None, t, t_next, rates_at),
+            sampling.euler_step(x_t, guess.x_0, guess.eps, *rates),
+            sampling.dpm_solver_step(x_t, guess.x_0, guess.x_0, before, *rates),
         ):
             torch.testing.assert_close(ours, expected)
+
+
+@each_walk
+@pytest.mark.parametrize("wrap", ["network", "exact"])
+def test_a_walk_evaluates_the_schedule_once(walk, wrap):
+    evaluated = []
+
+    def rates_at(t):
+        evaluated.append(t)
+        return schedule.cosine(t)
+
+    if wrap == "network":
+        denoiser = as_denoiser(lambda x_t, t: 0 * x_t, rates_at, "x_0", clip=True)
+    else:
+        denoiser = exact_denoiser(CENTRES, rates_at)
+    list(walk(denoiser, rates_at, noise(3), times(10)))
+    assert len(evaluated) == 1 and torch.equal(evaluated[0], times(10).double())
+
+
+@each_schedule
+def test_a_denoiser_that_takes_rates_is_given_those_of_its_time(rates_at):
+    def denoiser(x_t, t, rates):
+        for rate, expected in zip(rates, rates_at(t), strict=True):
+            torch.testing.assert_close(rate, expected.view(3, 1))
+        return Prediction(x_t, x_t)
+
+    assert len(list(ddim(denoiser, rates_at, noise(3), times(6)))) == 6
+
+
+@each_schedule
+@each_walk
+def test_a_walk_of_many_steps_in_half_precision_arrives(walk, rates_at):
+    """bfloat16 cannot tell the rates of neighbouring times apart, so steps compute in float32."""
+    members = torch.tensor([[-1.0, 0.0], [1.0, 0.5]])
+    start = noise(50).bfloat16()
+    points = finish(walk(exact_denoiser(members, rates_at), rates_at, start, times(300)))
+    assert points.dtype == torch.bfloat16
+    assert torch.cdist(points.float(), members).min(dim=1).values.max() < 0.05
 
 
 @each_schedule
@@ -369,6 +408,35 @@ def test_a_guess_of_another_shape_is_named(walk):
     steps = walk(lambda x_t, t: Prediction(x_t[:1], x_t), schedule.flow, noise(2), times(3))
     with pytest.raises(ValueError, match=r"step 1 of 3.*x_0 has shape \(1, 2\).*\(2, 2\)"):
         next(steps)
+
+
+@pytest.mark.parametrize(
+    ("returns", "saying"),
+    [
+        (lambda x_t: None, r"step 1 of 3.*the step function returned None.*\(2, 2\)"),
+        (lambda x_t: x_t[:1], r"the step function returned shape \(1, 2\)"),
+        (lambda x_t: x_t * math.nan, "the step function returned NaN.*division"),
+    ],
+)
+def test_a_step_function_that_errs_is_named(returns, saying):
+    steps = [
+        ddpm(*FLOW_WALK, step=lambda x_t, *_: returns(x_t)),
+        ddim(*FLOW_WALK, step=lambda x_0_hat, *_: returns(x_0_hat)),
+        euler(*FLOW_WALK, step=lambda x_t, *_: returns(x_t)),
+    ]
+    for walk in steps:
+        with pytest.raises(ValueError, match=saying):
+            next(walk)
+    walk = dpm_solver(*FLOW_WALK, step=lambda x_t, *_: returns(x_t))
+    next(walk)  # the first step is one of DDIM
+    with pytest.raises(ValueError, match=saying.replace("step 1", "step 2")):
+        next(walk)
+
+
+@each_walk
+def test_a_start_of_whole_numbers_is_refused(walk):
+    with pytest.raises(TypeError, match=r"torch.int64; start from noise"):
+        walk(mixture_denoiser(schedule.flow), schedule.flow, torch.ones(2, 2).long(), times(3))
 
 
 def test_a_walk_that_is_over_cannot_be_finished_again():

@@ -18,6 +18,7 @@ from diffusion_lessons.schedule import (
     rates_like,
     row_to_t,
     snr,
+    walk_rates,
 )
 
 BOTH = [(linear, linear_beta), (cosine, cosine_beta)]
@@ -195,6 +196,26 @@ def test_flow_refuses_what_is_no_time():
         flow(torch.tensor([1.5]))
     with pytest.raises(TypeError, match="row_to_t"):
         flow(torch.tensor([500]))
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (3, 1, 4, 4)])
+@pytest.mark.parametrize("rates_at", [linear, cosine, flow])
+def test_the_rates_of_a_walk_fit_each_item_at_each_time(shape, rates_at):
+    times, x = torch.tensor([1.0, 0.3, 0.0]), torch.zeros(shape)
+    rates = walk_rates(times, x, rates_at)
+    assert rates.shape == (3, 2, 3, *[1] * (len(shape) - 1)) and rates.dtype == torch.float32
+    assert walk_rates(times, x.bfloat16(), rates_at).dtype == torch.float32
+    assert walk_rates(times, x.double(), rates_at).dtype == torch.float64
+    for t, at_t in zip(times, rates, strict=True):
+        for rate, expected in zip(at_t, rates_at(t.expand(3)), strict=True):
+            torch.testing.assert_close(rate.flatten(), expected.flatten())
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
+def test_add_noise_refuses_whole_numbers(dtype):
+    x_0 = torch.full((2, 3, 4, 4), 200, dtype=dtype)
+    with pytest.raises(TypeError, match=f"x_0 has dtype {dtype}.*127.5 - 1"):
+        add_noise(x_0, torch.randn(2, 3, 4, 4), torch.tensor([0.2, 0.5]), cosine)
 
 
 @pytest.mark.parametrize("shape", [(3, 2), (3, 1, 4, 4), (3,)])

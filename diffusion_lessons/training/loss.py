@@ -55,9 +55,10 @@ def diffusion_loss(
     Raises:
         ValueError: shapes that do not fit, an unknown kind.
     """
-    x_t = add_noise(x_0, eps, t, schedule)
+    rates = schedule(t)
+    x_t = add_noise(x_0, eps, t, lambda _: rates)
     output = model(x_t, t) if given is None else model(x_t, t, given)
-    signal_rate, noise_rate = rates_like(x_0, *schedule(t))
+    signal_rate, noise_rate = rates_like(x_0, *rates)
     error = (output - target(kind, x_0, eps, signal_rate, noise_rate)) ** 2
     if kind == "x_0":
         error = error * (1 / noise_rate**2).clamp(max=LARGEST_WEIGHT)
