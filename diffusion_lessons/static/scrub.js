@@ -93,7 +93,7 @@ function curvePanel(data, choices, stops, xName) {
     const looks = Array.from({ length: choices }, (_, c) => {
       const style = (i * choices + c) % 4;
       const points = Array.from({ length: stops }, (_, s) => [xs[c * stops + s], height(values[c * stops + s])]);
-      const path = draw("path", { class: `dl-line dl-line${style}`, d: pathOf(points, x, y) });
+      const path = draw("path", { class: `dl-line dl-style${style}`, d: pathOf(points, x, y) });
       return { path, marker: markerOf(i, style), sign: keyOf(i, style) };
     });
     const number = make("b");
@@ -131,12 +131,12 @@ function powerOfTen(power) {
 /** Each line has its own marker shape; colour and dashes also tell the choices apart. */
 function markerOf(i, style) {
   const shapes = ["M0-5.5A5.5 5.5 0 1 1 0 5.5A5.5 5.5 0 1 1 0-5.5Z", "M-5-5H5V5H-5Z", "M0-7L6.5 5H-6.5Z", "M0-7L7 0L0 7L-7 0Z"];
-  return draw("path", { class: `dl-marker dl-marker${style}`, d: shapes[i % 4] });
+  return draw("path", { class: `dl-marker dl-style${style}`, d: shapes[i % 4] });
 }
 
 function keyOf(i, style) {
   const svg = draw("svg", { class: "dl-swatch dl-wide", viewBox: "-17 -8 34 16", "aria-hidden": "true" });
-  svg.append(draw("line", { class: `dl-line dl-line${style}`, x1: -17, x2: 17, y1: 0, y2: 0 }), markerOf(i, style));
+  svg.append(draw("line", { class: `dl-line dl-style${style}`, x1: -17, x2: 17, y1: 0, y2: 0 }), markerOf(i, style));
   return svg;
 }
 

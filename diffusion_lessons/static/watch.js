@@ -42,7 +42,7 @@ function lossCurve(total) {
     svg.append(
       draw("text", { class: "dl-tick", x: BOX.left + INNER_W / 2, y: BOX.height - 4, "text-anchor": "middle" }, "steps"),
       draw("path", { class: "dl-band", d: pathOf(band, x, y) }),
-      draw("path", { class: "dl-line dl-line0", d: pathOf(line(mean), x, y) }),
+      draw("path", { class: "dl-line dl-style0", d: pathOf(line(mean), x, y) }),
     );
     const last = mean.length - 1;
     title.textContent = last < 0 ? "loss" : `loss ${said(Number(mean[last].toPrecision(2)))}`;
