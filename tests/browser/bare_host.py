@@ -59,6 +59,15 @@ def put(page: Page, widget: AnyWidget) -> None:
     page.evaluate(_HOST, [state.pop("_esm"), state.pop("_css"), state])
 
 
+def use_dark_theme(page: Page) -> None:
+    """The colours of JupyterLab's dark theme."""
+    page.evaluate("() => { document.body.dataset.jpThemeLight = 'false'; }")
+    page.add_style_tag(
+        content="body { background: #111; --jp-layout-color1: #212121; --jp-layout-color2: #424242;"
+        " --jp-ui-font-color1: #fff; --jp-ui-font-color2: #bbb; }"
+    )
+
+
 def hear(page: Page, name: str, value: object) -> None:
     """Change a trait as Python would."""
     page.evaluate("([name, value]) => host.hear(name, value)", [name, encoded(value)])

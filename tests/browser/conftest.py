@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page
 
 from tests.browser.lab import ROOT, Server, find_chromium, launch
 
@@ -32,6 +35,30 @@ def browser() -> Iterator:
         chromium = launch(playwright)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page whose reader asked for less motion."""
+    with empty_page(browser, reduced_motion="reduce") as page:
+        yield page
+
+
+@pytest.fixture
+def moving_page(browser: Browser) -> Iterator[Page]:
+    """An empty page where things may move."""
+    with empty_page(browser, reduced_motion="no-preference") as page:
+        yield page
+
+
+@contextmanager
+def empty_page(browser: Browser, **options: Any) -> Iterator[Page]:
+    """A page in a context of its own."""
+    context = browser.new_context(viewport={"width": 1000, "height": 900}, **options)
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    yield page
+    context.close()
 
 
 @pytest.fixture(scope="session")

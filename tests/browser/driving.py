@@ -51,6 +51,13 @@ def axe_violations(page: Page, shell: bool = False) -> list[str]:
     ]
 
 
+def axe_faults(page: Page) -> list[tuple[str, str]]:
+    """What axe-core finds in the widget of a bare page: rule and element."""
+    load_axe(page)
+    found = page.evaluate("() => axe.run('main')")["violations"]
+    return [(one["id"], one["nodes"][0]["html"]) for one in found]
+
+
 def load_axe(page: Page) -> None:
     """Put axe-core into the page, from the installed package; no network."""
     if not page.evaluate("() => 'axe' in window"):

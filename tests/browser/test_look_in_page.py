@@ -25,13 +25,6 @@ _TYPE_SIZES = """() => [...document.querySelectorAll('svg.dl-plot')].map((svg) =
   * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)"""
 
 
-@pytest.fixture
-def page(browser):
-    context = browser.new_context(viewport={"width": 1000, "height": 900}, reduced_motion="reduce")
-    yield context.new_page()
-    context.close()
-
-
 def _scrubber():
     heights = np.random.default_rng(0).random((STOPS, 5))
     line = {"ratio": np.linspace(0, 1, STOPS)}

@@ -3,49 +3,10 @@
 import re
 
 import numpy as np
-import pytest
-import torch
 
 from diffusion_lessons import widgets
-from diffusion_lessons.widgets import Points
 from tests.browser.bare_host import hear, put, sent
-from tests.browser.driving import load_axe
-
-STOPS, N = 5, 7
-PATHS = torch.rand(2, STOPS, N, 2, generator=torch.Generator().manual_seed(0)) * 2 - 1
-PLACES = torch.cartesian_prod(torch.linspace(-1, 1, 3), torch.linspace(-1, 1, 3))
-TITLE = "Draw what the network shall learn"
-
-
-def _moving(choice=0):
-    arrows = ("score", PLACES, torch.ones(STOPS, 9, 2) * torch.arange(1, STOPS + 1).view(-1, 1, 1))
-    given = {"behind": ("data", PATHS[0, 0]), "arrows": arrows, "trails": 3}
-    words = [f"stop {i}" for i in range(STOPS)]
-    panel = Points("paths", PATHS, "points that move", **given)
-    scrubber = widgets.scrub(
-        ("t", words), [panel], [words] * 2, ("sampler", ["random", "straight"])
-    )
-    scrubber.choice = choice
-    return scrubber
-
-
-def _watched():
-    with widgets.watch(total=40, alt="sprites the network draws") as view:
-        for step in range(1, 31):
-            view.step(step, 1 / step)
-        view.pictures(torch.zeros(4, 3, 5, 5), "after 30 steps")
-        view.points(PATHS[0, 0], "after 31 steps", behind=PATHS[1, 0])
-    return view
-
-
-@pytest.fixture
-def page(browser):
-    """An empty page."""
-    context = browser.new_context(viewport={"width": 1000, "height": 900})
-    page = context.new_page()
-    page.set_default_timeout(15_000)
-    yield page
-    context.close()
+from tests.every_widget import PATHS, STOPS, TITLE, N, moving_points, watched
 
 
 def _numbers(page, path) -> np.ndarray:
@@ -59,7 +20,7 @@ def _numbers(page, path) -> np.ndarray:
 
 def test_points_ways_and_arrows_follow_slider_and_choice(page):
     for choice in (0, 1):
-        put(page, _moving(choice))
+        put(page, moving_points(choice))
         page.get_by_role("slider").focus()
         for stop in range(STOPS):
             dots = _numbers(page, ".dl-plane .dl-dots").reshape(N, 3)[:, :2]  # the third is h0
@@ -72,14 +33,14 @@ def test_points_ways_and_arrows_follow_slider_and_choice(page):
 
 
 def test_an_arrow_goes_from_its_place_along_its_vector(page):
-    put(page, _moving())
+    put(page, moving_points())
     first = _numbers(page, ".dl-plane .dl-arrows")[:4]
     x, y, to_x, to_y = first
     assert (x, y) == (-100, 100) and to_x > x and to_y < y  # up in the plane is down in SVG
 
 
 def test_the_key_names_each_sign(page):
-    put(page, _moving())
+    put(page, moving_points())
     assert page.locator(".dl-key > span").all_inner_texts() == [
         "points", "ways of some", "data", "score"
     ]  # fmt: skip
@@ -180,7 +141,7 @@ def test_a_full_square_takes_no_more_and_says_so(page):
 
 
 def test_the_bar_says_how_far_it_is(page):
-    put(page, _watched())
+    put(page, watched())
     bar = page.get_by_role("progressbar", name="training")
     values = [bar.get_attribute(f"aria-value{one}") for one in ("min", "now", "max")]
     assert values == ["0", "30", "40"]
@@ -192,7 +153,7 @@ def test_the_bar_says_how_far_it_is(page):
 
 
 def test_a_new_stage_leaves_those_before_as_they_are(page):
-    view = _watched()
+    view = watched()
     put(page, view)
     page.evaluate("() => { window.kept = [...document.querySelectorAll('.dl-stage')]; }")
     third = view.stages[0] | {"number": 3, "caption": "after 40 steps"}
@@ -213,39 +174,3 @@ def test_a_training_without_a_step_or_with_a_lost_loss_is_drawn(page):
     hear(page, "curve", view.curve)
     path = page.locator(".dl-plot .dl-line").get_attribute("d")
     assert path.count("M") == 2 and "NaN" not in page.content()
-
-
-# --- all ---
-
-ALL = pytest.mark.parametrize("make", [_moving, lambda: widgets.plane(TITLE), _watched])
-
-
-@ALL
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_axe_finds_nothing(page, make, dark):
-    put(page, make())
-    if dark:
-        page.evaluate("() => { document.body.dataset.jpThemeLight = 'false'; }")
-        page.add_style_tag(content="body { background: #111; --jp-layout-color1: #212121; "
-                           "--jp-layout-color2: #424242; --jp-ui-font-color1: #fff; "
-                           "--jp-ui-font-color2: #bbb; }")  # fmt: skip
-    load_axe(page)
-    found = page.evaluate("() => axe.run('main')")["violations"]
-    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
-
-
-@ALL
-def test_a_view_that_closes_leaves_nothing_behind(page, make):
-    put(page, make())
-    page.evaluate("() => host.leave[0]()")
-    assert page.evaluate(
-        "() => [host.listeners.length, document.querySelector('main').innerHTML]"
-    ) == [0, ""]
-
-
-@pytest.mark.parametrize("name", ["plane", "watch"])
-def test_the_module_asks_its_host_for_nothing_else(name):
-    from diffusion_lessons.widgets.page import module
-
-    asked = set(re.findall(r"\bmodel\??\.(\w+)", module(name)))
-    assert asked <= {"get", "set", "on", "off", "save_changes"}

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from diffusion_lessons import widgets
-from diffusion_lessons.widgets.page import module
 from diffusion_lessons.workspace import DamagedFile
-from tests.browser.bare_host import hear, put, sent
-from tests.browser.driving import load_axe
+from tests.browser.bare_host import hear, put, sent, use_dark_theme
+from tests.browser.driving import axe_faults
+from tests.every_widget import HOUSE
 from tests.small_pipe import small_pipe
 
-HOUSE = "a red house on snow"
 NASTY = "<img src=x onerror=\"document.title='caught'\">"
 
 
@@ -24,24 +23,6 @@ def pipe():
 @pytest.fixture
 def studio(pipe, tmp_path):
     return widgets.studio(lambda: pipe, prompt=HOUSE, folder=tmp_path)
-
-
-@pytest.fixture
-def page(browser):
-    """An empty page of a reader who asked for little motion."""
-    context = browser.new_context(viewport={"width": 1000, "height": 900}, reduced_motion="reduce")
-    page = context.new_page()
-    page.set_default_timeout(15_000)
-    yield page
-    context.close()
-
-
-@pytest.fixture
-def moving_page(browser):
-    """An empty page where things may move."""
-    context = browser.new_context(viewport={"width": 1000, "height": 900})
-    yield context.new_page()
-    context.close()
 
 
 def _big(page) -> np.ndarray:
@@ -329,13 +310,8 @@ def test_axe_finds_nothing_and_nothing_hangs_over_the_edge(page, studio, width, 
     _say(page, "a red dragon")
     _answer_all(page, studio)
     if dark:
-        page.evaluate("() => { document.body.dataset.jpThemeLight = 'false'; }")
-        page.add_style_tag(content="body { background: #111; --jp-layout-color1: #212121; "
-                           "--jp-layout-color2: #424242; --jp-ui-font-color1: #fff; "
-                           "--jp-ui-font-color2: #bbb; }")  # fmt: skip
-    load_axe(page)
-    found = page.evaluate("() => axe.run('main')")["violations"]
-    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+        use_dark_theme(page)
+    assert axe_faults(page) == []
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
     numbers = page.locator(".dl-spin")
     inside = [one.evaluate("n => n.scrollWidth <= n.clientWidth") for one in numbers.all()]
@@ -351,24 +327,3 @@ def test_no_key_gets_out_of_a_control(page, studio):
             for key in ("x", "d", "ArrowUp", "Escape"):
                 page.keyboard.press(key)
     assert page.evaluate("() => out") == []
-
-
-def test_a_view_that_closes_leaves_nothing_behind(moving_page, studio):
-    page = moving_page
-    page.clock.install()
-    put(page, studio)
-    page.get_by_role("button", name="Play").click()
-    page.evaluate("() => host.leave[0]()")
-    page.clock.run_for(5000)
-    assert page.evaluate(
-        "() => [host.listeners.length, document.querySelector('main').innerHTML]"
-    ) == [0, ""]
-    assert sent(page) == []
-
-
-def test_the_module_asks_its_host_for_nothing_else_and_writes_no_html():
-    text = module("studio")
-    asked = set(re.findall(r"\bmodel\??\.(\w+)", text))
-    assert asked <= {"get", "set", "on", "off", "save_changes"}
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", text)
-    assert not re.search(r"^import |https?://(?!www\.w3\.org)", text, re.MULTILINE)

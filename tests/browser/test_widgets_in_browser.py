@@ -8,7 +8,7 @@ from diffusion_lessons import widgets
 from tests.browser import conftest
 from tests.browser.driving import CONTENT, faults_of
 from tests.browser.lab import opened
-from tests.browser.test_widgets_in_page import _scrubber
+from tests.every_widget import scrubber
 
 LIVE_MIME = "application/vnd.jupyter.widget-view+json"
 
@@ -236,7 +236,7 @@ def test_with_a_kernel_only_the_live_widget_is_shown(open_cells):
 
 
 def test_without_the_live_widget_the_strip_and_its_words_are_shown(open_cells):
-    data, _ = _scrubber()._repr_mimebundle_()
+    data, _ = scrubber()._repr_mimebundle_()
     del data[LIVE_MIME]
     cell = new_code_cell("scrubber", execution_count=1)
     cell.outputs = [new_output("execute_result", data, execution_count=1)]
@@ -250,6 +250,6 @@ def test_without_the_live_widget_the_strip_and_its_words_are_shown(open_cells):
 
 
 def test_a_still_strip_is_small():
-    data, _ = _scrubber()._repr_mimebundle_()
+    data, _ = scrubber()._repr_mimebundle_()
     assert sum(map(len, (data["text/html"], data["image/png"]))) < 500_000
     assert isinstance(widgets.guess("How much?").still()[0], str)

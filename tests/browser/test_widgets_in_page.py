@@ -1,58 +1,13 @@
-"""The page side of the widgets, with real keys, in the smallest host: no JupyterLab, no kernel."""
+"""The page side of scrub, live and guess, with real keys, in the smallest host: no kernel."""
 
 import base64
-import re
 
 import numpy as np
 import pytest
-import torch
 
 from diffusion_lessons import widgets
-from diffusion_lessons.widgets import Bars, Choice, Curve, Pictures, Slider, Text
 from tests.browser.bare_host import hear, put, sent
-from tests.browser.driving import load_axe
-
-STOPS = 12
-EDGES = np.linspace(0, 1, 6)
-OPTIONS = ["linear", "cosine"]
-GENERATOR = torch.Generator().manual_seed(0)
-FRAMES = torch.rand(2, STOPS, 3, 8, 8, generator=GENERATOR) * 2 - 1
-HEIGHTS = np.random.default_rng(0).random((2, STOPS, 5))
-RATIO = np.array([np.linspace(0, 1, STOPS) * 9, [np.inf, *np.linspace(3, 1e-7, STOPS - 1)]])
-
-
-def _scrubber(index=0, choice=0):
-    stops = [[f"stop {c}.{i}" for i in range(STOPS)] for c in range(2)]
-    scrubber = widgets.scrub(
-        slider=("level", stops),
-        panels=[
-            Pictures("picture", FRAMES, "noise"),
-            Bars("values", HEIGHTS, EDGES, ("flat", np.ones(5)), "five bars"),
-            Curve("ratio", np.arange(STOPS), {"SNR": RATIO}, "a line", log_y=True),
-        ],
-        words=[[f"It is {word}!" for word in some] for some in stops],
-        choose=("schedule", OPTIONS),
-    )
-    scrubber.index, scrubber.choice = index, choice
-    return scrubber
-
-
-@pytest.fixture
-def page(browser):
-    """A page with motion allowed."""
-    context = browser.new_context(reduced_motion="no-preference")
-    page = context.new_page()
-    page.set_default_timeout(15_000)
-    yield page
-    context.close()
-
-
-@pytest.fixture
-def calm_page(browser):
-    """A page whose reader asked for less motion."""
-    context = browser.new_context(reduced_motion="reduce")
-    yield context.new_page()
-    context.close()
+from tests.every_widget import FRAMES, STOPS, live, live_of_three, scrubber
 
 
 def _place(page) -> int:
@@ -75,7 +30,7 @@ def _labels(page) -> list[str]:
 
 
 def test_every_stop_shows_its_picture_its_bars_and_its_numbers_together(page):
-    put(page, _scrubber())
+    put(page, scrubber())
     page.locator("input[type=range]").focus()
     frames = ((FRAMES + 1) * 127.5).round().byte().permute(0, 1, 3, 4, 2).numpy()
     bars = set()
@@ -98,7 +53,7 @@ def test_every_stop_shows_its_picture_its_bars_and_its_numbers_together(page):
      ("Home", 3, 0), ("End", 3, STOPS - 1), ("PageUp", 3, 4), ("PageDown", 3, 2)],
 )  # fmt: skip
 def test_keys_move_the_slider(page, key, start, end):
-    put(page, _scrubber(start))
+    put(page, scrubber(start))
     page.locator("input[type=range]").focus()
     page.keyboard.press(key)
     assert _place(page) == end
@@ -106,7 +61,7 @@ def test_keys_move_the_slider(page, key, start, end):
 
 
 def test_the_slider_says_its_name_and_its_value_in_words(page):
-    put(page, _scrubber())
+    put(page, scrubber())
     slider = page.get_by_role("slider", name="level")
     slider.focus()
     page.keyboard.press("ArrowRight")
@@ -116,7 +71,7 @@ def test_the_slider_says_its_name_and_its_value_in_words(page):
 
 
 def test_the_choice_moves_everything(page):
-    put(page, _scrubber(5))
+    put(page, scrubber(5))
     page.get_by_role("radio", name="linear").focus()
     page.keyboard.press("ArrowRight")
     frames = ((FRAMES + 1) * 127.5).round().byte().permute(0, 1, 3, 4, 2).numpy()
@@ -130,7 +85,7 @@ def test_the_choice_moves_everything(page):
 
 
 def test_each_choice_has_its_own_colour_in_line_marker_and_key(page):
-    put(page, _scrubber(5))
+    put(page, scrubber(5))
     seen = """() => ['svg.dl-plot > path.dl-line:not(.dl-faint)', 'svg.dl-plot > path.dl-marker',
         '.dl-key .dl-line'].map(which => [...document.querySelectorAll(which)]
         .filter(n => n.checkVisibility())
@@ -145,7 +100,7 @@ def test_each_choice_has_its_own_colour_in_line_marker_and_key(page):
 
 
 def test_numbers_that_have_no_place_on_the_scale_are_said_in_words(page):
-    put(page, _scrubber())
+    put(page, scrubber())
     assert "SNR 0." in _labels(page)[2]  # zero on a logarithmic scale
     page.get_by_role("radio", name="cosine").check()
     assert "SNR infinite." in _labels(page)[2]
@@ -154,7 +109,7 @@ def test_numbers_that_have_no_place_on_the_scale_are_said_in_words(page):
 
 
 def test_python_hears_the_last_place_once(page):
-    put(page, _scrubber())
+    put(page, scrubber())
     page.evaluate(
         """() => { const input = document.querySelector('input[type=range]');
         for (let i = 1; i <= 9; i += 1) {
@@ -169,9 +124,10 @@ def test_python_hears_the_last_place_once(page):
     assert sent(page) == [{"index": 9, "choice": 0}]
 
 
-def test_play_goes_stop_by_stop_pauses_and_ends(page):
+def test_play_goes_stop_by_stop_pauses_and_ends(moving_page):
+    page = moving_page
     page.clock.install()
-    put(page, _scrubber())
+    put(page, scrubber())
     page.get_by_role("button", name="Play").click()
     page.clock.run_for(1000)
     assert 2 <= _place(page) <= 5  # a few changes a second, no flashing
@@ -187,9 +143,10 @@ def test_play_goes_stop_by_stop_pauses_and_ends(page):
     assert _place(page) == 0
 
 
-def test_a_hand_on_the_slider_stops_the_play(page):
+def test_a_hand_on_the_slider_stops_the_play(moving_page):
+    page = moving_page
     page.clock.install()
-    put(page, _scrubber())
+    put(page, scrubber())
     page.get_by_role("button", name="Play").click()
     page.locator("input[type=range]").focus()
     page.keyboard.press("End")
@@ -198,10 +155,9 @@ def test_a_hand_on_the_slider_stops_the_play(page):
     assert _place(page) == 0
 
 
-def test_with_less_motion_nothing_moves_by_itself(calm_page):
-    page = calm_page
+def test_with_less_motion_nothing_moves_by_itself(page):
     page.clock.install()
-    put(page, _scrubber())
+    put(page, scrubber())
     assert page.get_by_role("button", name="Play").count() == 0
     page.get_by_role("button", name="Next stop").click()
     page.clock.run_for(5000)
@@ -209,40 +165,16 @@ def test_with_less_motion_nothing_moves_by_itself(calm_page):
 
 
 def test_start_again_goes_back_to_the_first_stop_and_choice(page):
-    put(page, _scrubber(5, 1))
+    put(page, scrubber(5, 1))
     page.get_by_role("button", name="Start again").click()
     assert _labels(page)[0] == "noise. At linear, stop 0.0."
-
-
-@pytest.mark.parametrize("make", [
-    _scrubber,
-    lambda: widgets.live(_draw, [Slider("seed", 0, 9)]),
-    lambda: widgets.guess("How much?", ["a half", "a third"]),
-])  # fmt: skip
-def test_a_view_that_closes_leaves_nothing_behind(page, make):
-    page.clock.install()
-    put(page, make())
-    if page.get_by_role("button", name="Play").count():
-        page.get_by_role("button", name="Play").click()
-    page.evaluate("() => host.leave[0]()")
-    page.clock.run_for(5000)
-    assert page.evaluate(
-        "() => [host.listeners.length, document.querySelector('main').innerHTML]"
-    ) == [0, ""]
-    assert sent(page) == []
 
 
 # --- live ---
 
 
-def _draw(values, generator):
-    images = torch.rand(2, 3, 8, 8, generator=generator) * 2 - 1
-    return images, f"noise of {values}", f"drawn from seed {values['seed']}"
-
-
 def _answer(number: int, seed: int) -> dict:
-    live = widgets.live(_draw, [Slider("seed", 0, 9, start=seed)])
-    return {**live.answer, "id": number}
+    return {**live(seed).answer, "id": number}
 
 
 def _press(page, times: int) -> None:
@@ -252,7 +184,7 @@ def _press(page, times: int) -> None:
 
 
 def test_one_request_at_a_time_and_the_newest_follows(page):
-    put(page, widgets.live(_draw, [Slider("seed", 0, 9)]))
+    put(page, live())
     _press(page, 5)
     assert sent(page) == [{"request": {"id": 1, "places": [1]}}]
     hear(page, "answer", _answer(1, 1))
@@ -265,7 +197,7 @@ def test_one_request_at_a_time_and_the_newest_follows(page):
 
 
 def test_a_problem_is_said_and_the_picture_before_stays(page):
-    put(page, widgets.live(_draw, [Slider("seed", 0, 9)]))
+    put(page, live())
     before = _pixels(page)
     _press(page, 1)
     hear(page, "answer", {"id": 1, "problem": "KeyError: <img src=x onerror=alert(1)>"})
@@ -280,7 +212,7 @@ def test_a_problem_is_said_and_the_picture_before_stays(page):
 
 def test_a_silent_kernel_is_mentioned_and_nothing_hangs(page):
     page.clock.install()
-    put(page, widgets.live(_draw, [Slider("seed", 0, 9)]))
+    put(page, live())
     _press(page, 1)
     assert page.locator("[aria-busy]").count() == 0
     page.clock.run_for(1000)
@@ -295,10 +227,7 @@ def test_a_silent_kernel_is_mentioned_and_nothing_hangs(page):
 
 def test_text_is_sent_when_the_typing_pauses_or_ends(page):
     page.clock.install()
-    live = widgets.live(
-        _draw, [Slider("seed", 0, 9), Text("prompt", "a cat"), Choice("kind", OPTIONS)]
-    )
-    put(page, live)
+    put(page, live_of_three())
     page.get_by_role("textbox", name="prompt").fill("a red")
     assert sent(page) == []
     page.clock.run_for(1000)
@@ -310,7 +239,7 @@ def test_text_is_sent_when_the_typing_pauses_or_ends(page):
 
 
 def test_each_of_two_views_asks_for_itself_and_shows_its_own_answer(page):
-    put(page, widgets.live(_draw, [Slider("seed", 0, 9)]))
+    put(page, live())
     page.evaluate("() => host.show()")
     page.get_by_role("slider").last.press("End")
     page.get_by_role("slider").first.press("ArrowRight")
@@ -354,41 +283,3 @@ def test_a_number_is_committed(page):
     page.get_by_role("spinbutton", name="How many steps?").press_sequentially("250")
     page.get_by_role("button", name="Commit").click()
     assert sent(page) == [{"committed": "250"}]
-
-
-# --- all ---
-
-
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("make", [
-    _scrubber,
-    lambda: widgets.live(_draw, [Slider("seed", 0, 9), Text("prompt"), Choice("kind", OPTIONS)]),
-    lambda: widgets.guess("How much?", ["a half", "a third"]),
-    lambda: widgets.guess("How many?"),
-])  # fmt: skip
-def test_axe_finds_nothing(page, make, dark):
-    put(page, make())
-    if dark:
-        page.evaluate("() => { document.body.dataset.jpThemeLight = 'false'; }")
-        page.add_style_tag(content="body { background: #111; --jp-layout-color1: #212121; "
-                           "--jp-layout-color2: #424242; --jp-ui-font-color1: #fff; "
-                           "--jp-ui-font-color2: #bbb; }")  # fmt: skip
-    load_axe(page)
-    found = page.evaluate("() => axe.run('main')")["violations"]
-    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
-
-
-@pytest.mark.parametrize("name", ["scrub", "live", "guess"])
-def test_the_module_asks_its_host_for_nothing_else(name):
-    from diffusion_lessons.widgets.page import module
-
-    text = module(name)
-    assert set(re.findall(r"\bmodel\??\.(\w+)", text)) <= {
-        "get",
-        "set",
-        "on",
-        "save_changes",
-        "off",
-    }
-    assert "model.off(" not in text  # only where the host has it
-    assert not re.search(r"^import |https?://(?!www\.w3\.org)", text, re.MULTILINE)
