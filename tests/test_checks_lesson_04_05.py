@@ -22,8 +22,8 @@ SLIPS = [(name, key) for name, exercise in EXERCISES.items() for key in exercise
 RIGHT = [
     ("decode", "h.unflatten(1, (3, 2, 2)).permute(0, 1, 4, 2, 5, 3).flatten(4).flatten(2, 3)"),
     ("encode", "mean + log_variance.exp().sqrt() * eps"),
-    ("encode", "said.chunk(2, dim=1) => net.encode(images)"),
-    ("encode", "said.chunk(2, dim=1) => said.split(4, dim=1)"),
+    ("encode", "moments.chunk(2, dim=1) => net.encode(images)"),
+    ("encode", "moments.chunk(2, dim=1) => moments.split(4, dim=1)"),
     ("kl", "torch.distributions.kl_divergence(torch.distributions.Normal(mean, (log_variance / 2)"
            ".exp()), torch.distributions.Normal(0.0, 1.0))"),
     ("bug_noise", "scaling_factor * signal_rate * z + noise_rate * eps"),

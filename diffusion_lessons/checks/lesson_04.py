@@ -12,7 +12,7 @@ from .exercise import Exercise, normal
 
 CUTS_THE_BATCH = (
     "The channels are to be cut in two halves, axis 1. This cuts axis 0, the batch, or nothing: "
-    "write said.chunk(2, dim=1)."
+    "write moments.chunk(2, dim=1)."
 )
 
 
@@ -86,8 +86,8 @@ encode = Exercise(  # z = mean + std * eps; Kingma & Welling 2014, section 2.4
     """
     def encode(images, net, eps):
         h = net.down(net.stem(functional.pixel_unshuffle(images, 4)))
-        said = net.to_latent(h)
-        mean, log_variance = said.chunk(2, dim=1)
+        moments = net.to_latent(h)
+        mean, log_variance = moments.chunk(2, dim=1)
         return mean + (log_variance / 2).exp() * eps
     """,
     praise="A mean, a spread, and the chance from outside: gradients pass through both.",
@@ -126,12 +126,12 @@ encode = Exercise(  # z = mean + std * eps; Kingma & Welling 2014, section 2.4
         "mean, log_variance = => log_variance, mean =":
             "The two halves are swapped: the first 4 channels are the mean, the last 4 the "
             "logarithm of the variance.",
-        "said.chunk(2, dim=1) => said[:, ::2], said[:, 1::2]":
+        "moments.chunk(2, dim=1) => moments[:, ::2], moments[:, 1::2]":
             "Every second channel is taken. The mean is the first 4, the log of the variance the "
-            "last 4: said.chunk(2, dim=1).",
-        "said.chunk(2, dim=1) => said.chunk(2)": CUTS_THE_BATCH,
-        "said.chunk(2, dim=1) => said[:4], said[4:]": CUTS_THE_BATCH,
-        "said.chunk(2, dim=1) => said.split(4)": CUTS_THE_BATCH,
+            "last 4: moments.chunk(2, dim=1).",
+        "moments.chunk(2, dim=1) => moments.chunk(2)": CUTS_THE_BATCH,
+        "moments.chunk(2, dim=1) => moments[:4], moments[4:]": CUTS_THE_BATCH,
+        "moments.chunk(2, dim=1) => moments.split(4)": CUTS_THE_BATCH,
     },
 )  # fmt: skip
 
