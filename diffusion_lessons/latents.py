@@ -1,13 +1,12 @@
-"""Latents: what the autoencoder's numbers mean, how it is trained, and how they are scaled.
+"""Latents: the losses and the training of the autoencoder that encodes pictures to them.
 
-Pictures stay in [-1, 1] on one side; on the other, latents are scaled to a standard deviation of 1,
-because noise has that too and a noise schedule counts on it (Rombach et al. 2022, appendix G).
+Pictures are in [-1, 1]. Latents are scaled to a standard deviation of 1, because noise has that too
+and a noise schedule relies on it (Rombach et al. 2022, appendix G).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -17,93 +16,87 @@ from .training.fit import Fit, inner_weights
 
 MASK_WEIGHT = 3.0  # of the error inside the things, which cover a tenth of a picture
 SLOPE_WEIGHT = 0.3  # of the error in the differences of neighbours: keeps edges sharp
-WATCH_WEIGHT = 0.2  # of the error in what a recogniser sees
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Pictures to train an autoencoder on.
-
-    Attributes:
-        images: (B, 3, H, W) in [-1, 1].
-        mask: (B, 1, H, W) bool, where the things are that must survive.
-    """
-
-    images: Tensor
-    mask: Tensor
+PERCEPTUAL_WEIGHT = 0.2  # of the error in the features of a recogniser
 
 
 def sample_latent(mean: Tensor, log_variance: Tensor, generator: torch.Generator) -> Tensor:
-    """A latent drawn around its mean: mean + std * noise. Kingma & Welling 2014, section 2.4."""
+    """Draw a latent around its mean: mean + std * noise. Kingma & Welling 2014, section 2.4."""
     noise = torch.randn(mean.shape, generator=generator).to(mean)
     return mean + (log_variance / 2).exp() * noise
 
 
 def kl(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """How far each latent number is from plain noise, in nats: the shape of `mean`.
+    """Return KL(N(mean, variance) || N(0, 1)) of each latent number, in nats, shape of `mean`.
 
-    KL(N(mean, variance) || N(0, 1)); Kingma & Welling 2014, appendix B.
+    How far it is from plain noise. Kingma & Welling 2014, appendix B.
     """
     return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance)
 
 
-def reconstruction_loss(decoded: Tensor, scene: Scene) -> Tensor:
-    """How different decoded pictures are from the real ones, one number.
+def reconstruction_loss(decoded: Tensor, images: Tensor, mask: Tensor) -> Tensor:
+    """Return the difference between decoded and real pictures, one number.
 
     The mean absolute error over the picture, plus the same inside the things, plus that of the
     differences of neighbouring pixels. Without the second a blurred house would cost next to
     nothing: it is a small part of the picture.
+
+    decoded, images: (B, 3, H, W) in [-1, 1]. mask: (B, 1, H, W) bool, True inside the things.
     """
-    error = (decoded - scene.images).abs()
-    inside = (error * scene.mask).sum() / (3 * scene.mask.sum()).clamp(min=1)
-    slopes = sum(
-        (decoded.diff(dim=axis) - scene.images.diff(dim=axis)).abs().mean() for axis in (2, 3)
-    )
+    error = (decoded - images).abs()
+    inside = (error * mask).sum() / (3 * mask.sum()).clamp(min=1)
+    slopes = sum((decoded.diff(dim=axis) - images.diff(dim=axis)).abs().mean() for axis in (2, 3))
     return error.mean() + MASK_WEIGHT * inside + SLOPE_WEIGHT * slopes
 
 
-def watched_loss(decoded: Tensor, images: Tensor, watch: Callable[[Tensor], Tensor]) -> Tensor:
-    """How different decoded pictures look to a network, as a share of what it sees; one number."""
+def perceptual_loss(
+    decoded: Tensor, images: Tensor, features: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Return the difference between a network's features of decoded and of real pictures.
+
+    One number: the mean absolute difference, as a share of the mean absolute feature. Johnson,
+    Alahi & Fei-Fei 2016.
+    """
     with torch.no_grad():
-        real = watch(images)
-    return (watch(decoded) - real).abs().mean() / real.abs().mean()
+        real = features(images)
+    return (features(decoded) - real).abs().mean() / real.abs().mean()
 
 
 def train_autoencoder(
     model: Autoencoder,
-    scenes: Callable[[int], Scene],
+    batches: Callable[[int], tuple[Tensor, Tensor]],
     steps: int,
     learning_rate: float,
     kl_weight: float,
     seed: int = 0,
-    watch: Callable[[Tensor], Tensor] | None = None,
+    features: Callable[[Tensor], Tensor] | None = None,
     ema_decay: float | None = 0.999,
     half: bool = False,
 ) -> Fit:
-    """Train an autoencoder; `for done in train_autoencoder(...)` makes a step at a time.
+    """Train an autoencoder; `for done in train_autoencoder(...)` takes one step at a time.
 
     Args:
         model: on the device that it is to be trained on; changed in place.
-        scenes: a step's number to its pictures.
+        batches: from a step's number to its pictures (B, 3, H, W) in [-1, 1] and their mask, see
+            `reconstruction_loss`.
         kl_weight: of the mean of `kl` over all latent numbers.
-        seed: 0 to 2000; with the step's number it settles the noise on the latents.
-        watch: None, or what another network sees of pictures: features (B, ...).
+        seed: 0 to 2000; with the step's number it determines the noise on the latents.
+        features: of another network, from pictures to (B, ...), for `perceptual_loss`; or None.
         steps, learning_rate, ema_decay: see `training.fit.Fit`.
-        half: reckon in bfloat16, twice as fast where the processor has instructions for it.
+        half: compute in bfloat16, twice as fast where the processor has instructions for it.
     """
     device = next(model.parameters()).device
 
     def loss(step: int) -> Tensor:
         generator = torch.Generator().manual_seed(2**31 + seed * 1_000_003 + step)
-        scene = scenes(step)
-        scene = Scene(scene.images.to(device), scene.mask.to(device))
+        images, mask = (part.to(device) for part in batches(step))
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            mean, log_variance = (part.float() for part in model.encode(scene.images))
+            mean, log_variance = (part.float() for part in model.encode(images))
             z = sample_latent(mean, log_variance, generator)
             decoded = model.decode(z).float()
-            total = reconstruction_loss(decoded, scene) + kl_weight * kl(mean, log_variance).mean()
-            if watch is not None:
-                total = total + WATCH_WEIGHT * watched_loss(decoded, scene.images, watch)
+            total = reconstruction_loss(decoded, images, mask)
+            total = total + kl_weight * kl(mean, log_variance).mean()
+            if features is not None:
+                total = total + PERCEPTUAL_WEIGHT * perceptual_loss(decoded, images, features)
         return total
 
     inner = inner_weights(model)

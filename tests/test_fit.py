@@ -1,4 +1,4 @@
-"""Fitting: the steps of AdamW, the running average, stopping and going on."""
+"""Fitting: the steps of AdamW, the running average, stopping and resuming."""
 
 import copy
 import math

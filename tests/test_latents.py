@@ -7,7 +7,6 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from diffusion_lessons import latents
-from diffusion_lessons.latents import Scene
 from diffusion_lessons.models import Autoencoder
 from diffusion_lessons.training.fit import inner_weights
 
@@ -21,13 +20,13 @@ def tiny(seed=0):
     return Autoencoder((8, 16), (1, 1), (16, 8, 8), (1, 1, 1))
 
 
-def scenes(step):
+def batches(step):
     """Four pictures of 2x2 squares of one colour each."""
     images = random(4, 3, 2, 2, seed=step).clamp(-1, 1).repeat_interleave(8, 2)
     images = images.repeat_interleave(8, 3)
     mask = torch.zeros(4, 1, 16, 16, dtype=torch.bool)
     mask[:, :, 4:8, 4:8] = True
-    return Scene(images, mask)
+    return images, mask
 
 
 # --- the KL term, and drawing from a latent ---
@@ -82,63 +81,62 @@ def test_gradients_go_through_a_sample():
 
 
 def test_whoever_is_right_has_no_loss():
-    scene = scenes(0)
-    assert latents.reconstruction_loss(scene.images, scene) == 0
-    assert latents.watched_loss(scene.images, scene.images, lambda x: x) == 0
+    images, mask = batches(0)
+    assert latents.reconstruction_loss(images, images, mask) == 0
+    assert latents.perceptual_loss(images, images, lambda x: x) == 0
 
 
 def test_an_even_shift_costs_its_size_everywhere_and_once_more_inside():
     """It changes no difference of neighbours."""
-    scene = scenes(0)
-    loss = latents.reconstruction_loss(scene.images + 0.1, scene)
+    images, mask = batches(0)
+    loss = latents.reconstruction_loss(images + 0.1, images, mask)
     assert loss == pytest.approx(0.1 * (1 + latents.MASK_WEIGHT), rel=1e-4)
 
 
 def test_the_same_error_costs_more_inside_the_things():
-    scene = Scene(torch.zeros(4, 3, 16, 16), scenes(0).mask)
-    inside = scene.images + 0.1 * scene.mask
-    outside = scene.images + 0.1 * scene.mask.roll((4, 4), dims=(2, 3))
-    costs = [float(latents.reconstruction_loss(x, scene)) for x in (inside, outside)]
+    images, mask = torch.zeros(4, 3, 16, 16), batches(0)[1]
+    inside, outside = images + 0.1 * mask, images + 0.1 * mask.roll((4, 4), dims=(2, 3))
+    costs = [float(latents.reconstruction_loss(x, images, mask)) for x in (inside, outside)]
     assert costs[0] - costs[1] == pytest.approx(0.1 * latents.MASK_WEIGHT, rel=1e-4)
 
 
 def test_one_step_of_brightness_costs_by_its_slope():
-    scene = Scene(torch.zeros(1, 3, 4, 6), torch.zeros(1, 1, 4, 6, dtype=torch.bool))
-    decoded = torch.zeros(1, 3, 4, 6)
+    images, mask = torch.zeros(1, 3, 4, 6), torch.zeros(1, 1, 4, 6, dtype=torch.bool)
+    decoded = images.clone()
     decoded[..., 3:] = 0.5  # one step of 0.5 among five differences along a row
     expected = 0.25 + latents.SLOPE_WEIGHT * 0.5 / 5
-    assert latents.reconstruction_loss(decoded, scene) == pytest.approx(expected)
+    assert latents.reconstruction_loss(decoded, images, mask) == pytest.approx(expected)
 
 
 def test_a_picture_without_things_has_a_loss():
-    scene = Scene(torch.zeros(1, 3, 8, 8), torch.zeros(1, 1, 8, 8, dtype=torch.bool))
-    assert latents.reconstruction_loss(scene.images + 1, scene) == pytest.approx(1)
+    images, mask = torch.zeros(1, 3, 8, 8), torch.zeros(1, 1, 8, 8, dtype=torch.bool)
+    assert latents.reconstruction_loss(images + 1, images, mask) == pytest.approx(1)
 
 
-def test_what_is_watched_is_a_share_of_what_is_seen():
+def test_the_perceptual_loss_is_a_share_of_the_features():
     images = random(2, 3, 8, 8)
     for scale in (1.0, 50.0):
-        loss = latents.watched_loss(images * 1.2, images, lambda x, scale=scale: scale * x)
+        loss = latents.perceptual_loss(images * 1.2, images, lambda x, scale=scale: scale * x)
         assert loss == pytest.approx(0.2, rel=1e-4)
 
 
-def test_the_real_pictures_are_watched_without_a_gradient():
+def test_the_features_of_real_pictures_take_no_gradient():
     images, decoded = random(2, 3, 8, 8).requires_grad_(), random(2, 3, 8, 8, seed=1)
     decoded.requires_grad_()
-    latents.watched_loss(decoded, images, lambda x: x.square()).backward()
+    latents.perceptual_loss(decoded, images, lambda x: x.square()).backward()
     assert images.grad is None and decoded.grad.abs().max() > 0
 
 
 # --- training ---
 
 
-def train(steps=4, seed=0, shown=scenes, **chosen):
+def train(steps=4, seed=0, shown=batches, **chosen):
     settings = {"learning_rate": 3e-3, "kl_weight": 1e-3, "ema_decay": 0.9} | chosen
     return latents.train_autoencoder(tiny(), shown, steps, seed=seed, **settings)
 
 
 def test_training_learns_and_repeats_itself():
-    chosen = {"learning_rate": 2e-2, "shown": lambda step: scenes(0)}
+    chosen = {"learning_rate": 2e-2, "shown": lambda step: batches(0)}
     first, again = ([done.loss for done in train(30, **chosen)] for _ in range(2))
     assert first == again
     assert sum(first[-5:]) < 0.8 * sum(first[:5])
@@ -155,17 +153,17 @@ def test_the_seed_settles_the_noise_and_the_global_generator_nothing():
 
 def test_the_loss_is_the_sum_of_its_parts():
     """The first step's, put together by hand."""
-    watch = lambda x: x.mean((2, 3))  # noqa: E731
-    fit = train(kl_weight=0.25, watch=watch, seed=3)
-    model, scene = tiny(), scenes(0)
+    features = lambda x: x.mean((2, 3))  # noqa: E731
+    fit = train(kl_weight=0.25, features=features, seed=3)
+    model, (images, mask) = tiny(), batches(0)
     with torch.no_grad():
-        mean, log_variance = model.encode(scene.images)
+        mean, log_variance = model.encode(images)
         noise = torch.Generator().manual_seed(2**31 + 3 * 1_000_003)
         decoded = model.decode(latents.sample_latent(mean, log_variance, noise))
         expected = (
-            latents.reconstruction_loss(decoded, scene)
+            latents.reconstruction_loss(decoded, images, mask)
             + 0.25 * latents.kl(mean, log_variance).mean()
-            + latents.WATCH_WEIGHT * latents.watched_loss(decoded, scene.images, watch)
+            + latents.PERCEPTUAL_WEIGHT * latents.perceptual_loss(decoded, images, features)
         )
     assert next(iter(fit)).loss == pytest.approx(float(expected), rel=1e-5)
 
@@ -175,7 +173,7 @@ def test_more_kl_brings_the_latents_nearer_to_noise():
         fit = train(30, kl_weight=kl_weight, learning_rate=5e-3)
         list(fit)
         with torch.no_grad():
-            return float(latents.kl(*fit.model.encode(scenes(999).images)).mean())
+            return float(latents.kl(*fit.model.encode(batches(999)[0])).mean())
 
     assert distance(1.0) < 0.5 * distance(0.0)
 
@@ -198,6 +196,6 @@ def test_half_precision_learns_too_and_keeps_whole_weights():
 
 
 def test_pictures_of_another_size_are_refused_by_name():
-    fit = train(shown=lambda _: Scene(torch.zeros(1, 3, 12, 12), torch.ones(1, 1, 12, 12).bool()))
+    fit = train(shown=lambda _: (torch.zeros(1, 3, 12, 12), torch.ones(1, 1, 12, 12).bool()))
     with pytest.raises(ValueError, match=r"\(1, 3, 12, 12\).*multiples of 8"):
         list(fit)

@@ -104,7 +104,7 @@ def test_the_loss_of_the_lesson_is_the_package_s():
     with torch.inference_mode():
         mean, log_variance = model.encode(images)
         decoded = model.decode(mean + (log_variance / 2).exp() * eps)
-    loss = latents.reconstruction_loss(decoded, latents.Scene(images, mask))
+    loss = latents.reconstruction_loss(decoded, images, mask)
     loss = loss + 3e-4 * latents.kl(mean, log_variance).mean()
     told = re.search(r"loss: (\d\.\d+)", printed("loss"))
     assert float(told[1]) == pytest.approx(loss.item(), abs=0.002)

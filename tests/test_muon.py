@@ -64,6 +64,16 @@ def test_the_unet_says_what_lies_between():
     assert inner_weights(nn.Linear(2, 2)) == []
 
 
+@pytest.mark.parametrize("wrap", [torch.compile, nn.DataParallel])
+def test_a_wrapped_network_has_the_same_inner_weights(wrap):
+    """Both wrappers put a prefix before each name; nothing is compiled until the first call."""
+    model = UNet(factors=(10,))
+    wrapped = wrap(model)
+    parameters = dict(wrapped.named_parameters())
+    inner = {id(parameters[name]) for name in inner_weights(wrapped)}
+    assert inner == {id(dict(model.named_parameters())[name]) for name in inner_weights(model)}
+
+
 def test_muon_goes_on_where_it_was():
     def start():
         torch.manual_seed(0)

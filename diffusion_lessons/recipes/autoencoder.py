@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from diffusion_lessons import latents, pictures, postcards, scoring, workspace
 from diffusion_lessons.models import Autoencoder, count_parameters
@@ -47,29 +48,29 @@ class AutoencoderRecipe:
         names = ("encoder", "encoder_blocks", "decoder", "decoder_blocks")
         return {name: getattr(self, name) for name in names}
 
-    def scenes(self, step: int) -> latents.Scene:
-        """The pictures of a step, of the training mix."""
+    def batches(self, step: int) -> tuple[Tensor, Tensor]:
+        """Return the pictures of a step, of the training mix, and the mask of their things."""
         own_seed = self.seed * 1_000_003 + step
         shown = postcards.sample_scenes(self.batch, own_seed)
         dice = torch.Generator().manual_seed(2**30 + own_seed)
         images = styled(postcards.draw(shown), self.styled, dice)
-        return latents.Scene(images, postcards.object_mask(shown))
+        return images, postcards.object_mask(shown)
 
     def begin(self, name: str, device: torch.device) -> Fit:
         """See `Recipe.begin`."""
         torch.manual_seed(self.seed)
-        watch = None
+        features = None
         if self.watched:
             reader = recognition.load("recogniser").to(device)
-            watch = reader.to(memory_format=torch.channels_last).body
+            features = reader.to(memory_format=torch.channels_last).body
         return latents.train_autoencoder(
             Autoencoder(**self.network()).to(device),
-            self.scenes,
+            self.batches,
             self.steps,
             self.learning_rate,
             self.kl_weight,
             seed=self.seed,
-            watch=watch,
+            features=features,
             ema_decay=self.ema_decay,
             half=self.half,
         )

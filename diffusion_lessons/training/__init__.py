@@ -2,8 +2,8 @@
 
 loss     the diffusion loss, and `train`, which fits a denoiser to it
 fit      the loop that fits any network to any loss
-muon     the optimiser of a denoiser's inner weights
-resume   a long training on disk: stopped at any moment, resumed by the next call
+muon     the optimizer of a network's inner weights
+resume   a long training kept on disk: stopped at any moment, resumed by the next call
 """
 
 from .loss import LARGEST_WEIGHT, LEAST_TIME, Batches, diffusion_loss, spread_times, train

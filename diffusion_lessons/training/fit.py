@@ -1,7 +1,7 @@
-"""Fitting a network to a loss: the loop that every trained network of the course goes through.
+"""Fitting a network to a loss: the training loop of every network of the course.
 
 A `Fit` is an iterator: it yields after each step, so that progress bars, pictures and early stops
-stay outside. A step that fails or is interrupted leaves no trace, so one can go on from any moment.
+stay outside. A step that fails or is interrupted leaves no trace, so a fit can always be resumed.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from torch import Tensor, nn
 
 from .muon import Muon
 
-LARGEST_GRADIENT = 1.0  # the norm that a longer gradient is cut down to
+LARGEST_GRADIENT = 1.0  # the norm that longer gradients are clipped to
+WRAPPERS = ("_orig_mod", "module")  # what torch.compile and DataParallel call the network inside
 
 
 @dataclass(frozen=True)
 class TrainStep:
-    """What one training step did: its number (from 0), its loss, and its learning rate."""
+    """A training step that was taken: its number (from 0), its loss, and its learning rate."""
 
     step: int
     loss: float
@@ -34,26 +35,27 @@ class TrainStep:
 class Fit:
     """Fits `model` to `loss` by AdamW (Loshchilov and Hutter 2019, algorithm 2), or by Muon.
 
-    The learning rate rises over the first steps and falls to 0 along a cosine. Gradients longer
-    than 1 are cut. `for done in fit` makes the steps that are left and yields a `TrainStep` each.
+    The learning rate rises over the first steps and falls to 0 along a cosine. Gradients are
+    clipped to a norm of 1. `for done in fit` takes the steps that are left and yields a `TrainStep`
+    for each.
 
     Args:
         model: the network, on the device that it is to be trained on; trained in place.
-        steps: how many steps there are in all.
+        steps: the number of steps in all.
         learning_rate: its peak.
-        loss: gives the loss of a step, a tensor of one number, from the step's number. Whatever
-            chance it takes has to come from that number alone, so that a restart repeats it.
-        inner: names of the weights that Muon steps, see `muon`; AdamW steps the others.
+        loss: from a step's number to its loss, a tensor of one number. Its random numbers have to
+            follow from that number alone, so that a resumed training repeats them.
+        inner: names of the weights that Muon updates, see `muon`; AdamW updates the others.
         weight_decay, betas: of AdamW.
         warm_up: the share of the steps over which the learning rate rises.
-        ema_decay: None, or how slowly the running average of the weights follows, such as 0.999;
-            at first it follows faster: the decay of step k is at most (1 + k) / (10 + k).
-        fused: let torch do the update in one go: twice as fast, and other rounding.
+        ema_decay: of the running average of the weights, such as 0.999, or None for no average. It
+            is smaller at first: the decay of step k is at most (1 + k) / (10 + k).
+        fused: let torch update all weights in one call: twice as fast, with other rounding.
 
     Attributes:
         model: the network in training.
         ema: the network to keep: the running average of `model`, or `model` itself without one.
-        step: how many steps are done.
+        step: the number of steps that are done.
 
     Raises:
         ValueError: a number outside its range.
@@ -100,7 +102,7 @@ class Fit:
             )
 
     def __len__(self) -> int:
-        """How many steps are left."""
+        """Return the number of steps that are left."""
         return self.steps - self.step
 
     def __iter__(self) -> Iterator[TrainStep]:
@@ -109,7 +111,7 @@ class Fit:
             yield self._advance()
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step: rising to the peak, and falling to 0 along a cosine."""
+        """Return the learning rate of a step: it rises to the peak and falls along a cosine."""
         falling = 0.5 + 0.5 * math.cos(math.pi * step / self.steps)
         return self.learning_rate * min((step + 1) / self._rising, falling)
 
@@ -130,7 +132,7 @@ class Fit:
         return TrainStep(self.step - 1, loss, rate)
 
     def _gradient(self) -> float:
-        """Leave the gradient of this step's loss in the parameters and return the loss."""
+        """Leave the gradient of this step's loss in the parameters; return the loss."""
         self._optimizer.zero_grad(set_to_none=True)
         loss = self._loss(self.step)
         loss.backward()
@@ -145,7 +147,7 @@ class Fit:
         return value
 
     def _follow(self) -> None:
-        """Move the running average towards the weights, and copy what is not learned."""
+        """Update the running average of the weights, and copy the buffers as they are."""
         if self._ema_decay is None:
             return
         decay = min(self._ema_decay, (1 + self.step) / (10 + self.step))
@@ -157,7 +159,10 @@ class Fit:
                 average.copy_(buffer)
 
     def state(self) -> dict[str, Tensor]:
-        """All that the next step builds on, by name, on the CPU: weights, average, optimizer."""
+        """Return all that the next step depends on, by name, on the CPU.
+
+        The weights, their average and the optimizer's state, named "model.", "ema.", "optimizer.".
+        """
         tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
         if self.ema is not self.model:
             tensors |= {f"ema.{name}": t for name, t in self.ema.state_dict().items()}
@@ -171,9 +176,9 @@ class Fit:
         }
 
     def restore(self, tensors: dict[str, Tensor], step: int) -> None:
-        """Go on after `step` steps from what `state` returned then.
+        """Resume after `step` steps from what `state` returned then.
 
-        Raises ValueError if the tensors are not those of this network, or `step` is not one of it.
+        Raises ValueError if the tensors are not those of this network or `step` is out of range.
         """
         if not 0 <= step <= self.steps:
             raise ValueError(f"step is {step}: there are {self.steps} steps, so 0 to {self.steps}")
@@ -191,7 +196,7 @@ class Fit:
         self.step = step
 
     def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
-        """Put tensors named "exp_avg.layer.weight" and the like back to their parameters."""
+        """Give the parameters back their tensors, named "exp_avg.layer.weight" and the like."""
         numbers = {name: index for index, name in enumerate(self._names)}
         learned = dict(self.model.named_parameters())
         states: dict[int, dict[str, Tensor]] = {}
@@ -208,8 +213,14 @@ class Fit:
 
 
 def inner_weights(model: nn.Module) -> list[str]:
-    """The names of the weights that Muon steps: those with two axes or more, but for the layers
-    that the network names in `outer_layers`; none if it names no layers."""
+    """Return the names of the weights that Muon updates.
+
+    Those with two axes or more, except in the layers that the network lists in `outer_layers`; none
+    if it has no such list. A network in torch.compile or DataParallel has the same inner weights.
+    """
+    for wrapper in WRAPPERS:
+        if isinstance(inside := getattr(model, wrapper, None), nn.Module):
+            return [f"{wrapper}.{name}" for name in inner_weights(inside)]
     outer = getattr(model, "outer_layers", None)
     if outer is None:
         return []

@@ -1,6 +1,6 @@
-"""Training a denoiser: pictures under noise of every level, and how wrong the network was.
+"""Training a denoiser: noise of every level is added, and the network's error is the loss.
 
-One loss serves every kind of prediction and every schedule; `fit.Fit` does the steps.
+One loss serves every kind of prediction and every schedule; `fit.Fit` takes the steps.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from diffusion_lessons.schedule import Schedule, add_noise, rates_like
 from .fit import Fit, inner_weights
 
 LEAST_TIME = 0.001  # training sees times from here to 1: row 0 of a table to its last row
-LARGEST_WEIGHT = 10.0  # of the clean picture's error, where there is little noise
+LARGEST_WEIGHT = 10.0  # of the clean guess's error, where there is little noise
 
 Batches = Callable[[int], Batch]
-"""A step's number to its data: `data.PictureSet.batches`, or a function that makes a `Batch`."""
+"""From a step's number to its `Batch`: `data.PictureSet.batches`, or a function of your own."""
 
 
 def diffusion_loss(
@@ -34,12 +34,12 @@ def diffusion_loss(
     kind: str,
     given: Tensor | None = None,
 ) -> Tensor:
-    """How wrong the network is about noisy data: the loss of DDPM, for every kind of prediction.
+    """Return the loss of DDPM, for every kind of prediction.
 
-    The mean squared difference between what it says and what it should have said. For kind "x_0"
-    each item's error is divided by noise_rate^2, which makes it the error in v: without that,
-    pictures with little noise, which need the finest work, would hardly count. It is multiplied by
-    10 at most, so that the last grains do not take all of the network's strength.
+    The mean squared difference between the network's output and its target. For kind "x_0" each
+    item's error is divided by noise_rate^2, which makes it the error in v: without that, pictures
+    with little noise, which need the finest work, would hardly count. The weight is 10 at most, so
+    that the last grains of noise do not take all of the network's capacity.
 
     Args:
         model: called as model(x_t, t), or model(x_t, t, given).
@@ -66,7 +66,7 @@ def diffusion_loss(
 
 
 def spread_times(count: int, generator: torch.Generator) -> Tensor:
-    """`count` times, (count,), spread evenly over [0.001, 1): one in each of as many equal parts.
+    """Draw `count` times, (count,), spread evenly over [0.001, 1): one in each of equal parts.
 
     Each alone is uniform; together they cover all noise levels in every batch, which makes the loss
     less noisy. Kingma et al. 2021, appendix I.1.
@@ -87,20 +87,20 @@ def train(
     ema_decay: float = 0.999,
     half: bool = False,
 ) -> Fit:
-    """Train a denoiser; `for done in train(...)` makes a step at a time and yields a `TrainStep`.
+    """Train a denoiser; `for done in train(...)` takes one step at a time, yielding a `TrainStep`.
 
-    Times and noise of a step follow from `seed` and its number alone, so a training that was
-    stopped goes on as if nothing had happened. What to sample from is `.ema`, the running average.
+    Times and noise of a step follow from `seed` and its number alone, so that a training that was
+    stopped can be resumed with the same result. Sample from `.ema`, the running average.
 
     Args:
         model: on the device that it is to be trained on; changed in place. If it names its
-            `outer_layers`, the weights of the others are stepped by Muon, see `muon`.
+            `outer_layers`, Muon updates the weights of all others, see `muon`.
         batches: the data of each step and what is given to the network with it; labels (B, 0)
             give it nothing.
-        kind: what the network says, one of `prediction.KINDS`.
+        kind: the kind of prediction, one of `prediction.KINDS`.
         steps, learning_rate, ema_decay: see `fit.Fit`.
         seed: 0 to 2000.
-        half: reckon in bfloat16, twice as fast where the processor has instructions for it.
+        half: compute in bfloat16, twice as fast where the processor has instructions for it.
     """
     device = next(model.parameters()).device
 
@@ -118,5 +118,5 @@ def train(
 
 
 def _plain_attention(half: bool) -> contextlib.AbstractContextManager:
-    """Attention step by step: on a CPU torch's fused one takes ten times as long in bfloat16."""
+    """Switch to unfused attention: on a CPU the fused one takes ten times as long in bfloat16."""
     return sdpa_kernel(SDPBackend.MATH) if half else contextlib.nullcontext()

@@ -1,6 +1,6 @@
 """Muon: an optimizer for the matrices inside a network, with AdamW for everything else.
 
-torch has a Muon of its own, for weights of two axes; the kernels of convolutions have four.
+torch.optim.Muon is for weights with two axes only; the kernels of convolutions have four.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _POLYNOMIAL = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024: x -> a x + b x^3 
 
 
 def orthogonalised(gradient: Tensor) -> Tensor:
-    """Nearly the closest matrix whose singular values are all 1: (N, ...) seen as (N, M).
+    """Return nearly the closest matrix with all singular values 1; (N, ...) is seen as (N, M).
 
-    Five rounds of a polynomial that pulls each singular value towards 1 (they end between about 0.7
+    Five rounds of a polynomial that moves each singular value towards 1 (they end between about 0.7
     and 1.2), so that no direction of the step is much longer than another. Jordan et al. 2024.
     """
     a, b, c = _POLYNOMIAL
@@ -28,7 +28,7 @@ def orthogonalised(gradient: Tensor) -> Tensor:
     x = x.T if tall else x
     x = x / (x.norm() + 1e-7)
     square, pull = x @ x.T, torch.eye(len(x), dtype=x.dtype, device=x.device)
-    for _ in range(5):  # on the small square alone; what is pulled comes last, once
+    for _ in range(5):  # on the small square alone, which is cheaper; x is multiplied once, below
         once = a * torch.eye(len(x), dtype=x.dtype, device=x.device)
         once += b * square + c * square @ square
         square, pull = once @ square @ once, once @ pull
@@ -39,8 +39,8 @@ def orthogonalised(gradient: Tensor) -> Tensor:
 class Muon(torch.optim.AdamW):
     """Muon for `inner` weights, AdamW with 0.3 times the learning rate for the `outer` ones.
 
-    Muon steps along the momentum of the gradient, made orthogonal, times 0.2 * sqrt(its longer
-    side), which gives it the size of a step of AdamW. Jordan et al. 2024; Liu et al. 2025
+    Muon steps along the orthogonalised momentum of the gradient, times 0.2 * sqrt(its longer side),
+    which gives the step the size of one of AdamW. Jordan et al. 2024; Liu et al. 2025
     ("Muon is scalable for LLM training") eq. 4.
 
     Args:
@@ -67,11 +67,11 @@ class Muon(torch.optim.AdamW):
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]  # no closure
-        """One step of both, from the gradients that are there."""
+        """Take one step of both, from the gradients in the parameters."""
         inner = self.param_groups[1]
         gradients = [weight.grad for weight in inner["params"]]
         for weight in inner["params"]:
-            weight.grad = None  # AdamW passes over what has no gradient
+            weight.grad = None  # AdamW skips parameters without a gradient
         super().step()
         for weight, gradient in zip(inner["params"], gradients, strict=True):
             weight.grad = gradient

@@ -1,8 +1,8 @@
-"""A long training that can be stopped at any moment and gone on with, also after a power cut.
+"""A long training that can be stopped at any moment and resumed, also after a power cut.
 
-What the next step builds on is written beside the weights every minute and at Ctrl-C; the next
-call picks it up. Since all chance follows from the number of the step (see `fit.Fit`), the
-result is that of a training that was never stopped.
+Its state is written beside the weights every minute and at Ctrl-C; the next call picks it up. Since
+all random numbers follow from the number of the step (see `fit.Fit`), the result is that of a
+training that was never stopped.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from diffusion_lessons import workspace
 
 from .fit import Fit, uninterrupted
 
-KEEP_EVERY = 60.0  # seconds between two times that an unfinished training is written to disk
+KEEP_EVERY = 60.0  # seconds between two writes of an unfinished training
 
 
 class Paused(Exception):
-    """A training was interrupted and is kept; the message says how to go on."""
+    """A training was interrupted and is kept; the message says how to resume it."""
 
 
 def carry_out(name: str, recipe: dict, fit: Fit) -> dict[str, int]:
-    """Make the steps of `fit` that an earlier call left, with a progress bar.
+    """Take the steps of `fit` that earlier calls left, with a progress bar.
 
     At the end the last state is still kept, so that what follows may be interrupted too: remove it
     with `forget`.
 
     Args:
         name: of the weights.
-        recipe: all that settles the training; if an earlier, unfinished one had another, this one
-            starts anew and says so.
+        recipe: all that determines the training; if an earlier, unfinished one had another, this
+            one starts from scratch and says so.
         fit: before its first step.
 
     Returns:
-        how long it took over all calls: "CPU seconds", "GPU seconds", those that are not 0. CPU
+        its duration over all calls: "CPU seconds" and "GPU seconds", where they are not 0. CPU
         seconds add up over the cores; GPU seconds are by the clock.
 
     Raises:
         Paused: it was interrupted.
-        FloatingPointError: training fell apart, see `fit.Fit`.
+        FloatingPointError: the training diverged, see `fit.Fit`.
         workspace.DamagedFile: an earlier, unfinished training cannot be read.
         OSError: the state could not be written.
     """
@@ -79,12 +79,12 @@ def carry_out(name: str, recipe: dict, fit: Fit) -> dict[str, int]:
 
 
 def forget(name: str) -> None:
-    """Remove what is kept of an unfinished training of `name`."""
+    """Remove the kept state of an unfinished training of `name`."""
     workspace.partial_path(name).unlink(missing_ok=True)
 
 
 def _pick_up(name: str, print_of: str, fit: Fit) -> dict[str, float]:
-    """Bring `fit` to where an earlier call stopped; returns the seconds it took until then."""
+    """Restore `fit` to where an earlier call stopped; return the seconds it took until then."""
     kept = workspace.load_partial(name)
     if kept is None:
         return {}
@@ -92,7 +92,7 @@ def _pick_up(name: str, print_of: str, fit: Fit) -> dict[str, float]:
     if notes["fingerprint"] != print_of:
         print(
             f"A training of {name} was stopped at step {notes['step']}, but its recipe or its "
-            "network has changed since: this one starts anew, and will replace it."
+            "network has changed since: this one starts from scratch, and will replace it."
         )
         return {}
     fit.restore(tensors, notes["step"])
@@ -101,10 +101,10 @@ def _pick_up(name: str, print_of: str, fit: Fit) -> dict[str, float]:
 
 
 def _fingerprint(recipe: dict, fit: Fit) -> str:
-    """A short text that changes with the recipe and with the shape of the network."""
+    """Return a hash of the recipe and of the shape of the network."""
     shapes = {key: list(tensor.shape) for key, tensor in fit.state().items()}
-    said = json.dumps([recipe, shapes], sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()[:16]
+    text = json.dumps([recipe, shapes], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _device(fit: Fit) -> torch.device:
