@@ -16,37 +16,37 @@ import torch
 from torch import Tensor
 
 from .models import CrossAttention, TextUNet
-from .postcards import VALUES, PromptError, parse
+from .postcards import VALUES, Description, PromptError
 from .postcards.lexicon import MEANING_OF, plurals, vocabulary
-from .postcards.reading import plain_words
+from .postcards.reading import parse_words, plain_words
+from .postcards.scenes import SCENE_ATTRIBUTES, THING_ATTRIBUTES, value_of
 from .prediction import Denoiser, as_denoiser
 from .schedule import Schedule
 
 WORDS = ("", *vocabulary())
-"""Every word the caption encoder knows; its number is its place. Number 0 is nothing."""
+"""Every word that the caption encoder knows; its number is its index. Number 0 is padding."""
 
-LENGTH = 32  # places for words in a context
+LENGTH = 32  # words in a context
 LARGEST_SCALE = 30.0
 
 _NUMBER = {word: number for number, word in enumerate(WORDS)}
 _IS_NOUN = torch.tensor([MEANING_OF.get(word, ("", ""))[0] == "object" for word in WORDS])
-_THING = ("object", "colour", "size", "position", "count")
 
-QUESTIONS: tuple[tuple[str, int | None], ...] = (
-    ("sky", None), ("ground", None),
-    *((name, 0) for name in _THING), *((name, 1) for name in _THING),
-)  # fmt: skip
-"""What a caption may say: an attribute, of the scene (None), of its first or its second thing."""
+ATTRIBUTES: tuple[tuple[str, int | None], ...] = (
+    *((name, None) for name in SCENE_ATTRIBUTES),
+    *((name, slot) for slot in (0, 1) for name in THING_ATTRIBUTES),
+)
+"""Attributes that a caption may name: of the scene (None), of its first (0) or second thing (1)."""
 
 
 # ---- words ------------------------------------------------------------------------------------
 
 
 def tokenise(prompts: Sequence[str]) -> Tensor:
-    """Prompts to numbers of words, int64 (N, 32), 0 behind the last word.
+    """Turn prompts into numbers of words, int64 (N, 32), padded with 0.
 
     A word that no caption uses is replaced by the one that captions use for it ("cabin" by
-    "house"); small words that no caption uses are left out. "" says nothing at all.
+    "house"); small words that no caption uses are left out. "" is all padding.
 
     Raises:
         postcards.UnknownWord, postcards.PromptError: what `postcards.parse` refuses, and prompts
@@ -55,16 +55,19 @@ def tokenise(prompts: Sequence[str]) -> Tensor:
     """
     if isinstance(prompts, str):
         raise TypeError("tokenise takes several prompts; for one write tokenise([prompt])")
-    for prompt in prompts:
-        parse(prompt)
-    return word_numbers(prompts)
+    return _numbers([parse_words(prompt)[1] for prompt in prompts])
 
 
 def word_numbers(captions: Sequence[str]) -> Tensor:
-    """`tokenise` without the check that every word has a meaning: for captions, many at a time."""
-    tokens = torch.zeros(len(captions), LENGTH, dtype=torch.int64)
-    for row, caption in enumerate(captions):
-        numbers = [_NUMBER[word] for word in map(_as_captions_say, plain_words(caption)) if word]
+    """Do what `tokenise` does, for captions of `postcards`, whose words are all known: faster."""
+    return _numbers([plain_words(caption) for caption in captions])
+
+
+def _numbers(texts: Sequence[Sequence[str]]) -> Tensor:
+    """Turn the words of N texts into their numbers, int64 (N, 32)."""
+    tokens = torch.zeros(len(texts), LENGTH, dtype=torch.int64)
+    for row, words in enumerate(texts):
+        numbers = [_NUMBER[word] for word in map(_as_in_captions, words) if word]
         if len(numbers) > LENGTH:
             raise PromptError(
                 f"the prompt has {len(numbers)} words that count, and at most {LENGTH} are read; "
@@ -74,8 +77,8 @@ def word_numbers(captions: Sequence[str]) -> Tensor:
     return tokens
 
 
-def _as_captions_say(word: str) -> str:
-    """The word itself, the one that captions use for it, or "" for one that says nothing."""
+def _as_in_captions(word: str) -> str:
+    """Return the word, or the one that captions use for it, or "" for one without a meaning."""
     if word in _NUMBER or word not in MEANING_OF:
         return word if word in _NUMBER else ""
     attribute, value = MEANING_OF[word]
@@ -83,35 +86,35 @@ def _as_captions_say(word: str) -> str:
     return plurals(value)[0] if several else value
 
 
-def what_is_said(captions: Sequence[str]) -> Tensor:
-    """What captions say, int64 (N, 12): for each of `QUESTIONS` 0 where nothing is said, else one
-    more than the index of the word in `postcards.VALUES`."""
-    answers = torch.zeros(len(captions), len(QUESTIONS), dtype=torch.int64)
-    for row, caption in enumerate(captions):
-        said = parse(caption)
-        for column, (name, slot) in enumerate(QUESTIONS):
-            if slot is not None and slot >= len(said["things"]):
-                continue
-            value = said[name] if slot is None else said["things"][slot][name]
-            answers[row, column] = 0 if value is None else 1 + VALUES[name].index(value)
-    return answers
+def attribute_targets(descriptions: Sequence[Description]) -> Tensor:
+    """Turn what captions say into classes, int64 (N, 12), a column for each of `ATTRIBUTES`.
+
+    A class is one more than the index of the word in `postcards.VALUES`; 0 is "left open".
+    """
+    targets = torch.zeros(len(descriptions), len(ATTRIBUTES), dtype=torch.int64)
+    for row, description in enumerate(descriptions):
+        for column, (name, slot) in enumerate(ATTRIBUTES):
+            value = value_of(description, name, slot)
+            targets[row, column] = 0 if value is None else 1 + VALUES[name].index(value)
+    return targets
 
 
-def answers_of_questions() -> dict[str, list[int]]:
-    """How many answers there are, "not said" among them, to each question about the "scene" and
-    to each about a "thing": what `models.CaptionReader` has to know."""
-    names = {"scene": ("sky", "ground"), "thing": _THING}
-    return {about: [1 + len(VALUES[name]) for name in asked] for about, asked in names.items()}
+def attribute_classes() -> dict[str, list[int]]:
+    """Return the number of classes, "left open" among them, of each attribute of the "scene" and
+    of each of a "thing": the sizes of the heads of `models.CaptionReader`."""
+    names = {"scene": SCENE_ATTRIBUTES, "thing": THING_ATTRIBUTES}
+    return {part: [1 + len(VALUES[name]) for name in names[part]] for part in names}
 
 
 def noun_places(tokens: Tensor) -> Tensor:
-    """Where the words stand that name the first and the second thing, int64 (N, 2), -1 for none.
+    """Find the words that name the first and the second thing: indices int64 (N, 2), -1 for none.
 
     tokens: from `tokenise`, (N, 32). A caption's first noun names its first thing.
     """
     nouns = _IS_NOUN[tokens]
-    at = [nouns & (nouns.cumsum(dim=1) == number) for number in (1, 2)]
-    return torch.stack([torch.where(a.any(dim=1), a.int().argmax(dim=1), -1) for a in at], dim=1)
+    masks = [nouns & (nouns.cumsum(dim=1) == number) for number in (1, 2)]
+    places = [torch.where(m.any(dim=1), m.int().argmax(dim=1), -1) for m in masks]
+    return torch.stack(places, dim=1)
 
 
 # ---- leaving captions out, and guidance -------------------------------------------------------

@@ -16,7 +16,7 @@ def small_pipe() -> TextToImage:
     """The same each time; other words or another seed give another picture."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        words, answers = len(conditioning.WORDS), conditioning.answers_of_questions()
+        words, answers = len(conditioning.WORDS), conditioning.attribute_classes()
         reader = CaptionReader(words, 32, 1, conditioning.LENGTH, **answers)
         unet = TextUNet(widths=(32, 32), blocks=(1, 1), context_channels=32)
         autoencoder = Autoencoder((8, 16), (1, 1), (16, 8, 8), (1, 1, 1))

@@ -22,7 +22,7 @@ def pipe():
     """Networks of the shipped sizes, untrained."""
     torch.manual_seed(0)
     reader = CaptionReader(
-        len(conditioning.WORDS), 128, 2, conditioning.LENGTH, **conditioning.answers_of_questions()
+        len(conditioning.WORDS), 128, 2, conditioning.LENGTH, **conditioning.attribute_classes()
     )
     card = {
         "schedule": "cosine", "kind": "x_0", "scaling_factor": 0.5,

@@ -116,7 +116,7 @@ def test_what_is_said_is_what_parse_says():
     rows = conditioning.what_is_said(
         ["a red house on snow at night", "two small cats", "", "a cat and a tree"]
     )
-    columns = list(conditioning.QUESTIONS)
+    columns = list(conditioning.ATTRIBUTES)
 
     def word(row, name, slot):
         number = int(rows[row, columns.index((name, slot))])
@@ -132,7 +132,7 @@ def test_what_is_said_is_what_parse_says():
     assert (word(1, "count", 0), word(1, "size", 0), word(1, "sky", None)) == ("two", "small", None)
     assert rows[2].tolist() == [0] * len(columns)
     assert (word(3, "object", 0), word(3, "object", 1)) == ("cat", "tree")
-    answers = conditioning.answers_of_questions()
+    answers = conditioning.attribute_classes()
     counts = answers["scene"] + 2 * answers["thing"]
     assert len(counts) == len(columns)
     assert all(0 <= rows[:, i].max() < n for i, n in enumerate(counts))

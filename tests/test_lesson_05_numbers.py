@@ -68,7 +68,7 @@ def test_the_written_out_encoder_is_the_package_s():
 def test_the_encoder_was_trained_as_the_text_says():
     says("two about the scene, its sky and its ground, from the *mean*", "five about each thing")
     says("the vector of *one* word, the noun that names it", "Ask it the five questions")
-    about = conditioning.answers_of_questions()
+    about = conditioning.attribute_classes()
     assert (len(about["scene"]), len(about["thing"])) == (2, 5)
     reader = models.CaptionReader(len(conditioning.WORDS), 32, 1, conditioning.LENGTH, **about)
     tokens = conditioning.tokenise(["a red house on the left and a small blue boat"])

@@ -30,7 +30,7 @@ HOUSE, CAT = "a red house on snow at night", "a small cat"
 def tiny():
     torch.manual_seed(0)
     reader = CaptionReader(
-        len(conditioning.WORDS), 32, 1, conditioning.LENGTH, **conditioning.answers_of_questions()
+        len(conditioning.WORDS), 32, 1, conditioning.LENGTH, **conditioning.attribute_classes()
     )
     unet = TextUNet(widths=(32, 32), blocks=(1, 1), context_channels=32)
     autoencoder = Autoencoder((8, 16), (1, 1), (16, 8, 8), (1, 1, 1))

@@ -1,7 +1,7 @@
 """Postcards: the small captioned pictures that every lesson lives in.
 
-`scenes` says what a picture shows, `sprites` draws the things, `drawing` paints the whole picture,
-`words` turns scenes into captions, `reading` captions back into what was said.
+`scenes` samples the contents of pictures, `sprites` draws the things, `drawing` paints the whole
+picture, `words` turns scenes into captions, `reading` parses prompts into descriptions.
 """
 
 from .drawing import draw, object_mask, thing_masks
@@ -10,6 +10,7 @@ from .scenes import (
     HELD_OUT,
     KINDS,
     VALUES,
+    Description,
     Scenes,
     attributes,
     compose,
@@ -17,10 +18,10 @@ from .scenes import (
     kinds,
     sample_scenes,
 )
-from .words import captions, describe
+from .words import Caption, captions, describe, described_captions
 
 __all__ = [
-    "HELD_OUT", "KINDS", "VALUES", "PromptError", "Scenes", "UnknownWord", "attributes", "captions",
-    "compose", "concatenate", "describe", "draw", "kinds", "object_mask", "parse", "sample_scenes",
-    "thing_masks",
+    "HELD_OUT", "KINDS", "VALUES", "Caption", "Description", "PromptError", "Scenes", "UnknownWord",
+    "attributes", "captions", "compose", "concatenate", "describe", "described_captions", "draw",
+    "kinds", "object_mask", "parse", "sample_scenes", "thing_masks",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
-"""The words of the postcards: which phrases captions use, and which words a prompt may use.
+"""The words of the postcards: phrases that captions use, and words that a prompt may use.
 
-`PHRASES` is what captions write. `MEANINGS` is what `parse` understands, which is more: a learner
-may type "cabin" although no caption ever says it.
+Captions are written from `PHRASES`. `parse` understands `MEANINGS`, which are more: a learner may
+type "cabin" although no caption ever says it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 
-#: What a thing does, by its object: (singular, plural).
+#: The verb of a thing, by its object: (singular, plural).
 VERBS = {
     "boat": ("floats", "float"),
     "balloon": ("floats", "float"),
@@ -67,7 +67,7 @@ VERBS = {
 STANDS = ("stands", "stand")
 
 #: The plurals that are not made by adding an s; captions choose between them.
-IRREGULAR = {"cactus": ("cacti", "cactuses")}
+IRREGULAR = {"cactus": ("cacti", "cactuses"), "kitty": ("kitties",)}
 
 #: attribute -> value -> every word that means it.
 MEANINGS: dict[str, dict[str, str]] = {
@@ -128,10 +128,10 @@ UNNAMED_SCENERY = frozenset("sky skies ground".split())
 #: Words that are understood to exist, but that this world does not have.
 ABSENT: dict[str, str] = {
     "sky": "rain rainy cloudy fog foggy storm stormy rainbow",
-    "colour": "black white brown grey gray silver turquoise beige",
+    "colour": "black white brown grey gray silver turquoise beige light dark bright pale",
     "size": "medium",
     "position": "top bottom below behind front between",
-    "count": "zero four five six seven eight nine ten dozen many several few couple both each",
+    "count": "zero four five six seven eight nine ten dozen many several few couple pair trio both each",
 }
 
 #: Words between two things: the stronger one parts them when there are several.
@@ -150,16 +150,28 @@ SMALL_WORDS = frozenset(
     together along lights above around""".split()
 )
 
+#: Words of everyday English that look like a word of this world and are no misspelling of it.
+EVERYDAY = frozenset(
+    """act area bat batch beat bench blur boot breach cart case cast cent century chain chat clause
+    cleaner coat counter descent desk disk done down draw drawn duck due duel dust filed fired fixed
+    flat form friend glass goal good graft grant greed greek greet had hand handy hole hope horse
+    host hue hurt hush item land law leaf lean let life lift line live main mind mine moving neon
+    noun pain pick pike pin pine purpose racket rare reset right rule sad said sane scale scan
+    secret seed seek seen send setting shall shop shown singe sip size slide slip slow sow span
+    start suit surprise swan theme these they thin threw tidy tie tire true twin violate
+    waiter want waste way width wit""".split()
+)
+
 NEGATIONS = frozenset("no not without never none nor neither except minus nothing".split())
 
 
 def plurals(noun: str) -> tuple[str, ...]:
-    """The plural forms of a noun: "cacti" and "cactuses" of "cactus"."""
+    """Return the plural forms of a noun: "cacti" and "cactuses" of "cactus"."""
     return IRREGULAR.get(noun, (noun + "s",))
 
 
 def _meanings() -> dict[str, tuple[str, str]]:
-    """word -> (attribute, value) for every word of `MEANINGS`, objects also in the plural."""
+    """Return word -> (attribute, value) for every word of `MEANINGS`, objects also in the plural."""
     found = {}
     for attribute, values in MEANINGS.items():
         for value, words in values.items():
@@ -174,13 +186,13 @@ MEANING_OF: dict[str, tuple[str, str]] = _meanings()
 
 
 def allowed(attribute: str) -> str:
-    """The values of an attribute as a list in English: "small or large"."""
+    """Return the values of an attribute as a list in English: "small or large"."""
     *most, last = VALUES[attribute]
     return f"{', '.join(most)} or {last}"
 
 
 def vocabulary() -> tuple[str, ...]:
-    """Every word a caption can contain, lower case, sorted; "hot-air" counts as two words."""
+    """Return every word that a caption can contain, in lower case, sorted; "hot-air" is two."""
     glue = "the and on in is are there next to beside with an".split()
     words = set(glue) | {form for verb in (*VERBS.values(), STANDS) for form in verb}
     for attribute, values in PHRASES.items():

@@ -1,7 +1,8 @@
-"""Prompts read back: `parse` says which values of the world a prompt names.
+"""Parsing a prompt: `parse` returns the values of the world that a prompt names.
 
 It knows the words of `lexicon.MEANINGS`, and enough grammar to see which of two things a word
-belongs to. It never guesses: what it cannot read or place is an error that says what to write.
+belongs to. It never guesses: a word that it cannot understand or place is an error that says what
+to write instead.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 from .lexicon import (
     ABSENT,
+    EVERYDAY,
     JOINERS,
     MEANING_OF,
     MEANINGS,
@@ -21,25 +23,31 @@ from .lexicon import (
     UNNAMED,
     UNNAMED_SCENERY,
     allowed,
+    plurals,
 )
-from .scenes import VALUES
+from .scenes import THING_ATTRIBUTES, VALUES, Description, Thing
+from .scenes import SCENE_ATTRIBUTES as SCENERY
 
 MAX_LENGTH = 1000
-SCENERY = ("sky", "ground")
-TRAITS = tuple(name for name in VALUES if name not in SCENERY)  # what a thing has
 
 
 class PromptError(ValueError):
-    """A prompt that says something this world cannot show, or says two things at once."""
+    """A prompt asks for something that this world cannot show, or contradicts itself."""
 
 
 class UnknownWord(PromptError):
-    """A word that this world does not have; the message offers the nearest known ones."""
+    """A prompt has a word that this world lacks; the message offers the nearest known ones."""
 
 
 class Token(NamedTuple):
-    """One meaningful word. `kind` is an attribute, "join" or "article"; `led` tells whether an
-    article or another small word stands directly before it."""
+    """A meaningful word of a prompt.
+
+    Attributes:
+        kind: the attribute it names, or "join" or "article".
+        value: the value it names, in the words of `VALUES`; None if it leaves that open.
+        text: the word as the prompt has it.
+        led: whether an article or another small word stands directly before it.
+    """
 
     kind: str
     value: str | None
@@ -47,8 +55,8 @@ class Token(NamedTuple):
     led: bool = False
 
 
-def parse(prompt: str) -> dict:
-    """What a prompt says, in the words of `VALUES`; None for what it does not say.
+def parse(prompt: str) -> Description:
+    """Return what a prompt says, in the words of `VALUES`; None for what it leaves open.
 
     Case, order, punctuation, plurals, small words ("the", "there is") and British or American
     spelling do not matter. "a house" and "one house" say the count one; "house" and "the house"
@@ -66,6 +74,11 @@ def parse(prompt: str) -> dict:
         PromptError: a negation, a contradiction, more than two things, a word that could belong to
             either of two things, more than 1,000 characters.
     """
+    return parse_words(prompt)[0]
+
+
+def parse_words(prompt: str) -> tuple[Description, list[str]]:
+    """Return what `parse` returns, and the words of the prompt as `plain_words` gives them."""
     if not isinstance(prompt, str):
         raise TypeError(
             f"parse reads one prompt, a str, and was given {type(prompt).__name__}; "
@@ -76,11 +89,18 @@ def parse(prompt: str) -> dict:
             f"the prompt has {len(prompt):,} characters and at most {MAX_LENGTH:,} are read; "
             "one sentence is enough: 'a small red house on the left, on snow at night'"
         )
-    tokens = _count_articles(_tokens(prompt))
+    text = _normalised(prompt)
+    if relation := _RELATION.search(text):
+        raise PromptError(
+            f"'{relation[0]}' compares two places; say where each thing is in the picture: "
+            "'a house on the left and a boat on the right'"
+        )
+    words = _WORD.findall(text)
+    tokens = _count_articles(_tokens(words))
     _refuse_coloured_scenery(tokens)
-    scenery = [token for token in tokens if token.kind in SCENERY and token.value]
-    rest = [token for token in tokens if token.kind not in SCENERY]
-    return {name: _scenery(name, scenery) for name in SCENERY} | {"things": _things(rest)}
+    sky, ground = (_scenery(name, tokens) for name in SCENERY)
+    things = _things([token for token in tokens if token.kind not in SCENERY])
+    return {"sky": sky, "ground": ground, "things": things}, _without_signs(words)
 
 
 # ---- from characters to tokens -------------------------------------------------------------
@@ -93,7 +113,6 @@ _REWRITES = [
         (r"'s\b", " "),
         (r"\s-+\s|[–—]", " , "),
         (r"[!?]", "."),
-        (r"_", " "),
         (r"\bnext\W+to\b", "beside"),
         (r"\b(?:pair|couple) of\b", "two"),
         (r"\btrio of\b", "three"),
@@ -104,34 +123,43 @@ _REWRITES = [
     ]
 ]  # fmt: skip
 _WORD = re.compile(r"(?<!\w)-\d+(?:\.\d+)?|\d+(?:\.\d+)?|[^\W\d_]+|\S")
-_SINGULAR = [w for values in MEANINGS.values() for words in values.values() for w in words.split()]
+_KNOWN = list(MEANING_OF)
+_NOUNS = " ".join(MEANINGS["object"].values()).split()
+_SINGULAR = {plural: noun for noun in _NOUNS for plural in plurals(noun)}
+_SMALL = [word for word in (*sorted(SMALL_WORDS), *JOINERS) if word.isalpha()]
 _RELATION = re.compile(r"\b(?:left|right) (?:side )?of\b")
 
 
-def plain_words(prompt: str) -> list[str]:
-    """The words of a prompt in lower case, without signs; "a pair of" is "two", "next to"
-    "beside"."""
-    return [word for word in _WORD.findall(_rewritten(prompt)) if word[0].isalnum()]
+def plain_words(text: str) -> list[str]:
+    """Return the words of a caption or prompt in lower case, without signs.
+
+    Phrases are written in one way: "a pair of" as "a two", "next to" as "beside".
+    """
+    return _without_signs(_WORD.findall(_normalised(text)))
 
 
-def _rewritten(prompt: str) -> str:
-    """The prompt in lower case, each of its turns of phrase written in one way."""
-    text = unicodedata.normalize("NFKC", prompt).casefold()
+def _without_signs(words: list[str]) -> list[str]:
+    return [word for word in words if word[0].isalnum()]
+
+
+def _normalised(text: str) -> str:
+    """Return the text in lower case, with single spaces and each phrase written in one way.
+
+    Spaces come first: phrases are looked up as they stand in `_REWRITES`, and people type two
+    spaces, or paste tabs, line breaks and no-break spaces.
+    """
+    text = unicodedata.normalize("NFKC", text).casefold().replace("\u00ad", "")  # soft hyphens
+    text = "".join(sign if sign.isprintable() and sign != "_" else " " for sign in text)
+    text = " ".join(text.split())
     for pattern, new in _REWRITES:
         text = pattern.sub(new, text)
     return text
 
 
-def _tokens(prompt: str) -> list[Token]:
-    """The meaningful words of a prompt, in order; raises on the ones that have no meaning here."""
-    text = _rewritten(prompt)
-    if relation := _RELATION.search(text):
-        raise PromptError(
-            f"'{relation[0]}' compares two places; say where each thing is in the picture: "
-            "'a house on the left and a boat on the right'"
-        )
+def _tokens(words: list[str]) -> list[Token]:
+    """Return the meaningful words, in order; raise UnknownWord if some have no meaning here."""
     tokens, unknown, led = [], [], False
-    for word in _WORD.findall(text):
+    for word in words:
         if word in SMALL_WORDS or _is_decoration(word):
             led = led or word in SMALL_WORDS
             continue
@@ -146,14 +174,13 @@ def _tokens(prompt: str) -> list[Token]:
     return tokens
 
 
-def _is_decoration(character: str) -> bool:
-    """Quotation marks, brackets, invisible characters: whatever parts no things."""
-    single = len(character) == 1 and character not in JOINERS
-    return single and unicodedata.category(character)[0] in "PC"
+def _is_decoration(word: str) -> bool:
+    """Return whether this is a quotation mark, a bracket or another sign that parts no things."""
+    return len(word) == 1 and word not in JOINERS and unicodedata.category(word)[0] == "P"
 
 
 def _token(word: str, led: bool) -> Token | None:
-    """The token of one word, None for an unknown word."""
+    """Return the token of a word, None for an unknown word."""
     if word in MEANING_OF:
         return Token(*MEANING_OF[word], word, led)
     if word in JOINERS:
@@ -178,7 +205,7 @@ def _token(word: str, led: bool) -> Token | None:
 
 
 def _about_unknown(words: list[str]) -> str:
-    """A sentence for each of the first three unknown words."""
+    """Return a sentence about each of the first three unknown words."""
     sentences, far = [], []
     for word in words[:3]:
         if near := _near(word):
@@ -193,27 +220,45 @@ def _about_unknown(words: list[str]) -> str:
 
 
 def _near(word: str) -> list[str]:
-    """The known words, at most two, that an unknown word may be a misspelling of.
+    """Return the known words, at most two, that an unknown word may be a misspelling of.
 
     The same letters in another order are nearest of all. Of words with one meaning only the nearest
-    is offered, and things in the singular.
+    is offered, and things in the singular. Nothing is offered for a word of everyday English, which
+    is no misspelling, nor a word that begins otherwise: people seldom mistype the first letter.
     """
-    small = [known for known in (*sorted(SMALL_WORDS), *JOINERS) if known.isalpha()]
-    if shuffled := [known for known in (*_SINGULAR, *small) if sorted(known) == sorted(word)]:
-        return shuffled[:2]
-    close = get_close_matches(word, _SINGULAR, 4, 0.7) or get_close_matches(word, small, 1, 0.85)
+    if word in EVERYDAY or word.removesuffix("s") in EVERYDAY:
+        return []
+    words, small = ([k for k in known if _begin_alike(k, word)] for known in (_KNOWN, _SMALL))
+    if shuffled := [known for known in (*words, *small) if sorted(known) == sorted(word)]:
+        return [_singular(known) for known in shuffled[:2]]
+    # Of three letters or fewer too many words are alike, and one typing error is one letter.
+    words, small = (
+        [k for k in known if len(_singular(k)) > 3 and abs(len(k) - len(word)) <= 1]
+        for known in (words, small)
+    )
+    close = get_close_matches(word, words, 4, 0.75) or get_close_matches(word, small, 1, 0.85)
     near: dict[object, str] = {}  # the first guess of each meaning
     for guess in close:  # the nearest first
-        near.setdefault(MEANING_OF.get(guess, guess), guess)
+        near.setdefault(MEANING_OF.get(guess, guess), _singular(guess))
     return list(near.values())[:2]
 
 
+def _singular(word: str) -> str:
+    """Return a thing's name in the singular, any other word as it is."""
+    return _SINGULAR.get(word, word)
+
+
+def _begin_alike(known: str, word: str) -> bool:
+    """Return whether two words have one first letter, or one sound, or their first two swapped."""
+    return known[0] == word[0] or known[1::-1] == word[:2] or {known[0], word[0]} == {"c", "k"}
+
+
 def _quoted(word: str) -> str:
-    """The word in quotation marks, cut where it is very long."""
+    """Return the word in quotation marks, cut off if it is very long."""
     return repr(word if len(word) <= 30 else word[:30] + "…")
 
 
-# ---- from tokens to what is said ------------------------------------------------------------
+# ---- from tokens to a description -----------------------------------------------------------
 
 
 def _count_articles(tokens: list[Token]) -> list[Token]:
@@ -243,21 +288,21 @@ def _refuse_coloured_scenery(tokens: list[Token]) -> None:
 
 
 def _scenery(name: str, tokens: list[Token]) -> str | None:
-    """The sky or the ground that is said, None if there is none."""
-    said = {token.value: token.text for token in tokens if token.kind == name}
-    if "aurora" in said:
-        said.pop("night", None)
-    if len(said) > 1:
-        first, second, *_ = said.values()
+    """Return the sky or the ground that the tokens name, None if they name none."""
+    texts = {token.value: token.text for token in tokens if token.kind == name and token.value}
+    if "aurora" in texts:
+        texts.pop("night", None)
+    if len(texts) > 1:
+        first, second, *_ = texts.values()
         raise PromptError(
             f"'{first}' and '{second}' are both said for the {name}, and a postcard has one: "
             f"choose {allowed(name)}"
         )
-    return next(iter(said), None)
+    return next(iter(texts), None)
 
 
-def _things(tokens: list[Token]) -> list[dict]:
-    """The 0 to 2 things that the tokens (joiners among them, no scenery) speak of."""
+def _things(tokens: list[Token]) -> list[Thing]:
+    """Return the 0 to 2 things that the tokens (joiners among them, no scenery) describe."""
     nouns = [i for i, token in enumerate(tokens) if token.kind == "object"]
     if len(nouns) > 2:
         names = ", ".join(tokens[i].text for i in nouns[:5])
@@ -270,10 +315,10 @@ def _things(tokens: list[Token]) -> list[dict]:
     return [_thing(tokens)] if any(token.kind != "join" for token in tokens) else []
 
 
-def _thing(tokens: list[Token]) -> dict:
-    """One thing from all the tokens that speak of it."""
+def _thing(tokens: list[Token]) -> Thing:
+    """Return the thing that all of the tokens describe."""
     name = next((token.text for token in tokens if token.kind == "object"), "thing")
-    thing: dict[str, str | None] = dict.fromkeys(TRAITS)
+    thing: Thing = dict.fromkeys(THING_ATTRIBUTES)
     texts: dict[str, str] = {}
     for token in tokens:
         if token.kind == "join" or token.value is None:
@@ -288,7 +333,7 @@ def _thing(tokens: list[Token]) -> dict:
     return thing
 
 
-def _two_things(tokens: list[Token], first: int, second: int) -> list[dict]:
+def _two_things(tokens: list[Token], first: int, second: int) -> list[Thing]:
     """Share the tokens between two things: all before a border to the first, the rest to the other.
 
     The border is the strongest joiner between the two nouns. Of equally strong ones (commas) it is
@@ -310,9 +355,9 @@ def _two_things(tokens: list[Token], first: int, second: int) -> list[dict]:
         if readings:
             tied = [i for i, s in borders.items() if s == strength]
             words = ", ".join(t.text for t in tokens[tied[0] : tied[-1]] if t.kind != "join")
-            one, two = tokens[first].text, tokens[second].text
+            nouns = f"the {tokens[first].text} or to the {tokens[second].text}"
             raise PromptError(
-                f"it is not clear whether '{words}' belongs to the {one} or to the {two}; "
+                f"it is not clear whether '{words}' belongs to {nouns}; "
                 "put each word next to its thing and 'and' between the two things"
             )
     border = max(borders, key=lambda place: borders[place]) if borders else first + 1
@@ -322,7 +367,7 @@ def _two_things(tokens: list[Token], first: int, second: int) -> list[dict]:
 
 
 def _borders(tokens: list[Token], first: int, second: int) -> dict[int, int]:
-    """Index -> strength of each joiner between two nouns; ", and" is one joiner."""
+    """Return index -> strength of each joiner between two nouns; ", and" is one joiner."""
     borders, i = {}, first + 1
     while i < second:
         start = i

@@ -1,14 +1,15 @@
-"""What a postcard shows: the words of the world, and scenes sampled from them.
+"""Scenes, the contents of postcards: the words of the world, and how scenes are sampled.
 
-A scene is two things: its attributes, which a caption may name, and a row of dice, numbers in
-[0, 1) that settle everything no caption names (where the horizon lies, how a cloud is shaped).
-Nothing else is random, so the same scene always gives the same picture.
+A scene has attributes, which a caption may name, and a row of dice, numbers in [0, 1) that decide
+everything no caption names (where the horizon lies, how a cloud is shaped). Nothing else is random,
+so the same scene always gives the same picture.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -35,7 +36,31 @@ HELD_OUT: frozenset[tuple[str, str]] = frozenset({
     ("rocket", "yellow"), ("mushroom", "green"), ("cactus", "pink"), ("cat", "red"),
 })  # fmt: skip
 
-# One number in [0, 1) for each choice; the name says what it settles, the number how many.
+Thing = dict[str, "str | None"]
+
+
+class Description(TypedDict):
+    """Words for a scene, from a caption or a prompt; None for what is left open.
+
+    `things` are 0 to 2 dicts from "object", "colour", "size", "position", "count" to word or None.
+    """
+
+    sky: str | None
+    ground: str | None
+    things: list[Thing]
+
+
+def value_of(description: Mapping, name: str, slot: int | None = None) -> str | None:
+    """Return the word for an attribute of the scene (slot None) or of one of its things.
+
+    None stands for an attribute that is left open, and for one of a thing that is not there.
+    """
+    if slot is None:
+        return description[name]
+    return description["things"][slot][name] if slot < len(description["things"]) else None
+
+
+# Numbers in [0, 1) for each choice: its name, and how many it takes.
 _DICE = {
     "kind": 1, "sky": 1, "ground": 1, "type": 2, "size": 2, "position": 2, "count": 1, "rare": 1,
     "horizon": 1, "sun": 3, "clouds": 9, "hills": 4, "waves": 2, "tint": 3, "stars": 36,
@@ -60,9 +85,9 @@ class Scenes:
 
     Attributes:
         attributes: name to int64 indices into `VALUES[name]`; (N,) for sky and ground, (N, 2) for
-            what a thing has: slot 0 is the thing a caption names first, slot 1 holds -1 where
+            those of things: slot 0 is the thing a caption names first, slot 1 holds -1 where
             there is no second thing. `count` is an index too: 0 stands for "one".
-        dice: (N, D) numbers in [0, 1) that settle everything a caption does not name.
+        dice: (N, D) numbers in [0, 1) that decide everything a caption does not name.
     """
 
     attributes: dict[str, Tensor]
@@ -78,31 +103,31 @@ class Scenes:
         )
 
     def roll(self, name: str) -> Tensor:
-        """The dice called `name`, (N, width) in [0, 1)."""
+        """Return the dice called `name`, (N, width) in [0, 1)."""
         return self.dice[:, _COLUMNS[name]]
 
 
 def attributes(scenes: Scenes) -> dict[str, Tensor]:
-    """What each scene shows, as indices into `VALUES`; shapes as in `Scenes.attributes`."""
+    """Return a copy of `Scenes.attributes`: the same tensors in a dict of its own."""
     return dict(scenes.attributes)
 
 
 def kinds(scenes: Scenes) -> Tensor:
-    """(N,) int64 indices into `KINDS`: one thing, one thing two or three times, two things."""
+    """Return indices into `KINDS`, int64 (N,): one thing, one thing two or three times, or two."""
     single, group, pair = 0, 1, 2
     kind = torch.where(scenes.attributes["count"][:, 0] > 0, group, single)
     return torch.where(scenes.attributes["object"][:, 1] >= 0, pair, kind)
 
 
 def concatenate(parts: list[Scenes]) -> Scenes:
-    """The scenes of all `parts`, in order."""
+    """Return the scenes of all `parts`, in order."""
     names = parts[0].attributes
     joined = {name: torch.cat([part.attributes[name] for part in parts]) for name in names}
     return Scenes(joined, torch.cat([part.dice for part in parts]))
 
 
 def sample_scenes(count: int, seed: int, split: str = "train", kind: str | None = None) -> Scenes:
-    """`count` scenes drawn at random. The first scenes of a seed do not depend on `count`.
+    """Sample `count` scenes. The first scenes of a seed do not depend on `count`.
 
     Args:
         count: how many, 0 or more.
@@ -144,72 +169,69 @@ def sample_scenes(count: int, seed: int, split: str = "train", kind: str | None 
     return Scenes(values, dice)
 
 
-def compose(said: Mapping, seed: int, split: str = "train") -> Scenes:
-    """One scene that shows what was said; whatever was not said is sampled from `split`.
+def compose(description: Mapping, seed: int, split: str = "train") -> Scenes:
+    """Return one scene that fits a description; whatever that leaves open is sampled.
 
     Args:
-        said: as `parse` returns it: "sky" and "ground" a word or None, "things" a list of 0 to 2
-            dicts from "object", "colour", "size", "position", "count" to a word or None.
-        seed: settles all that was not said.
-        split: from which split the unsaid colour or object comes. What was said always wins.
+        description: as `parse` returns it; names may also be missing.
+        seed: decides all that is left open.
+        split: where a colour or an object that is left open comes from. What is described wins.
 
     Raises:
-        ValueError: two things said to be in the same place, or one of two said to be many.
+        ValueError: two things in the same place, or one of two things more than once.
     """
-    things = list(said.get("things") or [{}])
+    things = list(description.get("things") or [{}])
     if len(things) == 2 and any(thing.get("count") not in (None, "one") for thing in things):
-        raise ValueError("two things are said, one of them more than once: say one of each")
+        raise ValueError("two things, one of them more than once: a scene holds one of each")
     many = len(things) == 1 and things[0].get("count") not in (None, "one")
     kind = "pair" if len(things) == 2 else "group" if many else "single"
     candidates = sample_scenes(4096, seed, split, kind)
     places = [thing.get("position") for thing in things]
     if len(things) == 2 and places[0] is not None and places[0] == places[1]:
         raise ValueError(
-            f"both things are said to be at {places[0]!r}: choose two different places"
+            f"both things are to be at {places[0]!r}: choose two different places"
         )
-    asked: list[tuple[str, int | None, Mapping, int]]
-    asked = [(name, None, said, 1) for name in SCENE_ATTRIBUTES]
-    for place, thing in enumerate(things):
-        asked += [(name, place, thing, _care(name, thing)) for name in THING_ATTRIBUTES]
-    wanted = [
-        (name, slot, VALUES[name].index(source[name]), care)
-        for name, slot, source, care in asked
-        if source.get(name) is not None
-    ]
+    wanted: list[tuple[str, int | None, int, int]] = []
+    for name, slot, source in (
+        *((name, None, description) for name in SCENE_ATTRIBUTES),
+        *((name, slot, thing) for slot, thing in enumerate(things) for name in THING_ATTRIBUTES),
+    ):
+        if source.get(name) is not None:
+            wanted.append((name, slot, VALUES[name].index(source[name]), _weight(name, source)))
     agreement = torch.zeros(len(candidates), dtype=torch.int64)
-    for name, slot, value, care in wanted:
-        agreement += care * (_column(candidates, name, slot) == value)
+    for name, slot, value, weight in wanted:
+        agreement += weight * (_column(candidates, name, slot) == value)
     scene = candidates[int(agreement.argmax())]
     for name, slot, value, _ in wanted:
         _column(scene, name, slot).fill_(value)
     return scene
 
 
-def _care(name: str, thing: Mapping) -> int:
-    """How much a candidate in `compose` must agree already, before the rest is overridden.
+def _weight(name: str, source: Mapping) -> int:
+    """Return how much it counts that a candidate in `compose` already has this attribute.
 
-    A position first, else two things could land in one place; then an object or a colour said
-    without the other, else overriding it could turn a sampled pair into a held-out one.
+    A position counts most, else two things could land in one place; then an object or a colour
+    given without the other, else overriding it could turn a sampled pair into a held-out one.
     """
     other = {"object": "colour", "colour": "object"}.get(name)
-    if other is not None and thing.get(other) is None:
+    if other is not None and source.get(other) is None:
         return 10
     return 100 if name == "position" else 1
 
 
 def _column(scenes: Scenes, name: str, slot: int | None) -> Tensor:
-    """A view of one attribute: of the scene (slot None) or of one of its things."""
+    """Return a view of one attribute: of the scene (slot None) or of one of its things."""
     values = scenes.attributes[name]
     return values if slot is None else values[:, slot]
 
 
 def _pick(dice: Tensor, choices: int) -> Tensor:
-    """Numbers in [0, 1) to int64 in 0..choices-1, each equally likely."""
+    """Map numbers in [0, 1) to int64 in 0..choices-1, each equally likely."""
     return (dice * choices).long()
 
 
 def _kind_masks(dice: Tensor, kind: str | None) -> list[Tensor]:
-    """For each kind a (N,) bool mask of the scenes that are of it."""
+    """Return for each kind a mask of the scenes that are of it, bool (N,)."""
     if kind is not None:
         return [torch.full(dice.shape, name == kind) for name in KINDS]
     edges = torch.tensor([TRAINING_MIX[name] for name in KINDS]).cumsum(0)[:-1]
@@ -218,7 +240,7 @@ def _kind_masks(dice: Tensor, kind: str | None) -> list[Tensor]:
 
 
 def _types(scenes: Scenes, split: str, pair: Tensor) -> Tensor:
-    """(N, 2) int64: object * number of colours + colour, for both slots, never the same twice."""
+    """Return object * number of colours + colour of both slots, int64 (N, 2), always different."""
     dice = scenes.roll("type")
     common, rare = _TYPES[~_RARE], _TYPES[_RARE]
     if split == "train":
@@ -234,7 +256,7 @@ def _types(scenes: Scenes, split: str, pair: Tensor) -> Tensor:
 
 
 def _positions(scenes: Scenes) -> Tensor:
-    """(N, 2) int64: two different positions."""
+    """Return two different positions, int64 (N, 2)."""
     dice, choices = scenes.roll("position"), len(VALUES["position"])
     first = _pick(dice[:, 0], choices)
     return torch.stack([first, (first + 1 + _pick(dice[:, 1], choices - 1)) % choices], dim=1)

@@ -1,25 +1,22 @@
-"""Scenes in words: what a scene shows, exactly (`describe`) and as people say it (`captions`).
+"""From scenes to words: exact descriptions (`describe`) and natural English (`captions`).
 
-The way back, from a prompt to what was said, is `parse` in `reading`.
+`parse` in `reading` goes the other way, from a prompt to a description.
 """
 
 from __future__ import annotations
 
 from random import Random
-from typing import TypedDict
+from typing import NamedTuple
 
 from .lexicon import PHRASES, STANDS, VERBS, plurals
-from .scenes import VALUES, Scenes
-
-Thing = dict[str, "str | None"]
+from .scenes import THING_ATTRIBUTES, VALUES, Description, Scenes, Thing
 
 
-class Said(TypedDict):
-    """What is said of a scene; None where nothing is."""
+class Caption(NamedTuple):
+    """A caption with what it says: `parse(text)` would give `description` back."""
 
-    sky: str | None
-    ground: str | None
-    things: list[Thing]
+    text: str
+    description: Description
 
 
 # How often captions leave out each attribute that may be left out. An object is always named,
@@ -29,8 +26,8 @@ OMITTED = 0.5
 HEADLINE = 0.2
 
 
-def describe(scenes: Scenes) -> list[Said]:
-    """What each scene shows, in the words of `VALUES`.
+def describe(scenes: Scenes) -> list[Description]:
+    """Describe each scene in full, in the words of `VALUES`.
 
     Returns:
         One dict per scene: {"sky": "night", "ground": "snow", "things": [thing] or [thing, thing]},
@@ -38,11 +35,10 @@ def describe(scenes: Scenes) -> list[Said]:
         which captions name them.
     """
     rows = {name: values.tolist() for name, values in scenes.attributes.items()}
-    slots = [name for name in VALUES if name not in ("sky", "ground")]
-    described: list[Said] = []
+    described: list[Description] = []
     for i in range(len(rows["sky"])):
         things: list[Thing] = [
-            {name: VALUES[name][rows[name][i][slot]] for name in slots}
+            {name: VALUES[name][rows[name][i][slot]] for name in THING_ATTRIBUTES}
             for slot in (0, 1)
             if rows["object"][i][slot] >= 0
         ]
@@ -52,7 +48,7 @@ def describe(scenes: Scenes) -> list[Said]:
 
 
 def captions(scenes: Scenes, seed: int, full: bool = False) -> list[str]:
-    """A caption in natural English for each scene: "a red house on snow at night".
+    """Write a caption in natural English for each scene: "a red house on snow at night".
 
     Word order and synonyms vary. About half of what may be left out is left out: sky, ground,
     colour, size and position, and now and then the article of a single thing. Never left out are
@@ -66,45 +62,51 @@ def captions(scenes: Scenes, seed: int, full: bool = False) -> list[str]:
     Returns:
         N captions. Their words (case and punctuation aside) are those of `lexicon.vocabulary`.
     """
+    return [caption.text for caption in described_captions(scenes, seed, full)]
+
+
+def described_captions(scenes: Scenes, seed: int, full: bool = False) -> list[Caption]:
+    """Write the captions of `captions`, each with what it says, so that nobody has to parse it."""
     written = []
-    for i, said in enumerate(describe(scenes)):
+    for i, description in enumerate(describe(scenes)):
         dice = Random(f"{seed}/{i}")
         if not full:
-            said = _leave_out(said, dice)
-        write = _about_one if len(said["things"]) == 1 else _about_two
-        written.append(write(said, dice))
+            description = _leave_out(description, dice)
+        write = _about_one if len(description["things"]) == 1 else _about_two
+        written.append(Caption(write(description, dice), description))
     return written
 
 
 def _pick(dice: Random, choices: tuple[str, ...]) -> str:
-    """The first half of the time, else one of the others."""
+    """Choose the first half of the time, else one of the others."""
     if len(choices) == 1 or dice.random() < 0.5:
         return choices[0]
     return choices[1 + int(dice.random() * (len(choices) - 1))]
 
 
-def _leave_out(said: Said, dice: Random) -> Said:
-    """The same scene with about half of it set to None."""
+def _leave_out(description: Description, dice: Random) -> Description:
+    """Return the description with about half of it set to None."""
 
     def perhaps(value: str | None) -> str | None:
         return None if dice.random() < OMITTED else value
 
     things = [
         thing | {name: perhaps(thing[name]) for name in ("colour", "size", "position")}
-        for thing in said["things"]
+        for thing in description["things"]
     ]
     if len(things) == 1 and things[0]["count"] == "one" and dice.random() < HEADLINE:
         things[0]["count"] = None
-    return {"sky": perhaps(said["sky"]), "ground": perhaps(said["ground"]), "things": things}
+    sky, ground = perhaps(description["sky"]), perhaps(description["ground"])
+    return {"sky": sky, "ground": ground, "things": things}
 
 
 def _phrase(attribute: str, value: str | None, dice: Random) -> str:
-    """A phrase for a value, "" for None."""
+    """Choose a phrase for a value, "" for None."""
     return _pick(dice, PHRASES[attribute][value]) if value else ""
 
 
 def _noun_phrase(thing: Thing, dice: Random) -> str:
-    """Count, size, colour and object: "two small red houses"."""
+    """Write count, size, colour and object: "two small red houses"."""
     words = _phrase("object", thing["object"], dice)
     if thing["count"] in ("two", "three"):
         start, noun = words.rsplit(" ", 1) if " " in words else ("", words)
@@ -120,12 +122,12 @@ def _noun_phrase(thing: Thing, dice: Random) -> str:
 
 
 def _list(*parts: str) -> str:
-    """The parts that are not empty, with commas between."""
+    """Join the parts that are not empty with commas."""
     return ", ".join(part for part in parts if part)
 
 
 def _row(*parts: str) -> str:
-    """The parts that are not empty, with spaces between."""
+    """Join the parts that are not empty with spaces."""
     return " ".join(part for part in parts if part)
 
 
@@ -134,16 +136,17 @@ def _capital(text: str) -> str:
 
 
 def _is(what: str) -> str:
-    """The verb after "there": "is" before "a house" and "a pair of houses", "are" before "two"."""
+    """Return the verb after "there": "are" before "two" and "three", else "is"."""
     return "are" if what.startswith(("two ", "three ")) else "is"
 
 
-def _about_one(said: Said, dice: Random) -> str:
-    """A caption for one thing, in one of seven word orders."""
-    (thing,) = said["things"]
+def _about_one(description: Description, dice: Random) -> str:
+    """Write a caption for one thing, in one of seven word orders."""
+    (thing,) = description["things"]
     what = _noun_phrase(thing, dice)
     where = _phrase("position", thing["position"], dice)
-    ground, sky = _phrase("ground", said["ground"], dice), _phrase("sky", said["sky"], dice)
+    ground = _phrase("ground", description["ground"], dice)
+    sky = _phrase("sky", description["sky"], dice)
     order = int(dice.random() * 7)
     if thing["count"] is None and order > 3:  # a headline is no sentence
         order -= 4
@@ -164,11 +167,12 @@ def _about_one(said: Said, dice: Random) -> str:
     return _row(what, where, ground, sky)
 
 
-def _about_two(said: Said, dice: Random) -> str:
-    """A caption for two things, each with its own place, in one of five word orders."""
-    first, second = said["things"]
-    ground, sky = _phrase("ground", said["ground"], dice), _phrase("sky", said["sky"], dice)
-    one, two = _noun_phrase(first, dice), _noun_phrase(second, dice)
+def _about_two(description: Description, dice: Random) -> str:
+    """Write a caption for two things, each with its own place, in one of five word orders."""
+    first, second = description["things"]
+    ground = _phrase("ground", description["ground"], dice)
+    sky = _phrase("sky", description["sky"], dice)
+    noun, other_noun = _noun_phrase(first, dice), _noun_phrase(second, dice)
     here = _phrase("position", first["position"], dice)
     there = _phrase("position", second["position"], dice)
     order = int(dice.random() * 5)
@@ -176,9 +180,9 @@ def _about_two(said: Said, dice: Random) -> str:
     # "a house and a cat on the left" leaves open who is on the left: then the place comes first.
     place_first = here and order in (0, 1, 2) and dice.random() < 0.3
     if place_first or (there and not here):
-        both = _row(here, one, "and", there, two)
+        both = _row(here, noun, "and", there, other_noun)
     else:
-        both = _row(one, here, joiner, two, there)
+        both = _row(noun, here, joiner, other_noun, there)
     if order == 0:
         return _list(both, _row(ground, sky))
     if order == 1:

@@ -45,7 +45,7 @@ class CaptionsRecipe:
             "width": self.width,
             "layers": self.layers,
             "length": conditioning.LENGTH,
-            **conditioning.answers_of_questions(),
+            **conditioning.attribute_classes(),
         }
 
     def begin(self, name: str, device: torch.device) -> Fit:
