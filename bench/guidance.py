@@ -21,6 +21,7 @@ from bench import results
 from diffusion_lessons import postcards, scoring, workspace
 from diffusion_lessons.pipeline import TextToImage
 from diffusion_lessons.postcards import VALUES, Scenes
+from diffusion_lessons.postcards.scenes import SCENE_ATTRIBUTES, value_of
 from diffusion_lessons.scoring import factors, recognition
 from diffusion_lessons.scoring.statistics import wilson
 
@@ -198,14 +199,17 @@ def left_open(pipe: TextToImage, count: int = SHIPPED) -> dict:
     """
     seed = SHIPPED_SEED + 3
     scenes = postcards.sample_scenes(count, seed, kind="single")
-    said = postcards.captions(scenes, seed)
-    seen = one_thing(recognition.read(paint(pipe, said, seed), recognition.load("judge")))
+    written = postcards.described_captions(scenes, seed)
+    images = paint(pipe, [caption.text for caption in written], seed)
+    seen = one_thing(recognition.read(images, recognition.load("judge")))
     true = _values(scenes)
     data = _values(postcards.sample_scenes(100_000, seed + 1, kind="single"))
-    parsed = [postcards.parse(caption) for caption in said]
     rows = {}
     for name in ("sky", "ground", "colour", "size", "position"):
-        unsaid = torch.tensor([_said(one, name) is None for one in parsed])
+        unsaid = torch.tensor([
+            value_of(caption.description, name, None if name in SCENE_ATTRIBUTES else 0) is None
+            for caption in written
+        ])  # fmt: skip
         groups = (seen[name][unsaid], true[name][unsaid], data[name])
         rows[name] = _against_the_data(name, *groups)
     return rows
@@ -246,10 +250,6 @@ def _values(scenes: Scenes) -> dict[str, Tensor]:
     """The attributes of scenes with one thing, name to (N,)."""
     values = postcards.attributes(scenes)
     return {name: v if v.ndim == 1 else v[:, 0] for name, v in values.items()}
-
-
-def _said(parsed: dict, name: str) -> str | None:
-    return parsed[name] if name in ("sky", "ground") else parsed["things"][0][name]
 
 
 def table(rows: list[dict]) -> str:

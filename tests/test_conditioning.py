@@ -1,5 +1,7 @@
 """Captions as numbers, captions left out, and guidance against the formula and `diffusers`."""
 
+import hashlib
+
 import pytest
 import torch
 
@@ -42,19 +44,33 @@ def test_captions_keep_every_word_that_means_something():
     """What the encoder reads of a caption still says all that the caption says."""
     for full in (True, False):
         scenes = postcards.sample_scenes(400, 17)
-        written = postcards.captions(scenes, 17, full)
-        tokens = tokenise(written)
-        for caption, row in zip(written, tokens, strict=True):
+        written = postcards.described_captions(scenes, 17, full)
+        tokens = tokenise([caption.text for caption in written])
+        for (caption, description), row in zip(written, tokens, strict=True):
             kept = " ".join(WORDS[n] for n in row if n)
             for word in kept.split():
                 assert word in WORDS
             meanings = {MEANING_OF[w] for w in kept.split() if w in MEANING_OF}
-            said = postcards.parse(caption)
-            for name in ("sky", "ground"):
-                assert said[name] is None or (name, said[name]) in meanings, caption
-            for thing in said["things"]:
-                for name in ("object", "colour", "size", "position"):
-                    assert thing[name] is None or (name, thing[name]) in meanings, caption
+            parts = (
+                (("sky", "ground"), description),
+                *(
+                    (("object", "colour", "size", "position"), thing)
+                    for thing in description["things"]
+                ),
+            )
+            for names, part in parts:
+                for name in names:
+                    assert part[name] is None or (name, part[name]) in meanings, caption
+
+
+def test_captions_have_the_numbers_that_the_shipped_encoder_was_trained_on():
+    """Half of them full; the same before prompts were read once, and from either function."""
+    scenes = postcards.sample_scenes(600, 31)
+    written = [text for full in (True, False) for text in postcards.captions(scenes, 31, full)]
+    tokens = tokenise(written)
+    assert torch.equal(tokens, conditioning.word_numbers(written))
+    digest = hashlib.sha256(tokens.to(torch.int16).numpy().tobytes()).hexdigest()
+    assert digest == "ed78b261f15e46d59b75538fee83c447a3906117c1c348633a2cdec999c7c840"
 
 
 def test_the_longest_captions_fit():
@@ -112,10 +128,9 @@ def test_one_text_where_several_are_expected():
         tokenise("a house")
 
 
-def test_what_is_said_is_what_parse_says():
-    rows = conditioning.what_is_said(
-        ["a red house on snow at night", "two small cats", "", "a cat and a tree"]
-    )
+def test_targets_are_what_parse_says():
+    prompts = ["a red house on snow at night", "two small cats", "", "a cat and a tree"]
+    rows = conditioning.attribute_targets([postcards.parse(prompt) for prompt in prompts])
     columns = list(conditioning.ATTRIBUTES)
 
     def word(row, name, slot):

@@ -1,39 +1,37 @@
-"""Prompts read back by `parse`: what people really type, and what they get when it goes wrong."""
+"""Prompts as people type them: what `parse` understands, and the sentence when it does not."""
 
 import random
 
 import pytest
 
-from diffusion_lessons.postcards.lexicon import MEANINGS, plurals
-from diffusion_lessons.postcards.reading import PromptError, UnknownWord, parse
-from diffusion_lessons.postcards.scenes import VALUES
-
-TRAITS = ("object", "colour", "size", "position", "count")
+from diffusion_lessons.postcards.lexicon import MEANINGS, PHRASES, plurals
+from diffusion_lessons.postcards.reading import PromptError, UnknownWord, parse, parse_words
+from diffusion_lessons.postcards.scenes import THING_ATTRIBUTES, VALUES
 
 
 def scene(*things, sky=None, ground=None):
-    """What `parse` returns, written short: only what is said."""
+    """A description, written short: only what is not left open."""
     return {
         "sky": sky,
         "ground": ground,
-        "things": [dict.fromkeys(TRAITS) | thing for thing in things],
+        "things": [dict.fromkeys(THING_ATTRIBUTES) | thing for thing in things],
     }
 
 
-def house(**said):
-    return {"object": "house", **said}
+def house(**attributes):
+    return {"object": "house", **attributes}
 
 
-def boat(**said):
-    return {"object": "boat", **said}
+def boat(**attributes):
+    return {"object": "boat", **attributes}
 
 
-def cat(**said):
-    return {"object": "cat", **said}
+def cat(**attributes):
+    return {"object": "cat", **attributes}
 
 
 @pytest.mark.parametrize(
-    "prompt, said",
+    "prompt, description",
     [
         ("", scene()),
         (" \n\t ", scene()),
@@ -85,8 +83,38 @@ def cat(**said):
         ),
     ],
 )
-def test_one_thing(prompt, said):
-    assert parse(prompt) == said
+def test_one_thing(prompt, description):
+    assert parse(prompt) == description
+
+
+PHRASES_OF_SEVERAL_WORDS = sorted(
+    {
+        *(p for values in PHRASES.values() for phrases in values.values() for p in phrases),
+        "a couple of boats", "a cat next to a tree", "a space ship", "a sail boat", "polar lights",
+        "a house on the left side of the picture", "on the left hand side", "a red coloured house",
+    }
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "space", ["  ", "\t", "\n", " \r\n ", "\u00a0", "\u2003", "\u200b", "_", "__"]
+)
+def test_a_phrase_is_recognised_whatever_stands_between_its_words(space):
+    phrases = [p for p in PHRASES_OF_SEVERAL_WORDS if " " in p]
+    assert len(phrases) > 35
+    for phrase in phrases:
+        prompt = phrase + " houses" if phrase.endswith(" of") else phrase
+        for text in (prompt, f"{prompt} by day" if "house" in prompt else prompt):
+            assert parse_words(space.join(text.split(" "))) == parse_words(text), text
+
+
+def test_a_soft_hyphen_is_no_letter():
+    assert parse("a bal\u00adloon") == parse("a balloon")
+
+
+def test_the_words_of_a_prompt_are_handed_on():
+    words = ["a", "two", "red", "houses", "beside", "the", "sea"]
+    assert parse_words("A pair of red houses, next to the sea!")[1] == words
 
 
 LEFT_RED_HOUSE = house(colour="red", position="left", count="one")
@@ -144,8 +172,8 @@ def test_every_known_word_is_understood_alone_and_in_capitals():
             for word in words.split():
                 forms = (word, *plurals(word)) if attribute == "object" else (word,)
                 for form in (*forms, *(form.upper() for form in forms)):
-                    said = parse(form)
-                    found = said if attribute in ("sky", "ground") else said["things"][0]
+                    parsed = parse(form)
+                    found = parsed if attribute in ("sky", "ground") else parsed["things"][0]
                     assert found[attribute] == value, form
 
 
@@ -156,9 +184,9 @@ def test_the_order_of_the_words_does_not_matter_for_one_thing():
         words = list(chosen.values())
         dice.shuffle(words)
         joined = dice.choice([" ", ", ", "; "]).join(words)
-        said = parse(dice.choice([joined, joined.upper(), joined.title()]))
-        assert said["things"] == [{name: chosen[name] for name in TRAITS}], joined
-        assert (said["sky"], said["ground"]) == (chosen["sky"], chosen["ground"]), joined
+        parsed = parse(dice.choice([joined, joined.upper(), joined.title()]))
+        assert parsed["things"] == [{name: chosen[name] for name in THING_ATTRIBUTES}], joined
+        assert (parsed["sky"], parsed["ground"]) == (chosen["sky"], chosen["ground"]), joined
 
 
 def test_british_and_american_spelling():
@@ -167,49 +195,62 @@ def test_british_and_american_spelling():
     assert british == scene(cat(colour="red", position="middle", count="one"))
 
 
+# What is offered for words that this world lacks: misspellings, then words that are none.
+OFFERED = {
+    "hous huose hose housse hause huoses hosue HOSUE": "did you mean 'house'?",
+    "baot boaat bota bot baots": "did you mean 'boat'?",
+    "nigth nihgt nightt": "did you mean 'night'?",
+    "purpel PURPEL purpple puple prple": "did you mean 'purple'?",
+    "baloon ballon ballons baloons": "did you mean 'balloon'?",
+    "rockt roket rokcet": "did you mean 'rocket'?",
+    "mushrom mushroon": "did you mean 'mushroom'?",
+    "cactas cactuss kacktus": "did you mean 'cactus'?",
+    "yelow yello": "did you mean 'yellow'?",
+    "kittys kity kiten": "did you mean 'kitt",
+    "sunsett": "did you mean 'sunset'?",
+    "tow": "did you mean 'two'?",
+    "teh": "did you mean 'the'?",
+    "wiht": "did you mean 'with'?",
+    "bule": "did you mean 'blue'?",
+    "haus castel castle car kat train lake horse mouse coat goat bear bird": "not a word",
+    "desk dust pine palm street knight swan duck flower mountain leaf branch garden": "not a word",
+    "shop hole glass thin tall sad slow twin gigantic down read pin pick line life": "not a word",
+    "light dark bright pale grey gray": "is not a colour of this world: choose red, orange",
+    "pair trio couple four 4 0 -1 2.5": "is not a count of this world: choose one, two or three",
+    "behind between": "is not a position of this world: choose left, middle or right",
+}
+
+
+@pytest.mark.parametrize("words", OFFERED)
+def test_what_is_offered_for_a_word_that_this_world_lacks_is_sensible(words):
+    for word in words.split():
+        with pytest.raises(UnknownWord) as error:
+            parse(f"{word} house" if word.islower() else word)
+        assert str(error.value).startswith(f"'{word.lower()}'"), word
+        assert OFFERED[words] in str(error.value), (word, str(error.value))
+        if "did you mean" not in OFFERED[words]:
+            assert "did you mean" not in str(error.value), (word, str(error.value))
+
+
 @pytest.mark.parametrize(
     "prompt, message",
     [
-        ("a purpel house", "'purpel': did you mean 'purple'?"),
-        ("A PURPEL house", "'purpel': did you mean 'purple'?"),
-        ("a red hosue", "'hosue': did you mean 'house'?"),
-        ("baloon", "'baloon': did you mean 'balloon'?"),
-        ("a house wiht snow", "'wiht': did you mean 'with'?"),
         ("a bule rockt", "'bule': did you mean 'blue'? 'rockt': did you mean 'rocket'?"),
+        (
+            "a light blue house",
+            "'light' is not a colour of this world: choose red, orange, yellow,",
+        ),
+        ("two kittys", "'kittys': did you mean 'kitty'?"),
     ],
 )
-def test_a_misspelt_word_is_offered_the_nearest(prompt, message):
+def test_each_unknown_word_gets_its_sentence(prompt, message):
     with pytest.raises(UnknownWord) as error:
         parse(prompt)
-    assert str(error.value) == message
+    assert str(error.value).startswith(message)
 
 
-@pytest.mark.parametrize(
-    "typos, word",
-    [
-        ("hous huose hose housse hause hus huoses", "house"),
-        ("baot boaat bota bot", "boat"),
-        ("nigth nihgt nightt", "night"),
-        ("purpel purpple puple prple", "purple"),
-        ("baloon ballon ballons baloons", "balloon"),
-        ("rockt roket rokcet", "rocket"),
-        ("mushrom mushroon", "mushroom"),
-        ("cactas cactuss kacktus", "cactus"),
-        ("yelow yello", "yellow"),
-        ("tow", "two"),
-        ("teh", "the"),
-    ],
-)
-def test_the_first_word_offered_for_a_typo_is_the_singular(typos, word):
-    for typo in typos.split():
-        with pytest.raises(UnknownWord, match=f"'{typo}': did you mean '{word}'"):
-            parse(typo)
-
-
-@pytest.mark.parametrize("word", ["haus", "castel", "castle", "car", "kat", "train", "lake"])
-def test_a_word_that_is_only_a_little_alike_is_not_offered(word):
-    with pytest.raises(UnknownWord, match=f"'{word}': not a word of this world"):
-        parse(word)
+def test_two_kitties_are_two_cats():
+    assert parse("two kitties") == parse("two cats")
 
 
 @pytest.mark.parametrize("prompt", ["a zebra", "une maison", "house 🏠", "<b>house</b>", "x" * 900])
@@ -219,25 +260,6 @@ def test_a_word_with_nothing_near_gets_the_words_of_the_world(prompt):
     for value in ("aurora", "sand", "cactus", "pink", "large", "middle", "three"):
         assert value in str(error.value)
     assert len(str(error.value)) < 600
-
-
-@pytest.mark.parametrize(
-    "prompt, words",
-    [
-        ("a grey cat", ["'grey'", "colour", "red, orange", "pink"]),
-        ("a gray cat", ["'gray'", "colour"]),
-        ("four boats", ["'four'", "count", "one, two or three"]),
-        ("4 boats", ["'4'", "one, two or three"]),
-        ("0 boats", ["'0'", "one, two or three"]),
-        ("-1 boats", ["'-1'", "one, two or three"]),
-        ("2.5 boats", ["'2.5'", "one, two or three"]),
-        ("a house behind", ["'behind'", "position", "left, middle or right"]),
-    ],
-)
-def test_a_word_that_this_world_lacks_is_named_with_the_ones_it_has(prompt, words):
-    with pytest.raises(UnknownWord) as error:
-        parse(prompt)
-    assert all(word in str(error.value) for word in words), error.value
 
 
 @pytest.mark.parametrize(
@@ -284,10 +306,10 @@ def test_any_text_gives_an_answer_or_a_sentence():
     for _ in range(3000):
         prompt = dice.choice(["", " "]).join(dice.choices(words, k=dice.randrange(12)))
         try:
-            said = parse(prompt)
+            parsed = parse(prompt)
         except PromptError as error:
             assert str(error)
             continue
-        assert set(said) == {"sky", "ground", "things"} and len(said["things"]) <= 2
-        for thing in said["things"]:
+        assert set(parsed) == {"sky", "ground", "things"} and len(parsed["things"]) <= 2
+        for thing in parsed["things"]:
             assert all(value is None or value in VALUES[name] for name, value in thing.items())

@@ -208,14 +208,14 @@ SEEN = [
 )
 def test_a_picture_shows_what_was_said_or_it_does_not(seen, said, shows):
     reading = truth_of([SEEN[seen]])
-    assert scoring.says(reading, [postcards.parse(said)]).tolist() == [shows]
+    assert scoring.matches(reading, [postcards.parse(said)]).tolist() == [shows]
 
 
 def test_each_picture_is_held_against_its_own_words():
     reading = truth_of(SEEN)
     said = [postcards.parse(prompt) for prompt in SEEN]
-    assert scoring.says(reading, said).tolist() == [True, True, True]
-    assert scoring.says(reading, said[::-1]).tolist() == [False, True, False]
+    assert scoring.matches(reading, said).tolist() == [True, True, True]
+    assert scoring.matches(reading, said[::-1]).tolist() == [False, True, False]
 
 
 def test_a_painter_without_fault_follows_and_one_that_forgets_the_colour_does_not():

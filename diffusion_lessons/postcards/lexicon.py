@@ -131,7 +131,8 @@ ABSENT: dict[str, str] = {
     "colour": "black white brown grey gray silver turquoise beige light dark bright pale",
     "size": "medium",
     "position": "top bottom below behind front between",
-    "count": "zero four five six seven eight nine ten dozen many several few couple pair trio both each",
+    "count": """zero four five six seven eight nine ten dozen many several few couple pair trio both
+    each""",
 }
 
 #: Words between two things: the stronger one parts them when there are several.
@@ -159,7 +160,7 @@ EVERYDAY = frozenset(
     noun pain pick pike pin pine purpose racket rare reset right rule sad said sane scale scan
     secret seed seek seen send setting shall shop shown singe sip size slide slip slow sow span
     start suit surprise swan theme these they thin threw tidy tie tire true twin violate
-    waiter want waste way width wit""".split()
+    waiter want waste way width wit besides hour her ending skip suspect try tries""".split()
 )
 
 NEGATIONS = frozenset("no not without never none nor neither except minus nothing".split())
@@ -171,7 +172,7 @@ def plurals(noun: str) -> tuple[str, ...]:
 
 
 def _meanings() -> dict[str, tuple[str, str]]:
-    """Return word -> (attribute, value) for every word of `MEANINGS`, objects also in the plural."""
+    """Return word -> (attribute, value) for each word of `MEANINGS`, and for plurals of objects."""
     found = {}
     for attribute, values in MEANINGS.items():
         for value, words in values.items():

@@ -25,8 +25,8 @@ from .lexicon import (
     allowed,
     plurals,
 )
-from .scenes import THING_ATTRIBUTES, VALUES, Description, Thing
 from .scenes import SCENE_ATTRIBUTES as SCENERY
+from .scenes import THING_ATTRIBUTES, VALUES, Description, Thing
 
 MAX_LENGTH = 1000
 

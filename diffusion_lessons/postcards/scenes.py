@@ -188,9 +188,7 @@ def compose(description: Mapping, seed: int, split: str = "train") -> Scenes:
     candidates = sample_scenes(4096, seed, split, kind)
     places = [thing.get("position") for thing in things]
     if len(things) == 2 and places[0] is not None and places[0] == places[1]:
-        raise ValueError(
-            f"both things are to be at {places[0]!r}: choose two different places"
-        )
+        raise ValueError(f"both things are to be at {places[0]!r}: choose two different places")
     wanted: list[tuple[str, int | None, int, int]] = []
     for name, slot, source in (
         *((name, None, description) for name in SCENE_ATTRIBUTES),

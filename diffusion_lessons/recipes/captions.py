@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from diffusion_lessons import conditioning, postcards
 from diffusion_lessons.models import CaptionReader, count_parameters
+from diffusion_lessons.postcards import Caption
 from diffusion_lessons.scoring.statistics import wilson
 from diffusion_lessons.training.fit import Fit, inner_weights
 
@@ -55,9 +56,9 @@ class CaptionsRecipe:
 
         def loss(step: int) -> torch.Tensor:
             written = captions(self.batch, self.seed * 1_000_003 + step)
-            tokens = conditioning.word_numbers(written).to(device)
+            tokens = word_numbers(written).to(device)
             answers = model(tokens, conditioning.noun_places(tokens.cpu()).to(device))
-            truth = asked(written).to(device).unbind(dim=1)
+            truth = targets(written).to(device).unbind(dim=1)
             return functools.reduce(torch.add, map(_wrong, answers, truth))
 
         inner = inner_weights(model)
@@ -68,8 +69,8 @@ class CaptionsRecipe:
         model, scores = model.cpu(), {}
         for split in ("train", "held_out"):
             shown = postcards.sample_scenes(SCORED, FRESH_SEED, split)
-            written = postcards.captions(shown, FRESH_SEED)
-            tokens, truth = conditioning.word_numbers(written), asked(written)
+            written = postcards.described_captions(shown, FRESH_SEED)
+            tokens, truth = word_numbers(written), targets(written)
             with torch.inference_mode():
                 answers = model(tokens, conditioning.noun_places(tokens))
             said = torch.stack([logits.argmax(dim=1) for logits in answers], dim=1)
@@ -89,13 +90,18 @@ class CaptionsRecipe:
         }
 
 
-def captions(count: int, seed: int) -> list[str]:
-    """Captions of the training split to learn from: some say everything, a few say nothing."""
+def captions(count: int, seed: int) -> list[Caption]:
+    """Write captions of the training split: some say everything, a few say nothing."""
     shown = postcards.sample_scenes(count, seed)
     full, empty = round(count * _FULL), round(count * _EMPTY)
-    written = postcards.captions(shown[: count - full], seed)
-    written += postcards.captions(shown[count - full :], seed, full=True)
-    return [""] * empty + written[empty:]
+    written = postcards.described_captions(shown[: count - full], seed)
+    written += postcards.described_captions(shown[count - full :], seed, full=True)
+    return [Caption("", postcards.parse(""))] * empty + written[empty:]
+
+
+def word_numbers(written: list[Caption]) -> torch.Tensor:
+    """Turn captions into numbers of words, (N, 32)."""
+    return conditioning.word_numbers([caption.text for caption in written])
 
 
 def _wrong(logits: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
@@ -104,10 +110,10 @@ def _wrong(logits: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     return errors / (right != _NOT_ASKED).sum().clamp(min=1)
 
 
-def asked(written: list[str]) -> torch.Tensor:
-    """The right answers (N, 12) of `conditioning.what_is_said`; things that a caption does not name
-    are not asked about."""
-    truth = conditioning.what_is_said(written)
-    missing = conditioning.noun_places(conditioning.word_numbers(written)) < 0
+def targets(written: list[Caption]) -> torch.Tensor:
+    """Return `conditioning.attribute_targets` (N, 12); those of things that a caption does not name
+    are passed over."""
+    truth = conditioning.attribute_targets([caption.description for caption in written])
+    missing = conditioning.noun_places(word_numbers(written)) < 0
     truth[:, 2:] = truth[:, 2:].masked_fill(missing.repeat_interleave(5, dim=1), _NOT_ASKED)
     return truth

@@ -8,6 +8,6 @@ statistics   shares with their uncertainty, distances between sets, what looks l
 networks     the networks that look
 """
 
-from .tables import asked, follows, round_trips, says, score, there_and_back
+from .tables import asked, follows, matches, round_trips, score, there_and_back
 
-__all__ = ["asked", "follows", "round_trips", "says", "score", "there_and_back"]
+__all__ = ["asked", "follows", "matches", "round_trips", "score", "there_and_back"]

@@ -14,10 +14,12 @@ from torch import Tensor
 
 from diffusion_lessons import data, postcards
 from diffusion_lessons.models import Autoencoder
-from diffusion_lessons.postcards import VALUES
+from diffusion_lessons.postcards import VALUES, Description
+from diffusion_lessons.postcards.scenes import SCENE_ATTRIBUTES, Thing, value_of
 from diffusion_lessons.postcards.styles import styled
 
 from . import clothes, recognition
+from .recognition import Reading
 from .statistics import frechet_distance, frechet_error, psnr, wilson
 
 
@@ -99,7 +101,7 @@ def follows(draw: Callable[[list[str]], Tensor], count: int, seed: int) -> dict:
     """How well a text-to-image model does what captions say, by the judge, with 95 % intervals.
 
     Full captions: everything has to be right. Varied captions, with synonyms and half of it left
-    out: what was said has to be, see `says`.
+    out: what was said has to be, see `matches`.
 
     Args:
         draw: captions to pictures (N, 3, H, W) in [-1, 1], one each.
@@ -116,9 +118,9 @@ def follows(draw: Callable[[list[str]], Tensor], count: int, seed: int) -> dict:
         ("training mix, varied captions", "train", None, False),
     ):
         scenes = postcards.sample_scenes(count, seed, split, kind)
-        written = postcards.captions(scenes, seed, full)
-        reading = recognition.read(draw(written), judge)
-        right = says(reading, [postcards.parse(caption) for caption in written])
+        written = postcards.described_captions(scenes, seed, full)
+        reading = recognition.read(draw([caption.text for caption in written]), judge)
+        right = matches(reading, [caption.description for caption in written])
         rows[name] = {"pictures": count, **_share("what was said is right", right)}
         if full:
             truth = recognition.by_place(postcards.attributes(scenes))
@@ -127,40 +129,42 @@ def follows(draw: Callable[[list[str]], Tensor], count: int, seed: int) -> dict:
     return rows
 
 
-def says(reading: recognition.Reading, said: Sequence[dict]) -> Tensor:
-    """For each picture, whether it shows what was said, whatever else it shows; bool (N,).
+def matches(reading: Reading, descriptions: Sequence[Description]) -> Tensor:
+    """Return for each picture whether it shows what its description says, bool (N,).
 
-    Every thing that was said has to stand at a place of its own, with each attribute that was said
-    of it; nothing else may stand there. Of the scenery only what was said counts.
+    Every thing of the description has to stand at a place of its own, with each attribute that it
+    names; nothing else may stand there. Of the scenery only what the description names counts.
 
     Args:
-        reading: of N pictures, as `recognition.read` gives it.
-        said: N times what `postcards.parse` returns, in their order.
+        reading: of N pictures, as a judge gives it.
+        descriptions: N of them, as `postcards.parse` returns them, in the order of the pictures.
     """
     rows = {name: values.tolist() for name, values in reading.items()}
     return torch.tensor([
-        _shows({name: values[i] for name, values in rows.items()}, one)
-        for i, one in enumerate(said)
+        _matches({name: values[i] for name, values in rows.items()}, description)
+        for i, description in enumerate(descriptions)
     ])  # fmt: skip
 
 
-def _shows(seen: dict, said: dict) -> bool:
-    """Whether one picture, read by place, shows what was said."""
-    for name in ("sky", "ground"):
-        if said[name] is not None and VALUES[name].index(said[name]) != seen[name]:
+def _matches(picture: dict, description: Description) -> bool:
+    """Return whether a picture, read by place, shows what a description says."""
+    for name in SCENE_ATTRIBUTES:
+        value = value_of(description, name)
+        if value is not None and VALUES[name].index(value) != picture[name]:
             return False
-    taken = [place for place, count in enumerate(seen["count"]) if count >= 0]
-    if said["things"] and len(taken) != len(said["things"]):
+    things = description["things"]
+    taken = [place for place, count in enumerate(picture["count"]) if count >= 0]
+    if things and len(taken) != len(things):
         return False
     return any(
-        all(_fits(seen, place, thing) for place, thing in zip(places, said["things"], strict=False))
+        all(_fits(picture, place, thing) for place, thing in zip(places, things, strict=False))
         for places in itertools.permutations(taken)
     )
 
 
-def _fits(seen: dict, place: int, thing: dict) -> bool:
-    """Whether what stands at a place has every attribute that was said of a thing."""
-    there = {name: seen[name][place] for name in ("object", "colour", "size", "count")}
+def _fits(picture: dict, place: int, thing: Thing) -> bool:
+    """Return whether what stands at a place has every attribute that is named of a thing."""
+    there = {name: picture[name][place] for name in ("object", "colour", "size", "count")}
     there["position"] = place
     return all(
         value is None or VALUES[name].index(value) == there[name] for name, value in thing.items()
