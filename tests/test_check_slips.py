@@ -183,6 +183,12 @@ def test_the_tight_tolerance_of_the_cosine_accepts_any_precision_inside(dtype):
     assert checks.check_cosine_alpha_bar(rounded_on_the_way).passed
 
 
+@pytest.mark.filterwarnings("error")
+def test_complex_numbers_agree_with_nothing_and_without_a_warning():
+    real = torch.ones(2)
+    assert not checks.report.same(real + 1j, real) and not checks.report.same(real, real + 0j)
+
+
 def test_a_learners_own_not_implemented_error_is_shown():
     def half_done(alpha_bar):
         raise NotImplementedError("the other branch")
