@@ -5,9 +5,8 @@ const HALF = 100; // the square reaches from -HALF to HALF in SVG units
 
 /** An empty square that shows [-reach, reach] both ways, with its two axes. */
 function planeSquare() {
-  const svg = draw("svg", { viewBox: "-100 -100 200 200", role: "img", class: "dl-plane" });
-  svg.append(draw("path", { class: "dl-cross", d: `M${-HALF} 0H${HALF}M0 ${-HALF}V${HALF}` }));
-  return svg;
+  const cross = draw("path", { class: "dl-cross", d: `M${-HALF} 0H${HALF}M0 ${-HALF}V${HALF}` });
+  return draw("svg", { viewBox: "-100 -100 200 200", role: "img", class: "dl-plane" }, cross);
 }
 
 /** "x y" in SVG units of point `i`. */

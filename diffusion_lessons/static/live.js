@@ -29,14 +29,9 @@ function gallery() {
   return {
     node,
     put({ count, width, height, data, alt }) {
-      const pixels = bytesOf(data);
       while (node.childElementCount > count) node.lastChild.remove();
       while (node.childElementCount < count) node.append(make("canvas"));
-      [...node.children].forEach((canvas, i) => {
-        if (canvas.width !== width) canvas.width = width;
-        if (canvas.height !== height) canvas.height = height;
-        paint(canvas, pixels, i * width * height * 3);
-      });
+      [...node.children].forEach((canvas, i) => paint(canvas, { width, height }, bytesOf(data), i));
       node.classList.toggle("dl-many", count > 3);
       node.setAttribute("aria-label", alt);
     },

@@ -15,11 +15,11 @@ function make(tag, { attrs = {}, ...props } = {}, children = []) {
   return node;
 }
 
-/** An SVG element with attributes. */
-function draw(tag, attrs = {}, text = "") {
+/** An SVG element with attributes and with children, or a text. */
+function draw(tag, attrs = {}, ...children) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attrs)) node.setAttribute(name, value);
-  node.textContent = text;
+  node.append(...children);
   return node;
 }
 
@@ -50,12 +50,14 @@ function floatsOf(buffer) {
   return new Float32Array(bytesOf(buffer).slice().buffer);
 }
 
-/** Put one RGB frame (bytes) on a canvas of the same size. */
-function paint(canvas, rgb, offset) {
+/** Put the RGB frame with number `frame` in `rgb` (bytes) on a canvas, which takes its size. */
+function paint(canvas, { width, height }, rgb, frame = 0) {
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
   const pen = canvas.getContext("2d");
-  const image = pen.createImageData(canvas.width, canvas.height);
+  const image = pen.createImageData(width, height);
   const pixels = image.data;
-  for (let i = 0, j = offset; i < pixels.length; i += 4, j += 3) {
+  for (let i = 0, j = frame * width * height * 3; i < pixels.length; i += 4, j += 3) {
     pixels[i] = rgb[j];
     pixels[i + 1] = rgb[j + 1];
     pixels[i + 2] = rgb[j + 2];
@@ -80,11 +82,12 @@ function raised(power) {
   return [...String(power)].map((sign) => (sign === "-" ? "⁻" : digits[sign])).join("");
 }
 
-/** A slider: native range, label, the value in words. `words` has one text per stop. */
+/** A slider: native range, label, the value in words. `words` has one text per stop; `restock` puts
+ * other stops in their place. */
 function slider(name, words, start, moved, rested = () => {}) {
   const id = idOf("slider");
   const input = ownKeys(
-    make("input", { type: "range", id, attrs: { min: 0, max: words.length - 1, step: 1 } }),
+    make("input", { type: "range", id, attrs: { min: 0, step: 1 } }),
   );
   const value = make("span", { className: "dl-value", attrs: { "aria-hidden": "true" } });
   const control = {
@@ -95,20 +98,26 @@ function slider(name, words, start, moved, rested = () => {}) {
       value,
     ]),
     place: () => Number(input.value),
-    say(text) {
-      value.textContent = text;
-      input.setAttribute("aria-valuetext", text);
-    },
     put(place) {
       input.value = String(place);
-      control.say(words[place]);
+      say();
+    },
+    restock(stops) {
+      words = stops;
+      input.max = stops.length - 1;
+      say();
     },
   };
+  function say() {
+    value.textContent = words[control.place()];
+    input.setAttribute("aria-valuetext", words[control.place()]);
+  }
   input.addEventListener("input", () => {
-    control.say(words[control.place()]);
+    say();
     moved();
   });
   input.addEventListener("change", rested);
+  control.restock(words);
   control.put(start);
   return control;
 }
@@ -139,10 +148,10 @@ function radios(name, words, start, moved) {
   return control;
 }
 
-/** A line of text with its label. */
-function textField(name, start) {
+/** A line of text, or a number, with its label. */
+function textField(name, start = "", type = "text", attrs = {}) {
   const id = idOf("text");
-  const input = ownKeys(make("input", { type: "text", id, value: start }));
+  const input = ownKeys(make("input", { type, id, value: start, step: "any", attrs }));
   return {
     input,
     node: make("div", { className: "dl-text" }, [make("label", { htmlFor: id, textContent: name }), input]),

@@ -49,24 +49,29 @@ function render({ model, el }) {
   }
   const takeBack = () => change(points.slice(0, -2));
 
-  const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+  function move(dx, dy) {
+    cursor.x = round(cursor.x + dx * step);
+    cursor.y = round(cursor.y + dy * step);
+    show(`cross at x ${said(cursor.x)}, y ${said(cursor.y)}; ${number()}`);
+  }
+  function addHere() {
+    add(cursor.x, cursor.y);
+    change(points);
+  }
+  const keys = {
+    ArrowLeft: () => move(-1, 0),
+    ArrowRight: () => move(1, 0),
+    ArrowUp: () => move(0, 1),
+    ArrowDown: () => move(0, -1),
+    " ": addHere,
+    Enter: addHere,
+    Backspace: takeBack,
+    Delete: takeBack,
+  };
   board.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key in moves) {
-      const [dx, dy] = moves[event.key];
-      cursor.x = round(cursor.x + dx * step);
-      cursor.y = round(cursor.y + dy * step);
-      show(`cross at x ${said(cursor.x)}, y ${said(cursor.y)}; ${number()}`);
-    } else if (event.key === " " || event.key === "Enter") {
-      add(cursor.x, cursor.y);
-      show();
-      tell();
-    } else if (event.key === "Backspace" || event.key === "Delete") {
-      takeBack();
-    } else {
-      return;
-    }
+    if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in keys)) return;
     event.preventDefault();
+    keys[event.key]();
   });
 
   function place(event) {

@@ -28,7 +28,8 @@ function ticks(low, high, wish = 4) {
   return marks;
 }
 
-function axes(svg, x, xs, y, ys, yText = said) {
+/** Axes with marks at `xs` and `ys`; `xName` stands below. */
+function axes(svg, x, xs, y, ys, xName = "", yText = said) {
   for (const mark of ys) {
     svg.append(
       draw("line", { class: "dl-grid", x1: BOX.left, x2: BOX.left + INNER_W, y1: y(mark), y2: y(mark) }),
@@ -37,9 +38,9 @@ function axes(svg, x, xs, y, ys, yText = said) {
   }
   const base = BOX.top + INNER_H;
   svg.append(draw("line", { class: "dl-axis", x1: BOX.left, x2: BOX.left + INNER_W, y1: base, y2: base }));
-  for (const mark of xs) {
-    svg.append(draw("text", { class: "dl-tick", x: x(mark), y: base + 16, "text-anchor": "middle" }, said(mark)));
-  }
+  const below = (px, py, text) => draw("text", { class: "dl-tick", x: px, y: py, "text-anchor": "middle" }, text);
+  for (const mark of xs) svg.append(below(x(mark), base + 16, said(mark)));
+  svg.append(below(BOX.left + INNER_W / 2, BOX.height - 2, xName));
 }
 
 /** What the signs in a plot mean; a sign and its words stay on one line. */

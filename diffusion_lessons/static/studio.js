@@ -6,24 +6,22 @@ const SEEDS = 10000; // a surprise has a seed below this one
 
 /** A number that may be typed, or moved by arrow keys and by the buttons beside it. */
 function numberField(name, { step, low, high, hint }, moved) {
-  const line = textField(name, "");
-  const { input } = line;
   const note = make("span", { className: "dl-hint", id: idOf("hint"), textContent: hint });
-  input.inputMode = "decimal";
-  for (const [key, value] of Object.entries({
-    role: "spinbutton", "aria-valuemin": low, "aria-valuemax": high, "aria-describedby": note.id,
-  })) input.setAttribute(key, value);
+  const { input, node, place } = textField(name, "", "text", {
+    role: "spinbutton", inputmode: "decimal", "aria-valuemin": low, "aria-valuemax": high, "aria-describedby": note.id,
+  });
   function say() {
-    const number = Number(input.value.replace(",", "."));
-    const known = input.value.trim() !== "" && Number.isFinite(number);
-    if (known) input.setAttribute("aria-valuenow", number);
+    const number = input.value.trim() === "" ? NaN : Number(input.value.replace(",", "."));
+    if (Number.isFinite(number)) input.setAttribute("aria-valuenow", number);
     else input.removeAttribute("aria-valuenow");
-    return known ? number : null;
+    return Number.isFinite(number) ? number : low;
+  }
+  function put(text) {
+    input.value = text;
+    say();
   }
   function by(change) {
-    const number = say() ?? low;
-    input.value = String(Number(Math.min(high, Math.max(low, number + change)).toFixed(6)));
-    say();
+    put(String(Number(Math.min(high, Math.max(low, say() + change)).toFixed(6))));
     moved();
   }
   input.addEventListener("input", say);
@@ -36,21 +34,14 @@ function numberField(name, { step, low, high, hint }, moved) {
   });
   // For the mouse alone: by keyboard the arrows do the same, so these stand in nobody's way.
   const mouse = (sign, change) => {
-    const node = button(sign, () => by(change));
-    node.tabIndex = -1;
-    node.setAttribute("aria-hidden", "true");
-    return node;
+    const press = button(sign, () => by(change));
+    press.tabIndex = -1;
+    press.setAttribute("aria-hidden", "true");
+    return press;
   };
-  const node = make("div", { className: "dl-number" }, [
-    line.node.firstChild,
-    make("div", { className: "dl-spin" }, [mouse("−", -step), input, mouse("+", step)]),
-    note,
-  ]);
-  const put = (text) => {
-    input.value = text;
-    say();
-  };
-  return { node, input, place: line.place, put };
+  node.className = "dl-number";
+  node.append(make("div", { className: "dl-spin" }, [mouse("−", -step), input, mouse("+", step)]), note);
+  return { node, input, place, put };
 }
 
 /** A canvas under a caption. */
@@ -62,25 +53,18 @@ function framed(kind, caption) {
   };
 }
 
-function sized(canvas, { width, height }) {
-  if (canvas.width !== width) canvas.width = width;
-  if (canvas.height !== height) canvas.height = height;
-  return canvas;
-}
-
 /** The way from noise: the picture so far, the guess of the end, a strip of all places, a slider. */
 function wayOf() {
   const big = framed("dl-big", "in the model’s hands");
   const small = framed("dl-small", "its guess of the end");
   const film = make("div", { className: "dl-film", attrs: { role: "img" } });
-  let bar = slider("the way from noise", [""], 0, () => {});
-  const barAt = make("div", { className: "dl-way-bar" }, [bar.node]);
+  const bar = slider("the way from noise", [""], 0, show);
   let way = null;
 
   function show() {
-    const [place, size] = [bar.place(), way.width * way.height * 3];
-    paint(big.canvas, way.noisy, place * size);
-    paint(small.canvas, way.guesses, place * size);
+    const place = bar.place();
+    paint(big.canvas, way, way.noisy, place);
+    paint(small.canvas, way, way.guesses, place);
     big.canvas.setAttribute("aria-label", `${way.alt}. ${way.places[place]}.`);
     small.canvas.setAttribute("aria-label", `${way.alt}. What the model guesses ${way.places[place]}.`);
     [...film.children].forEach((canvas, i) => canvas.classList.toggle("dl-here", i === place));
@@ -92,17 +76,13 @@ function wayOf() {
   const last = () => (way ? way.count - 1 : 0);
   const play = player(() => go(bar.place() + 1), () => bar.place() === last(), () => go(0), STEP_MS);
 
-  function newBar(place) {
-    bar = slider("the way from noise", way.places, place, show);
-    bar.input.addEventListener("pointerdown", play.pause);
-    bar.input.addEventListener("keydown", play.pause);
-    barAt.replaceChildren(bar.node);
-  }
+  bar.input.addEventListener("pointerdown", play.pause);
+  bar.input.addEventListener("keydown", play.pause);
   function drawFilm() {
     film.replaceChildren(
       ...way.places.map((_, i) => {
-        const canvas = sized(make("canvas"), way);
-        paint(canvas, way.noisy, i * way.width * way.height * 3);
+        const canvas = make("canvas");
+        paint(canvas, way, way.noisy, i);
         canvas.addEventListener("click", () => {
           play.pause();
           go(i);
@@ -115,7 +95,7 @@ function wayOf() {
   return {
     big: big.node,
     small: small.node,
-    strip: make("div", { className: "dl-way" }, [film, barAt, make("div", { className: "dl-buttons" }, [play.node])]),
+    strip: make("div", { className: "dl-way" }, [film, bar.node, make("div", { className: "dl-buttons" }, [play.node])]),
     leave: play.leave,
     again: () => way && play.fromStart(),
     /** Another picture: played from the start, or seen at the place where one looked before. */
@@ -123,13 +103,10 @@ function wayOf() {
       const before = way && { count: way.count, place: bar.place(), end: bar.place() === last() };
       way = { ...answer, noisy: bytesOf(answer.noisy), guesses: bytesOf(answer.guesses) };
       play.pause();
-      [big.canvas, small.canvas].forEach((canvas) => sized(canvas, way));
       const stays = before && before.count === way.count && !before.end && !played;
-      const place = stays ? before.place : last();
-      if (before?.count === way.count) bar.put(place);
-      else newBar(place);
+      bar.restock(way.places);
       drawFilm();
-      show();
+      go(stays ? before.place : last());
       if (played) play.fromStart();
     },
   };
@@ -147,8 +124,8 @@ function shelf(chosen) {
       title.textContent = pictures.length ? "Your gallery, the newest first" : "Your gallery is empty so far";
       row.replaceChildren(
         ...pictures.map((one) => {
-          const canvas = sized(make("canvas", { attrs: { "aria-hidden": "true" } }), one);
-          paint(canvas, bytesOf(one.data), 0);
+          const canvas = make("canvas", { attrs: { "aria-hidden": "true" } });
+          paint(canvas, one, bytesOf(one.data));
           const again = button("", () => chosen(one.places));
           again.append(canvas, make("span", { textContent: one.prompt }));
           again.title = `${one.words}. Press to draw it again.`;
@@ -169,8 +146,8 @@ function render({ model, el }) {
   let played = false; // whether the learner asked for a picture, or only turned at a setting
   let number = 0; // of the picture on show
   const way = wayOf();
-  const prompt = textField("What is the picture to show?", "");
-  const negative = textField("negative prompt", "");
+  const prompt = textField("What is the picture to show?");
+  const negative = textField("negative prompt");
   const numbers = NUMBERS.map(([name, given]) => numberField(name, given, moved));
   const fields = [prompt, negative, ...numbers];
   const put = (places) => fields.forEach((field, i) => places[i] !== undefined && field.put(places[i]));

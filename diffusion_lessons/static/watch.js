@@ -12,14 +12,11 @@ function logTicks(low, high) {
   return fine.length <= 6 ? fine : within(powers.map((p) => Number(`1e${p}`)));
 }
 
-/** The nearest 1, 2 or 5 times a power of ten, so that the axis rests while the loss moves. */
-function roundDown(value) {
-  const power = 10 ** Math.floor(Math.log10(value));
-  return [5, 2, 1].map((n) => n * power).find((one) => one <= value * 1.001) ?? power;
-}
-function roundUp(value) {
-  const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map((n) => n * power).find((one) => one >= value * 0.999);
+/** The nearest of 1, 2, 5, 10 times a power of ten not above `low`, and not below `high`, so that the
+ * axis rests while the loss moves. */
+function roundOut(low, high) {
+  const marks = (value) => [1, 2, 5, 10].map((n) => n * 10 ** Math.floor(Math.log10(value)));
+  return [marks(low).findLast((mark) => mark <= low * 1.001), marks(high).find((mark) => mark >= high * 0.999)];
 }
 
 /** The loss so far on a logarithmic axis: a line for the mean of a few steps, a band around it. */
@@ -31,16 +28,15 @@ function lossCurve(total) {
   function put(curve) {
     const [steps, mean, low, high] = ["steps", "mean", "low", "high"].map((name) => floatsOf(curve[name]));
     const placed = [...low, ...high].filter((value) => value > 0 && Number.isFinite(value));
-    const bottom = placed.length ? roundDown(Math.min(...placed)) : 0.1;
-    const top = Math.max(placed.length ? roundUp(Math.max(...placed)) : 1, 2 * bottom);
+    const [bottom, above] = placed.length ? roundOut(Math.min(...placed), Math.max(...placed)) : [0.1, 1];
+    const top = Math.max(above, 2 * bottom);
     const y = upwards(Math.log10(bottom), Math.log10(top));
     const height = (value) => (value > 0 ? Math.log10(value) : NaN);
     const line = (values) => [...steps].map((step, i) => [step, height(values[i])]);
     const band = [...line(high), ...line(low).reverse()].filter(([, value]) => Number.isFinite(value));
     svg.replaceChildren();
-    axes(svg, x, ticks(0, total), (value) => y(Math.log10(value)), logTicks(bottom, top));
+    axes(svg, x, ticks(0, total), (value) => y(Math.log10(value)), logTicks(bottom, top), "steps");
     svg.append(
-      draw("text", { class: "dl-tick", x: BOX.left + INNER_W / 2, y: BOX.height - 4, "text-anchor": "middle" }, "steps"),
       draw("path", { class: "dl-band", d: pathOf(band, x, y) }),
       draw("path", { class: "dl-line dl-style0", d: pathOf(line(mean), x, y) }),
     );
@@ -63,9 +59,9 @@ function tiles({ count, width, height, data }) {
   const zoom = Math.max(1, Math.round(STAGE_SIDE / canvas.width));
   canvas.style.width = `${zoom * canvas.width}px`;
   const rgb = bytesOf(data);
-  const tile = make("canvas", { width, height });
+  const tile = make("canvas");
   for (let i = 0; i < count; i += 1) {
-    paint(tile, rgb, i * width * height * 3);
+    paint(tile, { width, height }, rgb, i);
     canvas.getContext("2d").drawImage(tile, (i % columns) * (width + 1), Math.floor(i / columns) * (height + 1));
   }
   return canvas;
