@@ -1,9 +1,8 @@
-"""How a caption steers: from words to context, leaving captions out, and guidance.
+"""How a caption steers: from words to context, caption dropout, and guidance.
 
-Two conventions are about. Here and in the libraries a guidance scale of 1 means "off": s = 1 + w,
-where w is the weight of the paper, which is 0 then (Ho & Salimans 2021). In the formula a scale of
-0 leaves the caption out altogether. In `diffusers` a scale of 1 or less just switches guidance off,
-so that 0 there still follows the caption.
+A guidance scale of 1 means "off", here and in the libraries: s = 1 + w, with the weight w of the
+paper (Ho & Salimans 2021), where 0 is off. A scale of 0 ignores the caption, as the formula says.
+In `diffusers` any scale of 1 or less switches guidance off, so that 0 there follows the caption.
 """
 
 from __future__ import annotations
@@ -117,31 +116,31 @@ def noun_places(tokens: Tensor) -> Tensor:
     return torch.stack(places, dim=1)
 
 
-# ---- leaving captions out, and guidance -------------------------------------------------------
+# ---- caption dropout and guidance -------------------------------------------------------------
 
 
 def drop_captions(
     context: Tensor, null_context: Tensor, p_uncond: float, generator: torch.Generator
 ) -> Tensor:
-    """Each caption of a batch is left out with a chance of `p_uncond`, so that the network also
-    learns to work without one. Ho & Salimans 2021, algorithm 1.
+    """Drop each caption of a batch with probability `p_uncond`, so that the network also learns to
+    work without one. Ho & Salimans 2021, algorithm 1.
 
     context: (B, L, D). null_context: (1, L, D), of the empty caption. Returns (B, L, D). Raises
-    ValueError where `p_uncond` is no chance, a number from 0 to 1.
+    ValueError where `p_uncond` is no probability, a number from 0 to 1.
     """
     if not 0 <= p_uncond <= 1:
         raise ValueError(
-            f"p_uncond is {p_uncond}: give a chance, from 0 (every caption is heard) to 1 (none); "
+            f"p_uncond is {p_uncond}: give a probability, from 0 (none is dropped) to 1 (all); "
             "0.1 is usual"
         )
-    left_out = torch.rand(len(context), generator=generator) < p_uncond
-    return torch.where(left_out.to(context.device)[:, None, None], null_context, context)
+    dropped = torch.rand(len(context), generator=generator) < p_uncond
+    return torch.where(dropped.to(context.device)[:, None, None], null_context, context)
 
 
 def guide(without: Tensor, with_caption: Tensor, guidance_scale: float) -> Tensor:
-    """Two answers of the network, to one that lies further in the direction in which they differ.
+    """Extrapolate from the network's output without the caption to the one with it, and beyond.
 
-    without + s * (with_caption - without): s = 0 is the answer without the caption, 1 the one with
+    without + s * (with_caption - without): s = 0 is the output without the caption, 1 the one with
     it, 2 goes as far again. Any shape, any kind of prediction. Ho & Salimans 2021 eq. 6, with
     s = 1 + w.
     """
@@ -157,16 +156,16 @@ def guided(
     guidance_scale: float = 1.0,
     interval: tuple[float, float] = (0.0, 1.0),
 ) -> Denoiser:
-    """A denoiser that follows captions as strongly as it is told.
+    """Return a denoiser with classifier-free guidance.
 
     Args:
         model: called as model(x_t, t, context).
-        kind: what it says, one of `prediction.KINDS`.
+        kind: its kind of prediction, one of `prediction.KINDS`.
         context: (B, L, D), one caption for each x_t.
-        null_context: (1, L, D) or (B, L, D): of the empty caption, or of a negative prompt, what
-            the picture is to move away from.
+        null_context: (1, L, D) or (B, L, D): of the empty caption, or of a negative prompt, which
+            the picture moves away from.
         guidance_scale: from 0 (the captions are ignored) over 1 (no guidance) to 30. At 0 and at 1
-            the network is asked once, else twice, in one batch.
+            each step computes one output per picture, else two, in one batch.
         interval: the times between which guidance acts, both in [0, 1]; at others the scale is 1.
             Kynkäänniemi et al. 2024.
 
@@ -179,19 +178,21 @@ def guided(
         raise ValueError(f"interval is {interval}: give two times, 0 <= low <= high <= 1")
     null_context = null_context.expand_as(context)
 
-    def answer(x_t: Tensor, t: Tensor) -> Tensor:
-        now = scale if low <= float(t[0]) <= high else 1.0
+    always = interval == (0.0, 1.0)  # then no step has to look at t, which a GPU would wait for
+
+    def output(x_t: Tensor, t: Tensor) -> Tensor:
+        now = scale if always or low <= float(t[0]) <= high else 1.0
         if now in (0.0, 1.0):
             return model(x_t, t, context if now else null_context)
         both = model(torch.cat([x_t, x_t]), torch.cat([t, t]), torch.cat([null_context, context]))
         without, with_caption = both.chunk(2)
         return guide(without, with_caption, now)
 
-    return as_denoiser(answer, schedule, kind)
+    return as_denoiser(output, schedule, kind)
 
 
 def checked_scale(guidance_scale: float) -> float:
-    """The scale as a float; raises TypeError or ValueError, see `guided`."""
+    """Return the scale as a float; raises TypeError or ValueError, see `guided`."""
     if isinstance(guidance_scale, bool) or not isinstance(guidance_scale, Real):
         raise TypeError(
             f"guidance_scale is {guidance_scale!r}: give a number, such as 3 (1 is off, 0 ignores "
@@ -206,22 +207,22 @@ def checked_scale(guidance_scale: float) -> float:
 
 
 def attention_maps(model: TextUNet, x_t: Tensor, t: Tensor, context: Tensor) -> list[Tensor]:
-    """Where each place of the map looks among the words, in one call of the network.
+    """Return the weights of cross-attention in one call of the network.
 
-    Returns one tensor (B, h, w, L) for each `CrossAttention`, in the order in which they act, mean
-    over its heads; what a place gives to all words adds up to 1.
+    One tensor (B, h, w, L) for each `CrossAttention`, in the order in which they run, averaged over
+    its heads: the share of each place's attention on each word; the shares of a place add up to 1.
     """
-    seen: list[Tensor] = []
+    maps: list[Tensor] = []
 
-    def look(layer: CrossAttention, inputs: tuple[Tensor, Tensor], _: Tensor) -> None:
-        seen.append(layer.weights(*inputs))
+    def record(layer: CrossAttention, inputs: tuple[Tensor, Tensor], _: Tensor) -> None:
+        maps.append(layer.weights(*inputs))
 
     layers = [layer for layer in model.modules() if isinstance(layer, CrossAttention)]
-    hooks = [layer.register_forward_hook(look) for layer in layers]
+    hooks = [layer.register_forward_hook(record) for layer in layers]
     try:
         with torch.inference_mode():
             model(x_t, t, context)
     finally:
         for hook in hooks:
             hook.remove()
-    return seen
+    return maps
