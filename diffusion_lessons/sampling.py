@@ -7,10 +7,10 @@ yields its steps, so that progress bars, pictures and early stops stay outside:
 >>> for step in ddim(denoiser, schedule.cosine, x_t, times(50)):
 ...     print(step.t, step.prediction.x_0.std())
 
-A step reads only the rates of the schedule, so it works on curved and straight ones alike: `rates`
-are signal_rate and noise_rate at t, ``a, b = rates``, and `rates_next` those at t_next, the next
-time (nearer to clean). A walk evaluates the schedule once, for all of its times. Step functions
-have the parameters of lesson 03's exercises, and a sampler takes any such function as its `step`:
+A step reads only the schedule's `Rates` at t and at t_next, the next time (nearer to clean), so it
+works on curved and straight schedules alike; a walk evaluates the schedule once, for all its times.
+Step functions have the parameters of lesson 03's exercises, and a sampler takes any such function
+as its `step`, a learner's too:
 
 ============= ========================================= =========================================
 sampler       a step in words                           paper
@@ -40,7 +40,7 @@ import torch
 from torch import Tensor
 
 from .prediction import Denoiser, Prediction
-from .schedule import NUM_TRAIN_TIMESTEPS, Schedule, walk_rates
+from .schedule import NUM_TRAIN_TIMESTEPS, Rates, Schedule, walk_rates
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,15 @@ class Stop:
         t, t_next: the times, t_next < t.
         x_t: (B, ...).
         prediction: both guesses at t.
-        rates, rates_next: signal_rate and noise_rate at t and t_next, each (2, B, 1, ..., 1).
+        rates, rates_next: at t and at t_next.
     """
 
     t: float
     t_next: float
     x_t: Tensor
     prediction: Prediction
-    rates: Tensor
-    rates_next: Tensor
+    rates: Rates
+    rates_next: Rates
 
 
 @dataclass(frozen=True)
@@ -94,14 +94,13 @@ def times(num_steps: int) -> Tensor:
 
 
 def ddpm_step(
-    x_t: Tensor, x_0_hat: Tensor, noise: Tensor, rates: Tensor, rates_next: Tensor
+    x_t: Tensor, x_0_hat: Tensor, noise: Tensor, rates: Rates, rates_next: Rates
 ) -> Tensor:
     """Take one step of DDPM: the mean of x_next given x_t and the clean guess, plus fresh noise.
 
     x_t, x_0_hat: (B, ...). noise: standard normal, same shape; its factor is 0 where t_next is 0.
-    rates, rates_next: (2, B, 1, ..., 1), see `schedule.walk_rates`. Returns x_next, (B, ...). DDPM
-    eq. 7 (mean and variance) and 11, with 1 - alpha_bar written as noise_rate^2, so that it holds
-    on the straight schedule too.
+    Returns x_next, (B, ...). DDPM eq. 7 (mean and variance) and 11, with 1 - alpha_bar written as
+    noise_rate^2, so that it holds on the straight schedule too.
     """
     (a, b), (a_next, b_next) = rates, rates_next
     alpha = (a / a_next) ** 2  # share of the signal's variance that is left between t_next and t
@@ -111,13 +110,12 @@ def ddpm_step(
 
 
 def ddim_step(
-    x_0_hat: Tensor, eps_hat: Tensor, noise: Tensor, rates: Tensor, rates_next: Tensor, eta: float
+    x_0_hat: Tensor, eps_hat: Tensor, noise: Tensor, rates: Rates, rates_next: Rates, eta: float
 ) -> Tensor:
     """Take one step of DDIM: remix both guesses at the next time.
 
-    x_0_hat, eps_hat: (B, ...). noise: standard normal, same shape. rates, rates_next: (2, B, 1,
-    ..., 1), see `schedule.walk_rates`. eta: 0 adds no noise, 1 as much as DDPM. Returns x_next,
-    (B, ...). DDIM eq. 12; step_std is sigma_t(eta) of eq. 16, in terms of
+    x_0_hat, eps_hat: (B, ...). noise: standard normal, same shape. eta: 0 adds no noise, 1 as much
+    as DDPM. Returns x_next, (B, ...). DDIM eq. 12; step_std is sigma_t(eta) of eq. 16, in terms of
     snr = (signal_rate / noise_rate)^2.
     """
     (a, b), (a_next, b_next) = rates, rates_next
@@ -131,16 +129,15 @@ def dpm_solver_step(
     x_t: Tensor,
     x_0_hat: Tensor,
     x_0_hat_before: Tensor,
-    rates_before: Tensor,
-    rates: Tensor,
-    rates_next: Tensor,
+    rates_before: Rates,
+    rates: Rates,
+    rates_next: Rates,
 ) -> Tensor:
     """Take one step of DPM-Solver++ 2M: as DDIM, with a guess drawn out of this one and the last.
 
     x_t, x_0_hat: (B, ...). x_0_hat_before: the clean guess one step earlier, at rates_before.
-    All rates: (2, B, 1, ..., 1), see `schedule.walk_rates`. Returns x_next, (B, ...). Lu et al.
-    2022, algorithm 2, with lambda = log(signal_rate / noise_rate). Where t_next is 0, lambda is
-    infinite and the result nan: the last step is one of `ddim_step`.
+    Returns x_next, (B, ...). Lu et al. 2022, algorithm 2, with lambda = log(signal_rate /
+    noise_rate). Where t_next is 0, lambda is infinite and the result nan: see `dpm_solver`.
     """
     (_, b), (a_next, b_next) = rates, rates_next
     lambda_before, lambda_t, lambda_next = (
@@ -153,12 +150,11 @@ def dpm_solver_step(
 
 
 def euler_step(
-    x_t: Tensor, x_0_hat: Tensor, eps_hat: Tensor, rates: Tensor, rates_next: Tensor
+    x_t: Tensor, x_0_hat: Tensor, eps_hat: Tensor, rates: Rates, rates_next: Rates
 ) -> Tensor:
     """Take one Euler step: x_t moves as its two parts do, while the guesses stay.
 
-    x_t, x_0_hat, eps_hat: (B, ...). rates, rates_next: (2, B, 1, ..., 1), see
-    `schedule.walk_rates`. Returns x_next, (B, ...). On the schedule `flow` this is
+    x_t, x_0_hat, eps_hat: (B, ...). Returns x_next, (B, ...). On the schedule `flow` this is
     ``x_t + (t_next - t) * (eps_hat - x_0_hat)``, the step of rectified flow (Liu et al. 2022,
     algorithm 1); on any other the change of the rates stands where the derivative would. As x_t is
     a mix of the two guesses, it comes out where `ddim_step` does with eta = 0.
@@ -297,13 +293,13 @@ def walk(
     schedule evaluated, once, when it is called; the denoiser is called as steps are asked for.
     """
     _refuse_bad_start(x_t)
-    _refuse_bad_times(times)
+    _refuse_bad_times(times)  # their range is the schedule's to check
     return _walk(denoiser, walk_rates(times, x_t, schedule), x_t, times.tolist(), move)
 
 
 @torch.no_grad()
 def _walk(
-    denoiser: Denoiser, rates: Tensor, x_t: Tensor, times: list[float], move: Move
+    denoiser: Denoiser, rates: Rates, x_t: Tensor, times: list[float], move: Move
 ) -> Iterator[SampleStep]:
     takes_rates, before = "rates" in inspect.signature(denoiser).parameters, None
     for i, (t, t_next) in enumerate(zip(times, times[1:], strict=False)):
@@ -347,18 +343,12 @@ def _refuse_bad_times(times: Tensor) -> None:
         raise ValueError(
             f"times has shape {tuple(times.shape)}; give two times or more, such as times(50)."
         )
-    outside = times[~((times >= 0) & (times <= 1))]  # catches nan too
-    if outside.numel():
-        raise ValueError(
-            f"times holds {outside[0].item():g}; each must lie between 1 (noise) and 0 (clean). "
-            "If these are table rows, convert them with row_to_t(row)."
-        )
     stays = (times.diff() >= 0).nonzero()
     if len(stays):
         i = int(stays[0])
         raise ValueError(
             f"times goes from {times[i].item():g} to {times[i + 1].item():g}; it must fall at each "
-            "step, from noise to clean. Perhaps turn it round: times.flip(0)."
+            "step, from noise to clean. Perhaps reverse it: times.flip(0)."
         )
 
 

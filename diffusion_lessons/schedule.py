@@ -27,6 +27,9 @@ NUM_TRAIN_TIMESTEPS = 1000
 Schedule = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From t (B,) to signal_rate and noise_rate, each (B, 1, 1, 1)."""
 
+Rates = Tensor
+"""signal_rate and noise_rate at one time of a walk, ``a, b = rates``: (2, B, 1, ..., 1)."""
+
 
 def linear_beta() -> Tensor:
     """Return the noise added per table row, rising on a straight line from 0.0001 to 0.02.
@@ -117,10 +120,10 @@ def rates_like(x: Tensor, *rates: Tensor) -> tuple[Tensor, ...]:
 def walk_rates(times: Tensor, x: Tensor, schedule: Schedule) -> Tensor:
     """Evaluate a schedule once for all times of a walk.
 
-    times: floats in [0, 1], shape (N,). x: what is walked, shape (B, ...). Returns (N, 2, B, 1,
-    ..., 1): ``a, b = walk_rates(...)[i]`` are signal_rate and noise_rate at times[i], and multiply
-    x item by item. On the device of x and in its dtype, but float32 where that is half precision:
-    in bfloat16 neighbouring times have the same rates. Raises as the schedule does.
+    times: floats in [0, 1], shape (N,). x: what is walked, shape (B, ...). Returns `Rates` for each
+    time, (N, 2, B, 1, ..., 1), which multiply x item by item. On the device of x and in its dtype,
+    but float32 where that is half precision: in bfloat16 neighbouring times have the same rates.
+    Raises as the schedule does.
     """
     dtype = torch.promote_types(x.dtype, torch.float32)
     rates = torch.stack(schedule(times.to(x.device, dtype)), dim=1)  # (N, 2, 1, 1, 1)

@@ -378,9 +378,9 @@ def test_a_bad_start_is_refused_at_once(walk, bad, saying):
     [
         ([0.0, 0.5, 1.0], r"from 0 to 0.5; it must fall.*flip"),
         ([1.0, 0.5, 0.5, 0.0], "from 0.5 to 0.5; it must fall"),
-        ([1.2, 0.0], "holds 1.2.*row_to_t"),
-        ([1.0, -0.1], "holds -0.1"),
-        ([1.0, math.nan, 0.0], "holds nan"),
+        ([1.2, 0.0], "t is 1.2; it must lie between 0 .clean. and 1.*row_to_t"),
+        ([1.0, -0.1], "t is -0.1; it must"),
+        ([1.0, math.nan, 0.0], "t is nan; it must"),
         ([1.0], "two times or more"),
         ([[1.0, 0.0]], "two times or more"),
     ],
