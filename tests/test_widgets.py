@@ -15,7 +15,7 @@ from diffusion_lessons.postcards import PromptError
 from diffusion_lessons.widgets import Bars, Choice, Curve, Pictures, Slider, Text, still
 from diffusion_lessons.widgets.page import static
 from diffusion_lessons.widgets.scrub import LARGEST
-from diffusion_lessons.widgets.still import strip_stops
+from diffusion_lessons.widgets.still import spread
 from diffusion_lessons.workspace import DamagedFile
 from tests.colours import contrast, lightness
 
@@ -108,7 +108,7 @@ def test_the_scale_of_bars_is_not_ruled_by_one_spike():
 
 
 def test_five_stops_of_the_strip_hold_both_ends():
-    assert strip_stops(41) == [0, 10, 20, 30, 40] and strip_stops(2) == [0, 1]
+    assert spread(41, 5) == [0, 10, 20, 30, 40] and spread(2, 5) == [0, 1]
 
 
 def test_the_still_strip_stands_beside_the_widget_with_all_its_words():

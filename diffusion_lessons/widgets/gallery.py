@@ -1,4 +1,4 @@
-"""What a learner has made: PNG files in a folder, each with the words and settings it came from.
+"""Pictures that a learner keeps: PNG files in a folder, each with its words and settings.
 
 The texts inside a file have the names that `diffusers` uses for the arguments of a pipeline:
 
@@ -34,7 +34,7 @@ _SLUG = 40  # characters of the prompt in a file's name
 
 @dataclass(frozen=True)
 class Settings:
-    """What a picture was made from, in the names of `pipeline.TextToImage`'s arguments."""
+    """The settings of a picture, in the names of `pipeline.TextToImage`'s arguments."""
 
     prompt: str
     negative_prompt: str
@@ -85,7 +85,7 @@ class Gallery:
         return path
 
     def pictures(self, most: int | None = None) -> list[Kept]:
-        """The `most` newest pictures (None: all), newest first.
+        """Return the `most` newest pictures (None: all), newest first.
 
         Other files in the folder, and files that cannot be read, are left out.
         """
@@ -122,7 +122,7 @@ class Gallery:
 
 
 def as_png(one: Kept) -> bytes:
-    """A picture as PNG bytes with its settings as texts."""
+    """Return a picture as PNG bytes with its settings as texts."""
     notes = PngInfo()
     for name, value in asdict(one.settings).items():
         notes.add_text(name, str(value))
@@ -133,7 +133,7 @@ def as_png(one: Kept) -> bytes:
 
 
 def read(path: Path | str) -> Kept | None:
-    """A picture that `Gallery.keep` wrote; None for any other file, damaged ones among them."""
+    """Read a picture that `Gallery.keep` wrote; None for any other file, or a damaged one."""
     try:
         with Image.open(path, formats=["PNG"]) as image:
             if max(image.size) > MOST_SIDE:
@@ -146,7 +146,7 @@ def read(path: Path | str) -> Kept | None:
 
 
 def _settings(texts: dict[str, str]) -> Settings:
-    """Raises KeyError or ValueError where a text is missing or is no number."""
+    """Return the settings in texts. Raises KeyError or ValueError on a missing or wrong one."""
     as_type = {"str": str, "int": int, "float": float}
     values = {one.name: as_type[str(one.type)](texts[one.name]) for one in fields(Settings)}
     if not math.isfinite(values["guidance_scale"]):
@@ -155,6 +155,6 @@ def _settings(texts: dict[str, str]) -> Settings:
 
 
 def _number(path: Path) -> int:
-    """The number at the start of a file's name, 0 without one."""
+    """Return the number at the start of a file's name, 0 without one."""
     found = re.match(r"\d{1,9}(?=-)", path.name)
     return int(found.group()) if found else 0

@@ -12,7 +12,7 @@ from .page import PageWidget, module
 
 
 class Guess(PageWidget):
-    """What `guess` returns: ask first, `compare` after the reveal."""
+    """The widget of `guess`: show it before the reveal, `compare` after it."""
 
     _esm = module("guess")
 
@@ -21,12 +21,12 @@ class Guess(PageWidget):
     committed = traitlets.Unicode("").tag(sync=True)  # the option or the number, "" before
 
     def still(self) -> tuple[str, None]:
-        """The question and its options as text."""
+        """Return the question and its options as text."""
         items = "".join(f"<li>{html.escape(option)}</li>" for option in self.options or [])
         return f"<p><b>{html.escape(self.question)}</b></p><ul>{items}</ul>", None
 
     def compare(self, truth: str | float, because: str) -> None:
-        """Display what the learner said beside the truth, and why it is so.
+        """Display the learner's guess beside the truth, and the reason.
 
         `truth` is one of the options, or a number when the guess is a number. Without a committed
         guess the answer stays folded, so that Run All gives nothing away. Raises ValueError when

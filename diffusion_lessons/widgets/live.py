@@ -1,4 +1,4 @@
-"""Pictures the kernel draws anew whenever a control moves."""
+"""Pictures that the kernel draws again whenever a control moves."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import html
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import traitlets
@@ -18,8 +19,33 @@ from .page import module
 Draw = Callable[[dict, torch.Generator], tuple[torch.Tensor, str, str]]
 
 
+class Control:
+    """A slider, a choice or a text; a subclass defines the values that it can have."""
+
+    name: str
+    start: Any
+
+    def values(self) -> list | None:
+        """Return the value at each place of the control, or None where any text goes."""
+        raise NotImplementedError
+
+    def payload(self) -> dict:
+        """Return kind, name, words and first place, as the page needs them."""
+        kind, values, start = type(self).__name__.lower(), self.values(), self.start
+        if values is None:
+            return {"kind": kind, "name": self.name, "words": None, "start": start}
+        if start is None:
+            start = values[0]
+        if start not in values:
+            raise ValueError(
+                f"{kind} {self.name!r} starts at {start!r}, which is not one of {values}"
+            )
+        words = [str(value) for value in values]
+        return {"kind": kind, "name": self.name, "words": words, "start": values.index(start)}
+
+
 @dataclass(frozen=True)
-class Slider:
+class Slider(Control):
     """Stops from `low` to `high`, `step` apart; whole numbers when all three are whole."""
 
     name: str
@@ -29,7 +55,7 @@ class Slider:
     start: float | None = None
 
     def values(self) -> list:
-        """The value at each stop. Raises ValueError when the range or the step makes no sense."""
+        """Return the value at each stop. Raises ValueError on an empty range or no step."""
         if not (self.step > 0 and self.high > self.low):
             raise ValueError(
                 f"slider {self.name!r} goes from {self.low} to {self.high} by {self.step}: "
@@ -40,16 +66,9 @@ class Slider:
             return [self.low + i * self.step for i in range(count)]
         return [round(self.low + i * self.step, 10) for i in range(count)]
 
-    def payload(self) -> dict:
-        """What the page needs to draw this control."""
-        values = self.values()
-        words = [str(value) for value in values]
-        start = _start("slider", self.name, values, self.start)
-        return {"kind": "slider", "name": self.name, "words": words, "start": start}
-
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(Control):
     """One of a few options; `start` is chosen at the start, or the first."""
 
     name: str
@@ -57,41 +76,28 @@ class Choice:
     start: str | None = None
 
     def values(self) -> list[str]:
-        """The options. Raises ValueError when there are fewer than two."""
+        """Return the options. Raises ValueError when there are fewer than two."""
         if len(self.options) < 2:
             raise ValueError(
                 f"choice {self.name!r} offers {list(self.options)}, expected two or more"
             )
         return list(self.options)
 
-    def payload(self) -> dict:
-        """What the page needs to draw this control."""
-        values = self.values()
-        start = _start("choice", self.name, values, self.start)
-        return {"kind": "choice", "name": self.name, "words": values, "start": start}
-
 
 @dataclass(frozen=True)
-class Text:
+class Text(Control):
     """A line of text, such as a prompt."""
 
     name: str
     start: str = ""
 
     def values(self) -> None:
-        """A text has no fixed values."""
+        """Return None: any text goes."""
         return
-
-    def payload(self) -> dict:
-        """What the page needs to draw this control."""
-        return {"kind": "text", "name": self.name, "words": None, "start": self.start}
-
-
-Control = Slider | Choice | Text
 
 
 class Live(Asking):
-    """What `live` returns. `values` is what the picture on show was drawn from."""
+    """The widget of `live`; `values` are those of the picture on show."""
 
     _esm = module("live")
 
@@ -104,7 +110,7 @@ class Live(Asking):
         super().__init__(request, self._reply(request), controls=payloads)
 
     def still(self) -> tuple[str, bytes]:
-        """The picture on show, with its words."""
+        """Return the picture on show, with its words."""
         images, alt, words = self._shown
         picture, width = on_page(images)
         return img_tag(picture, alt, width) + f"<p>{html.escape(words)}</p>", picture
@@ -117,7 +123,7 @@ class Live(Asking):
         return answer
 
     def _read(self, places: Sequence) -> dict:
-        """Control name to value, from the places in the page (stop numbers, or a text)."""
+        """Map each control's name to its value at a place: the number of a stop, or a text."""
         read = {}
         for control, place in zip(self._controls, places, strict=True):
             values = control.values()
@@ -136,7 +142,7 @@ class Live(Asking):
 
 
 def live(draw: Draw, controls: Sequence[Control]) -> Live:
-    """A picture that the kernel draws anew whenever a control moves.
+    """Show a picture that the kernel draws again whenever a control moves.
 
     `draw(values, generator)` returns (images, alt, words): pictures (N, C, H, W) in [-1, 1], what
     is to be seen in them, and a sentence to stand below them. `values` maps each control's name to
@@ -163,12 +169,3 @@ def _packed(images: torch.Tensor, alt: str, words: str) -> dict:
         "alt": checked_alt(alt),
         "words": words,
     }
-
-
-def _start(kind: str, name: str, values: list, start: object) -> int:
-    """The place of `start` among the values, 0 where it is None."""
-    if start is None:
-        return 0
-    if start not in values:
-        raise ValueError(f"{kind} {name!r} starts at {start!r}, which is not one of {values}")
-    return values.index(start)

@@ -1,4 +1,4 @@
-"""What all widgets share: where their page side lives, and the still version they leave behind."""
+"""The base of all widgets: their page code, and the still version they leave behind."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _SHARED = ("parts.js", "plots.js", "dots.js", "asking.js")
 
 
 def module(name: str) -> str:
-    """The ES module of one widget: the shared parts, then `static/NAME.js`, as one text."""
+    """Return the ES module of one widget: the shared parts, then `static/NAME.js`, as one text."""
     return "\n".join(static(file) for file in (*_SHARED, f"{name}.js"))
 
 
 def static(name: str) -> str:
-    """The text of one file in `diffusion_lessons/static`."""
+    """Return the text of one file in `diffusion_lessons/static`."""
     return resources.files("diffusion_lessons").joinpath("static", name).read_text("utf-8")
 
 
@@ -53,7 +53,7 @@ class PageWidget(anywidget.AnyWidget):
     _css = static("widgets.css")
 
     def still(self) -> tuple[str, bytes | None]:
-        """The still version: HTML with text alternatives, and a PNG where there is a picture."""
+        """Return the still version: HTML with text alternatives, and a PNG of a picture."""
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **kwargs: dict) -> tuple[dict, dict]:

@@ -22,7 +22,7 @@ _STILL = 2.6  # inches
 
 
 class Plane(PageWidget):
-    """What `plane` returns: `points` are those on show."""
+    """The widget of `plane`; `points` are those on show."""
 
     _esm = module("plane")
 
@@ -48,7 +48,7 @@ class Plane(PageWidget):
         return points
 
     def still(self) -> tuple[str, bytes]:
-        """The points on show."""
+        """Return the points on show."""
         points = torch.tensor(self.drawn, dtype=torch.float32).reshape(-1, 2)
         with mpl.rc_context(look()):
             fig = bare_figure(_STILL, _STILL)
@@ -62,8 +62,8 @@ class Plane(PageWidget):
 
 
 def plane(title: str, start: str = "two moons") -> Plane:
-    """A square to draw points in: along a stroke of the mouse, one by one with the keyboard, or
-    ready-made with a press. It shows the shape `start` at first: one of "two moons", "ring",
+    """Show a square to draw points in: along a stroke of the mouse, one by one with the keyboard,
+    or ready-made with a press. It shows the shape `start` at first: one of "two moons", "ring",
     "spiral", "heart".
 
     Raises ValueError on another `start`.

@@ -11,14 +11,14 @@ from diffusion_lessons.pictures import img_tag
 
 from .page import PageWidget, module, packed
 from .panels import Panel
-from .still import draw_strip, strip_stops
+from .still import STRIP, draw_strip, spread
 
 LARGEST = 4_000_000
 """Most bytes of frames a page gets in one widget, so that it opens at once."""
 
 
 class Scrubber(PageWidget):
-    """What `scrub` returns. `index` (stop) and `choice` follow the page a moment after it rests."""
+    """The widget of `scrub`; `index` (stop) and `choice` follow the page when it rests."""
 
     _esm = module("scrub")
 
@@ -35,10 +35,10 @@ class Scrubber(PageWidget):
         super().__init__(panels=packed(contents), **traits)
 
     def still(self) -> tuple[str, bytes]:
-        """A strip of five stops with their words, as HTML and as PNG."""
+        """Return a strip of five stops with their words, as HTML and as PNG."""
         options = self.choose["options"] if self.choose else [""]
         picture, width = draw_strip(self._contents, self.stops, options, self.name)
-        shown = strip_stops(len(self.stops[0]))
+        shown = spread(len(self.stops[0]), STRIP)
         items = [
             f"<li>{_said(option, self.stops[c][i], self.words[c][i])}</li>"
             for c, option in enumerate(options)
@@ -56,7 +56,7 @@ def scrub(
     words: Sequence,
     choose: tuple[str, Sequence[str]] | None = None,
 ) -> Scrubber:
-    """A slider over states computed ahead: the page moves them together, without the kernel.
+    """Show states computed ahead over a slider: the page moves them together, without the kernel.
 
     `slider` is its name and the value at each stop in words, as a screen reader says it
     ("noise level 0.42, signal-to-noise 1.6"); `words` has one sentence per stop, shown beside the
@@ -86,7 +86,7 @@ def scrub(
 
 
 def _nested(what: str, words: Sequence, choices: int, count: int | None) -> list[list[str]]:
-    """`words` as one list per choice; a flat list holds for every choice."""
+    """Return `words` as one list per choice; a flat list holds for every choice."""
     if isinstance(words, str):
         raise ValueError(f"{what} is one text, {words!r}; expected a list with one per stop")
     flat = all(isinstance(word, str) for word in words)

@@ -32,6 +32,8 @@ from diffusion_lessons.pictures import (
 SIDE, _GAP, _LEFT, _LINE = 128, 10, 44, 15
 _HEIGHTS = {"pictures": SIDE, "points": SIDE, "bars": 100}
 _CURVE = 170
+STRIP = 5
+"""Stops of a scrubber in its strip."""
 STAGE_WIDTH = round(WIDE[0] * DPI)
 """Width of the picture of a training in pixels."""
 _LOOK = {
@@ -45,9 +47,11 @@ _LOOK = {
 }
 
 
-def strip_stops(count: int) -> list[int]:
-    """Return five stops, first and last among them, spread evenly over `count`."""
-    return sorted({round(i) for i in np.linspace(0, count - 1, min(count, 5))})
+def spread(count: int, most: int) -> list[int]:
+    """Return up to `most` of the places 0 to count - 1, evenly spread, both ends among them."""
+    if count <= most:
+        return list(range(count))
+    return [round(i * (count - 1) / (most - 1)) for i in range(most)]
 
 
 def draw_strip(
@@ -55,7 +59,7 @@ def draw_strip(
 ) -> tuple[bytes, int]:
     """Return PNG bytes and their width: a column per stop, a row for the content of each panel,
     block by block for each of the options, and the curves below."""
-    shown = strip_stops(len(stops[0]))
+    shown = spread(len(stops[0]), STRIP)
     moving = [panel for panel in panels if panel["kind"] != "curve"]
     curves = [panel for panel in panels if panel["kind"] == "curve"]
     captions = [[textwrap.fill(words[i], 18) for i in shown] for words in stops]

@@ -1,4 +1,4 @@
-"""A place to make pictures from words: the prompt, the way from noise, a gallery of what one kept.
+"""A place to make pictures from words: a prompt, the way from noise, a gallery of pictures.
 
 The whole way is drawn in one request, so that the page can go back and forth on it by itself.
 """
@@ -22,6 +22,7 @@ from . import gallery
 from .asking import Asking, drawing, one_at_a_time
 from .gallery import Settings
 from .page import module, slots, static
+from .still import spread
 
 if TYPE_CHECKING:
     from diffusion_lessons.pipeline import TextToImage
@@ -54,7 +55,7 @@ class Way:
 
 
 class Studio(Asking):
-    """What `studio` returns. `settings` and `way` are of the picture on show, None before one."""
+    """The widget of `studio`; `settings` and `way` are of the picture on show, None before one."""
 
     _esm = module("studio")
     _css = static("widgets.css") + static("studio.css")
@@ -86,7 +87,7 @@ class Studio(Asking):
 
     @property
     def settings(self) -> Settings | None:
-        """What the picture on show was made from."""
+        """The settings of the picture on show."""
         return self._drawn[max(self._drawn)][0] if self._drawn else None
 
     @property
@@ -95,10 +96,10 @@ class Studio(Asking):
         return self._drawn[max(self._drawn)][1] if self._drawn else None
 
     def still(self) -> tuple[str, bytes | None]:
-        """Some places on the way of the picture on show; the problem where there is no picture."""
+        """Return some places on the way of the picture on show, or the problem without one."""
         if self.way is None or self.settings is None:
             return f"<p>{html.escape(self.answer['problem'])}</p>", None
-        shown = _spread(len(self.way.words), _STILL)
+        shown = spread(len(self.way.words), _STILL)
         frames = torch.from_numpy(self.way.noisy[shown]).permute(0, 3, 1, 2) / 127.5 - 1
         labels = [self.way.words[place] for place in shown]
         picture, width = pictures.on_page(frames, labels)
@@ -127,7 +128,7 @@ class Studio(Asking):
         }
 
     def _usual(self) -> list[str]:
-        """The number of steps and the scale that the model's card names, as texts."""
+        """Return the number of steps and the scale that the model's card names, as texts."""
         try:
             card = self._ready().card
         except Exception:  # the first answer will say why
@@ -135,7 +136,7 @@ class Studio(Asking):
         return [str(card["num_inference_steps"]), f"{card['guidance_scale']:g}"]
 
     def _ready(self) -> TextToImage:
-        """The model, loaded when it is first needed; tried again after it could not be loaded."""
+        """Return the model, loaded when first needed; after a failure the next call tries again."""
         with one_at_a_time():  # not in inference mode: others may want to train what is loaded
             self._pipe = pipe = self._pipe or self._load()
         return pipe
@@ -173,7 +174,7 @@ def studio(
 
     `load` gives the model, such as `TextToImage.from_pretrained`; it is called when a picture is
     first needed. Where it fails, or where a setting makes no sense, a sentence says so in the page,
-    the picture before stays, and the next try starts anew. The first picture is drawn at once, with
+    the picture before stays, and the next try starts again. A first picture is drawn at once, with
     the number of steps and the scale that the model's card names. What is kept goes to `folder`
     (None: the learner's own, the same for all lessons), see `widgets.gallery.Gallery`.
     """
@@ -181,7 +182,7 @@ def studio(
 
 
 def read(places: Iterable[str]) -> Settings:
-    """What is written in the page's fields. Raises ValueError with a sentence."""
+    """Return the settings in the page's fields. Raises ValueError with a sentence."""
     prompt, negative, seed, steps, scale = (str(place).strip() for place in places)
     if not prompt:
         raise ValueError(
@@ -202,7 +203,7 @@ def read(places: Iterable[str]) -> Settings:
 
 
 def make(pipe: TextToImage, settings: Settings) -> Way:
-    """Draw a picture, and what there was on its way. Raises what `pipe.steps` raises."""
+    """Draw a picture and its way from noise. Raises what `pipe.steps` raises."""
     with drawing():
         x_t = pipe.noise(1, torch.Generator().manual_seed(settings.seed))
         held, guesses = [], []
@@ -218,7 +219,7 @@ def make(pipe: TextToImage, settings: Settings) -> Way:
         count = len(held)
         for row in (held, guesses):  # the last place: the picture itself
             row.append(step.x_next)
-        shown = _spread(count + 1, MOST_PLACES)
+        shown = spread(count + 1, MOST_PLACES)
         latents = [row[i] for row in (held, guesses) for i in shown]
         frames = pictures.to_uint8(pipe.decode(torch.cat(latents)))
     words = ["pure noise", *(f"after step {i} of {count}" for i in shown[1:])]
@@ -226,7 +227,7 @@ def make(pipe: TextToImage, settings: Settings) -> Way:
 
 
 def said(settings: Settings) -> str:
-    """The settings in a line."""
+    """Return the settings in a line."""
     away = f", away from “{settings.negative_prompt}”" if settings.negative_prompt else ""
     steps = f"{settings.num_inference_steps} step{'s' * (settings.num_inference_steps != 1)}"
     return (
@@ -240,10 +241,3 @@ def _whole(name: str, text: str, allowed: str) -> int:
         return int(text)
     except ValueError:
         raise ValueError(f"The {name} is {text!r}: write {allowed}.") from None
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """Up to `most` of the places 0 to count - 1, evenly spread, both ends among them."""
-    if count <= most:
-        return list(range(count))
-    return [round(i * (count - 1) / (most - 1)) for i in range(most)]

@@ -1,7 +1,7 @@
 """A training that is watched while it runs: progress, the loss so far, a strip of samples.
 
 The cell that trains keeps the kernel busy, yet what it sends reaches the page at once. So the loop
-itself says how far it is, and the view changes in place: never cleared, never drawn anew.
+itself says how far it is, and the view changes in place: never cleared, never drawn again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SEND_S = 0.2
 
 
 class Watch(PageWidget):
-    """What `watch` returns: a view to enter with `with`, and to tell of each step.
+    """The view of a training, to be entered with `with` and given each step.
 
     Leaving the block by an interrupt (the stop button of JupyterLab, or Ctrl-C) is no error: the
     view says at which step it was, and the cell goes on after the block. Any other error is raised
@@ -61,7 +61,7 @@ class Watch(PageWidget):
         )
 
     def step(self, step: int, loss: float | torch.Tensor) -> None:
-        """Say that `step` steps are done (1 to total), the last one with this loss.
+        """Record that `step` steps are done (1 to total), the last one with this loss.
 
         Cheap enough for every step. Raises ValueError on a step outside 1 to total.
         """
@@ -92,7 +92,7 @@ class Watch(PageWidget):
         )
 
     def still(self) -> tuple[str, bytes | None]:
-        """The loss curve and the strip; before the first step, a sentence."""
+        """Return the loss curve and the strip; before the first step, a sentence."""
         if not self._losses.step:
             return f"<p>{html.escape(self._ended or 'The training has not begun.')}</p>", None
         curve = self._losses.curve()
@@ -204,7 +204,7 @@ class _Clock:
         return time.monotonic() - self._start
 
     def words(self, step: int) -> str:
-        """ ", about 55 s in all, 40 s left", or nothing while too little is known."""
+        """Return ", about 55 s in all, 40 s left", or nothing while too little is known."""
         if self._first is None or step == self._total:
             return ""
         steps, seconds = step - self._first[0], time.monotonic() - self._first[1]
@@ -237,7 +237,7 @@ def watch(total: int, alt: str) -> Watch:
 
 
 def _about(seconds: float) -> str:
-    """Seconds as one would say them: 7 s, 45 s, 3 min."""
+    """Return seconds rounded as in speech: 7 s, 45 s, 3 min."""
     if seconds < 20:
         return f"{round(seconds)} s"
     return f"{5 * round(seconds / 5)} s" if seconds < 120 else f"{round(seconds / 60)} min"

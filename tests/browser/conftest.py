@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.lab import ROOT, Server, find_chromium, launch
+from tests.browser.lab import ROOT, Server, find_chromium, launch, opened, write_notebook
 
 NO_CHROMIUM = (
     "the browser tests did not run: no Chromium found. Install one (Debian, Ubuntu: "
@@ -70,3 +71,10 @@ def lab(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     server = Server(folder, tmp_path_factory.mktemp("jupyter"))
     yield server
     server.stop()
+
+
+@pytest.fixture
+def open_cells(browser: Browser, lab: Server, request: pytest.FixtureRequest) -> Callable:
+    """Open a notebook of the given cells in JupyterLab."""
+    name = re.sub(r"\W", "-", request.node.name)[:40]
+    return lambda *cells: opened(browser, lab, write_notebook(lab.folder, name, *cells))

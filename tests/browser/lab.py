@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlparse
 
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Page, Playwright
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -196,6 +198,16 @@ class Notebook:
         self.page.wait_for_timeout(500)
         self.page.screenshot(path=file)
         self.page.set_viewport_size(before)
+
+
+def write_notebook(folder: Path, name: str, *cells: str | nbformat.NotebookNode) -> str:
+    """Write a notebook of these cells (texts of code, or ready cells); its file name."""
+    ready = [new_code_cell(cell) if isinstance(cell, str) else cell for cell in cells]
+    notebook = new_notebook(cells=ready)
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.metadata.kernelspec = kernel
+    nbformat.write(notebook, folder / f"{name}.ipynb")
+    return f"{name}.ipynb"
 
 
 @contextmanager

@@ -8,8 +8,6 @@ import pytest
 
 from diffusion_lessons.widgets import gallery
 from tests.browser.driving import CONTENT, faults_of
-from tests.browser.lab import opened
-from tests.browser.test_widgets_in_browser import _write
 
 SETUP = """
 import time, torch
@@ -26,15 +24,9 @@ return [...n.getContext('2d').getImageData(0, 0, 64, 64).data]; }"""
 
 
 @pytest.fixture
-def open_cells(browser, lab, request, tmp_path):
-    """Open a notebook of these cells in JupyterLab; pictures are kept in tmp_path."""
-    name = request.node.name[:40]
-
-    def open_them(*cells):
-        cells = [cell.replace("FOLDER", repr(str(tmp_path / "gallery"))) for cell in cells]
-        return opened(browser, lab, _write(lab, name, *cells))
-
-    return open_them
+def studio_cell(tmp_path):
+    """The cell that shows a studio, which keeps its pictures in tmp_path."""
+    return STUDIO.replace("FOLDER", repr(str(tmp_path / "gallery")))
 
 
 def _big(page) -> np.ndarray:
@@ -48,16 +40,16 @@ def _say(page, text) -> None:
     page.keyboard.press("Enter")
 
 
-def test_every_control_passes_the_checks(open_cells):
-    with open_cells(SETUP, STUDIO) as notebook:
+def test_every_control_passes_the_checks(open_cells, studio_cell):
+    with open_cells(SETUP, studio_cell) as notebook:
         notebook.run_all()
         if folder := os.environ.get("COURSE_PHOTOS"):
             notebook.photograph(Path(folder) / "studio.png")
         assert faults_of(notebook) == []
 
 
-def test_from_words_to_a_kept_picture_by_keyboard(open_cells, tmp_path):
-    with open_cells(SETUP, STUDIO) as notebook:
+def test_from_words_to_a_kept_picture_by_keyboard(open_cells, studio_cell, tmp_path):
+    with open_cells(SETUP, studio_cell) as notebook:
         page = notebook.page
         notebook.run_all()
         before = _big(page)
@@ -96,8 +88,8 @@ print("the cell's own numbers are untouched:", torch.equal(torch.stack(got), exp
 REPORT = "print(studio.settings, studio.way.noisy[-1].sum())"
 
 
-def test_a_seed_moved_while_a_cell_runs_ends_on_the_last_one(open_cells):
-    with open_cells(SETUP, STUDIO, BUSY, REPORT) as notebook:
+def test_a_seed_moved_while_a_cell_runs_ends_on_the_last_one(open_cells, studio_cell):
+    with open_cells(SETUP, studio_cell, BUSY, REPORT) as notebook:
         page = notebook.page
         for cell in (0, 1):
             notebook.start_cell(cell)

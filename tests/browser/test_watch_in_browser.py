@@ -3,11 +3,7 @@
 import os
 from pathlib import Path
 
-import pytest
-
 from tests.browser.driving import CONTENT, axe_violations, faults_of, pictures_without_words
-from tests.browser.lab import opened
-from tests.browser.test_widgets_in_browser import _write
 
 SETUP = """
 import math, time, torch
@@ -43,12 +39,6 @@ FOLLOW = """() => {
   };
   look();
 }"""
-
-
-@pytest.fixture
-def open_cells(browser, lab, request):
-    """Open a notebook of these cells in JupyterLab."""
-    return lambda *cells: opened(browser, lab, _write(lab, request.node.name[:40], *cells))
 
 
 def _photograph(notebook, name, width=1280):

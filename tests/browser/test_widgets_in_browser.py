@@ -1,13 +1,12 @@
 """The widgets in JupyterLab with a kernel behind them, and proof that the checks can fail."""
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from diffusion_lessons import widgets
 from tests.browser import conftest
 from tests.browser.driving import CONTENT, faults_of
-from tests.browser.lab import opened
+from tests.browser.lab import opened, write_notebook
 from tests.every_widget import scrubber
 
 LIVE_MIME = "application/vnd.jupyter.widget-view+json"
@@ -26,26 +25,6 @@ def noise(values, generator):
 SCRUB = """
 widgets.scrub(("level", STOPS), [widgets.Pictures("ramp", ramp, "a ramp of colours")], STOPS)
 """
-
-
-def _write(lab, name, *cells):
-    """Write a notebook of these cells (texts of code, or ready cells); its file name."""
-    made = [new_code_cell(cell) if isinstance(cell, str) else cell for cell in cells]
-    notebook = new_notebook(cells=made)
-    notebook.metadata.kernelspec = {
-        "name": "python3",
-        "display_name": "Python 3",
-        "language": "python",
-    }
-    nbformat.write(notebook, lab.folder / f"{name}.ipynb")
-    return f"{name}.ipynb"
-
-
-@pytest.fixture
-def open_cells(browser, lab, request):
-    """Open a notebook of these cells in JupyterLab."""
-    name = request.node.name[:40]
-    return lambda *cells: opened(browser, lab, _write(lab, name, *cells))
 
 
 def test_all_widgets_pass_the_checks(open_cells):
@@ -107,9 +86,9 @@ BROKEN = {
 @pytest.fixture(scope="module")
 def faults_found(browser, lab):
     """What the checks say about a notebook with every fault of BROKEN in it."""
-    with opened(
-        browser, lab, _write(lab, "broken", SETUP, *(cell for cell, _ in BROKEN.values()))
-    ) as notebook:
+    cells = [cell for cell, _ in BROKEN.values()]
+    file = write_notebook(lab.folder, "broken", SETUP, *cells)
+    with opened(browser, lab, file) as notebook:
         notebook.run_all()
         return faults_of(notebook)
 
@@ -127,8 +106,8 @@ ASKED = """target => {
 }"""
 
 
-def test_a_kernel_asked_for_widgets_before_it_has_any_is_no_fault(browser, lab):
-    with opened(browser, lab, _write(lab, "early", "1 + 1")) as notebook:
+def test_a_kernel_asked_for_widgets_before_it_has_any_is_no_fault(open_cells):
+    with open_cells("1 + 1") as notebook:
         notebook.run_all()
         notebook.page.evaluate(ASKED, "jupyter.widget.control")
         notebook.wait_idle()
