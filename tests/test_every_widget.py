@@ -1,6 +1,7 @@
 """Every widget opens with its whole state, and what it sends can be stored in a notebook."""
 
 import comm
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from comm import DummyComm
@@ -75,3 +76,11 @@ def test_bytes_sent_once_have_a_place_in_every_later_state(make, use):
         for key in way:
             place = place[key]
         assert isinstance(place, dict), (way, last)
+
+
+def test_a_still_version_leaves_the_figure_of_a_running_cell_alone():
+    cell = plt.figure()
+    for make in EVERY.values():
+        make().still()
+    assert plt.get_fignums() == [cell.number] and plt.gcf() is cell
+    plt.close(cell)

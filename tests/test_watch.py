@@ -1,5 +1,7 @@
 """The Python side of a watched training. What the page does is tested in tests/browser."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from diffusion_lessons import widgets
 from diffusion_lessons.widgets.watch import BINS, MOST_STAGES
 
+VIEW = widgets.watch(total=10, alt="nothing")
 SPRITES = torch.linspace(-1, 1, 4 * 3 * 5 * 5).reshape(4, 3, 5, 5)
 
 
@@ -70,35 +73,27 @@ def test_the_curve_only_grows_and_keeps_every_loss_in_its_band(clock):
         assert np.array_equal(whole[name][: len(one)], one)
 
 
-def test_an_interrupt_ends_the_block_and_nothing_else():
-    with widgets.watch(total=10, alt="nothing") as view:
-        view.step(3, 0.5)
-        raise KeyboardInterrupt
-    assert view.progress["step"] == 3
-    assert view.progress["words"].startswith(
-        "Interrupted at step 3 of 10. What was learned so far is kept."
-    )
-    assert "Interrupted at step 3 of 10." in view.still()[0]
-
-
-def test_an_interrupt_before_the_first_step_is_no_error_either():
-    with widgets.watch(total=10, alt="nothing") as view:
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(
+    ("step", "error", "words"),
+    [
+        (3, KeyboardInterrupt, "Interrupted at step 3 of 10. What was learned so far is kept."),
+        (0, KeyboardInterrupt, "Interrupted at step 0 of 10. What was learned so far is kept."),
+        (2, ZeroDivisionError, "Stopped by an error at step 2 of 10."),
+        (4, None, "Ended at step 4 of 10."),
+        (10, None, "Done: 10 steps."),
+    ],
+)
+def test_the_end_is_said_and_only_an_interrupt_is_no_error(step, error, words):
+    view = widgets.watch(total=10, alt="nothing")
+    raised = pytest.raises(error) if error is ZeroDivisionError else nullcontext()
+    with raised, view:
+        if step:
+            view.step(step, 0.5)
+        if error:
+            raise error
     page, picture = view.still()
-    assert "Interrupted at step 0 of 10" in page and picture is None
-
-
-def test_any_other_error_is_raised_and_said():
-    with pytest.raises(ZeroDivisionError), widgets.watch(total=10, alt="nothing") as view:
-        view.step(2, 0.5)
-        raise ZeroDivisionError
-    assert view.progress["words"].startswith("Stopped by an error at step 2 of 10.")
-
-
-def test_a_loop_that_stops_early_says_so():
-    with widgets.watch(total=10, alt="nothing") as view:
-        view.step(4, 0.5)
-    assert view.progress["words"].startswith("Ended at step 4 of 10.")
+    assert view.progress["step"] == step and view.progress["words"].startswith(words)
+    assert words in page and (picture is None) == (step == 0)
 
 
 def test_the_strip_thins_out_and_keeps_both_ends():
@@ -151,25 +146,20 @@ def test_a_loss_that_is_no_number_leaves_a_gap_and_no_error():
     assert np.isnan(_curve(view)["mean"][1]) and view.still()[1]
 
 
-@pytest.mark.parametrize("step", [0, 11])
-def test_steps_beyond_the_total_are_refused(step):
-    with pytest.raises(ValueError, match=f"step is {step}, expected 1 to 10"):
-        widgets.watch(total=10, alt="nothing").step(step, 1.0)
-
-
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("use", "message"),
     [
-        ({"total": 0, "alt": "a"}, "total is 0"),
-        ({"total": 2.5, "alt": "a"}, "total is 2.5"),
-        ({"total": 5, "alt": " "}, "alt is"),
+        (lambda: widgets.watch(total=0, alt="a"), "total is 0"),
+        (lambda: widgets.watch(total=2.5, alt="a"), "total is 2.5"),
+        (lambda: widgets.watch(total=5, alt=" "), "alt is"),
+        (lambda: VIEW.step(0, 1.0), "step is 0, expected 1 to 10"),
+        (lambda: VIEW.step(11, 1.0), "step is 11, expected 1 to 10"),
+        (
+            lambda: VIEW.points(torch.zeros(1, 2), "x", behind=torch.zeros(3, 3)),
+            r"behind has shape \(3, 3\), expected \(N, 2\)",
+        ),
     ],
 )
-def test_what_watch_needs_is_said(given, message):
+def test_what_makes_no_sense_is_refused_in_a_sentence(use, message):
     with pytest.raises(ValueError, match=message):
-        widgets.watch(**given)
-
-
-def test_points_have_two_numbers_each():
-    with pytest.raises(ValueError, match=r"behind has shape \(3, 3\), expected \(N, 2\)"):
-        widgets.watch(total=5, alt="a").points(torch.zeros(1, 2), "x", behind=torch.zeros(3, 3))
+        use()
