@@ -23,33 +23,20 @@ function controlOf({ kind, name, words, start }, moved) {
   return textLine(name, start, moved);
 }
 
-/** The pictures of one answer, one canvas each, under a single name for screen readers. */
-function gallery() {
-  const node = make("div", { className: "dl-gallery", attrs: { role: "img" } });
-  return {
-    node,
-    put({ count, width, height, data, alt }) {
-      while (node.childElementCount > count) node.lastChild.remove();
-      while (node.childElementCount < count) node.append(make("canvas"));
-      [...node.children].forEach((canvas, i) => paint(canvas, { width, height }, bytesOf(data), i));
-      node.classList.toggle("dl-many", count > 3);
-      node.setAttribute("aria-label", alt);
-    },
-  };
-}
-
 function render({ model, el }) {
-  const pictures = gallery();
+  const pictures = make("div", { className: "dl-gallery", attrs: { role: "img" } });
   const words = make("p", { className: "dl-words", attrs: { role: "status" } });
   const { places } = model.get("request");
   const controls = model.get("controls").map((control, i) => controlOf({ ...control, start: places[i] }, moved));
   const talk = asking(model, {
     show(answer) {
       if (answer.problem) return;
-      pictures.put(answer);
+      paintAll(pictures, answer, bytesOf(answer.data));
+      pictures.classList.toggle("dl-many", answer.count > 3);
+      pictures.setAttribute("aria-label", answer.alt);
       words.textContent = answer.words;
     },
-    picture: pictures.node,
+    picture: pictures,
   });
   function moved() {
     const wish = { places: controls.map((control) => control.place()) };
@@ -57,7 +44,7 @@ function render({ model, el }) {
   }
   const root = make("div", { className: "dl-widget dl-live" }, [
     make("div", { className: "dl-controls" }, controls.map((control) => control.node)),
-    pictures.node,
+    pictures,
     words,
     talk.problem,
     talk.wait,

@@ -66,6 +66,13 @@ function paint(canvas, { width, height }, rgb, frame = 0) {
   pen.putImageData(image, 0, 0);
 }
 
+/** Put `count` RGB frames on canvases, the only children of `node`. */
+function paintAll(node, { count, width, height }, rgb) {
+  while (node.childElementCount > count) node.lastChild.remove();
+  while (node.childElementCount < count) node.append(make("canvas"));
+  [...node.children].forEach((canvas, i) => paint(canvas, { width, height }, rgb, i));
+}
+
 /** A number as one would say it: three digits, powers of ten where it is very large or small. */
 function said(value) {
   if (!Number.isFinite(value)) return value > 0 ? "infinite" : "not defined";
@@ -169,13 +176,16 @@ function button(text, pressed) {
 
 const PLAY_MS = 280; // between two stops while playing: under four changes a second, no flashing
 
-/** Play, or with reduced motion one step per press; stops by itself at the last stop. */
-function player(step, atEnd, restart, pace = PLAY_MS) {
+/** Play the stops of a slider by `go(stop)`, or with reduced motion one stop per press. It stops by
+ * itself at the last one, and where a hand is laid on the slider. */
+function player({ input, place }, go, pace = PLAY_MS) {
+  const atEnd = () => place() === Number(input.max);
+  const step = () => go(place() + 1);
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let timer = 0;
   const node = button("", () => {
     if (timer) return pause();
-    if (atEnd()) restart();
+    if (atEnd()) go(0);
     else step();
     run();
   });
@@ -190,6 +200,7 @@ function player(step, atEnd, restart, pace = PLAY_MS) {
     name();
   };
   calm.addEventListener("change", pause);
+  for (const hand of ["pointerdown", "keydown"]) input.addEventListener(hand, pause);
   name();
   const leave = () => {
     pause();
@@ -199,7 +210,7 @@ function player(step, atEnd, restart, pace = PLAY_MS) {
   const fromStart = () => {
     pause();
     if (calm.matches) return;
-    restart();
+    go(0);
     run();
   };
   return { node, pause, fromStart, leave };

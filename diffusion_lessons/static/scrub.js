@@ -210,9 +210,7 @@ function render({ model, el }) {
     moved();
   }
 
-  const play = player(() => go(bar.place() + 1), () => bar.place() === count - 1, () => go(0));
-  bar.input.addEventListener("pointerdown", play.pause);
-  bar.input.addEventListener("keydown", play.pause);
+  const play = player(bar, go);
   const reset = button("Start again", () => {
     play.pause();
     if (options) options.put(0);

@@ -74,24 +74,12 @@ function wayOf() {
     show();
   }
   const last = () => (way ? way.count - 1 : 0);
-  const play = player(() => go(bar.place() + 1), () => bar.place() === last(), () => go(0), STEP_MS);
-
-  bar.input.addEventListener("pointerdown", play.pause);
-  bar.input.addEventListener("keydown", play.pause);
-  function drawFilm() {
-    film.replaceChildren(
-      ...way.places.map((_, i) => {
-        const canvas = make("canvas");
-        paint(canvas, way, way.noisy, i);
-        canvas.addEventListener("click", () => {
-          play.pause();
-          go(i);
-        });
-        return canvas;
-      }),
-    );
-    film.setAttribute("aria-label", `${way.alt}, coming out of noise in ${last()} places from left to right`);
-  }
+  const play = player(bar, go, STEP_MS);
+  film.addEventListener("click", ({ target }) => {
+    if (target === film) return;
+    play.pause();
+    go([...film.children].indexOf(target));
+  });
   return {
     big: big.node,
     small: small.node,
@@ -105,7 +93,8 @@ function wayOf() {
       play.pause();
       const stays = before && before.count === way.count && !before.end && !played;
       bar.restock(way.places);
-      drawFilm();
+      paintAll(film, way, way.noisy);
+      film.setAttribute("aria-label", `${way.alt}, coming out of noise in ${last()} places from left to right`);
       go(stays ? before.place : last());
       if (played) play.fromStart();
     },
