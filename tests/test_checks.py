@@ -167,7 +167,7 @@ JUMP_WRONG = {
     "Rates need trailing axes": jump_three_axes,
     "float64 table met": jump_float64,
     "returns nothing": lambda x_0, eps, row, beta: None,
-    "the same when `x_0` changes": lambda x_0, eps, row, beta: jump_solution(eps, eps, row, beta),
+    "`eps` stands where `x_0` belongs": lambda x_0, eps, row, beta: jump_solution(eps, eps, row, beta),
 }
 
 # --- exercise 3: signal-to-noise ratio; deeper: the cosine schedule ---

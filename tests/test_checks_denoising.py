@@ -156,7 +156,7 @@ GUESS_WRONG = {
     "v: the two rates are swapped": wrong_in(
         "v", lambda o, x, a, b: b * x - a * o, lambda o, x, a, b: a * x + b * o
     ),
-    "v: what the network says is treated as if it were the noise": wrong_in(
+    "v: the network's output is treated as if it were the noise": wrong_in(
         "v", lambda o, x, a, b: (x - b * o) / a, itself
     ),
     "x_0: the two guesses have changed places": lambda *given: guess_solution(*given).flip(0),
@@ -196,7 +196,7 @@ LOSS_WRONG = {
     "The target is x_t - x_0": lambda m, x, t, e: (
         (m(add_noise(x, e, t, cosine), t) - add_noise(x, e, t, cosine) + x) ** 2
     ).mean(),
-    "The target is x_t, what": lambda m, x, t, e: (
+    "The target is x_t, the network": lambda m, x, t, e: (
         (m(add_noise(x, e, t, cosine), t) - add_noise(x, e, t, cosine)) ** 2
     ).mean(),
     "shown the clean picture": lambda m, x, t, e: ((m(x, t) - e) ** 2).mean(),

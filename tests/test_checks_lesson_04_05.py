@@ -7,16 +7,11 @@ import torch
 
 from diffusion_lessons import checks, conditioning, latents, models, schedule
 from diffusion_lessons.checks import lesson_04, lesson_05
-from diffusion_lessons.checks.exercise import Exercise, normal
+from diffusion_lessons.checks.exercise import normal
 from tests.exercises import check_line, exercises, solution_of
 from tools import notebooks as tool
 
-EXERCISES = {
-    name: exercise
-    for lesson in (lesson_04, lesson_05)
-    for name, exercise in vars(lesson).items()
-    if isinstance(exercise, Exercise)
-}
+EXERCISES = checks.EXERCISES
 SLIPS = [(name, key) for name, exercise in EXERCISES.items() for key in exercise.slips]
 
 RIGHT = [

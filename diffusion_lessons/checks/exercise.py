@@ -1,4 +1,4 @@
-"""An exercise as data: its solution's source, inputs to try, and wrong versions with what to say.
+"""An exercise as data: its solution's source, trials to run, and slips with a sentence for each.
 
 A wrong version is written as the learner would write it: either the line that is returned instead
 ("beta * eps"), or changes of the solution ("old => new", several apart by "; ").
@@ -16,12 +16,15 @@ from .core import examine
 from .near import near_misses
 from .report import Report, Slip, Trial
 
+HALF = "Python reads x**1/2 as (x**1)/2. Write x ** 0.5 or x ** (1/2)."
+
 
 @dataclass(frozen=True)
 class Exercise:
-    """Called with the learner's function, it says what is wrong with it.
+    """Report what is wrong with the learner's function that it is called with.
 
-    `trials` maps words to arguments by name, `slips` a wrong version to the sentence about it.
+    `solution` is the source printed in the notebook, `trials` maps words to arguments by name, and
+    `slips` a wrong version to the sentence about it.
     """
 
     solution: str
@@ -33,13 +36,17 @@ class Exercise:
 
     def __call__(self, function: Callable) -> Report:
         """Compare the learner's function with the solution on every trial."""
+        return self.on(self._trials, function)
+
+    def on(self, trials: list[Trial], function: Callable) -> Report:
+        """Compare the learner's function with the solution on these trials alone."""
         return examine(
-            function, self.function, self._trials, self._slips, self.praise, self.rtol, self.near
+            function, self.function, trials, self._slips, self.praise, self.rtol, self.near
         )
 
     @cached_property
     def function(self) -> Callable:
-        """The solution, compiled."""
+        """Return the solution, compiled."""
         return self.compiled(textwrap.dedent(self.solution).strip())
 
     @cached_property
@@ -56,7 +63,7 @@ class Exercise:
         return [Slip(words, self.compiled(wrong)) for words, wrong in near_misses(source)]
 
     def wrong(self, key: str) -> str:
-        """The source of the wrong version `key`. Raises ValueError for a change of nothing."""
+        """Return the source of wrong version `key`. Raises ValueError where it changes nothing."""
         source = textwrap.dedent(self.solution).strip()
         if " => " not in key:
             return f"{source[: source.rindex('return ')]}return {key}"
@@ -75,5 +82,5 @@ class Exercise:
 
 
 def normal(*shape: int, seed: int) -> torch.Tensor:
-    """Random float32 numbers of variance 1, the same for the same seed."""
+    """Draw float32 numbers of variance 1, the same for the same seed."""
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))

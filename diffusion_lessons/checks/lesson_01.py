@@ -1,0 +1,324 @@
+"""The exercises of lesson 01: one noising step, the closed form, the schedules, three bugs to find.
+
+A bug that still behaves as printed gets a symptom and a question, not the answer.
+"""
+
+import torch
+
+from diffusion_lessons.schedule import alpha_bar, cosine_beta, linear_beta
+
+from .exercise import HALF, Exercise, normal
+
+SAME_NOISE = (
+    "You walk, adding the SAME eps each time. Added twice, it is not independent; use the jump."
+)
+ROW_BEFORE = (
+    "Off by one: these are the numbers of the row before. Papers count rows from 1, the table "
+    "counts from 0, and `row` already counts from 0."
+)
+
+
+def _step(*shape: int, beta: float) -> dict:
+    return {"x_prev": normal(*shape, seed=1), "eps": normal(*shape, seed=2), "beta": beta}
+
+
+def _jump(*shape: int, rows: tuple[int, int], beta: torch.Tensor) -> dict:
+    row = torch.randint(*rows, shape[:1], generator=torch.Generator().manual_seed(4))
+    return {"x_0": normal(*shape, seed=1), "eps": normal(*shape, seed=2), "row": row, "beta": beta}
+
+
+def _mix(*shape: int, kept: float) -> dict:
+    return {"x_0": normal(*shape, seed=1), "eps": normal(*shape, seed=2), "alpha_bar": kept}
+
+
+def _spread(samples: int, pixels: int) -> dict:
+    return {"x": 0.7 + torch.linspace(0.2, 2.5, pixels) * normal(samples, pixels, seed=3)}
+
+
+def _table_of_40() -> torch.Tensor:
+    steps = torch.rand(40, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    return 1 - steps.cumsum(0) / (steps.sum() + 1)
+
+
+def _f(t: torch.Tensor) -> torch.Tensor:
+    """Return Nichol & Dhariwal's f(t), of which alpha_bar is f(t) / f(0)."""
+    return torch.cos((t + 0.008) / 1.008 * torch.pi / 2) ** 2
+
+
+def _walk(
+    row: torch.Tensor, beta: torch.Tensor, x_0: torch.Tensor, eps: torch.Tensor
+) -> torch.Tensor:
+    """Take `row` small steps, each adding the same eps; the sum over them is taken at once."""
+    kept = torch.cat([beta.new_ones(1), torch.cumprod(1 - beta, 0)])
+    noise = kept.sqrt() * torch.cat([beta.new_zeros(1), (beta / kept[1:]).sqrt().cumsum(0)])
+    signal, noise = (rate[row].float().view(-1, 1, 1, 1) for rate in (kept.sqrt(), noise))
+    return signal * x_0 + noise * eps
+
+
+noising_step = Exercise(  # DDPM eq. 2
+    """
+    def noising_step(x_prev, eps, beta):
+        return math.sqrt(1 - beta) * x_prev + math.sqrt(beta) * eps
+    """,
+    praise="Pictures, a batch of one, points in the plane: the same numbers as ours on each.",
+    trials={
+        "4 RGB pictures": _step(4, 3, 8, 8, beta=0.3),
+        "2 grey pictures": _step(2, 1, 7, 5, beta=0.02),
+        "a batch of one picture": _step(1, 3, 6, 6, beta=0.9),
+        "16 points in the plane": _step(16, 2, beta=0.1),
+    },
+    slips={
+        "(1 - beta) * x_prev + beta * eps":
+            "Both square roots are missing. beta and 1 - beta are shares of variance; a picture is "
+            "multiplied by their square roots.",
+        "(1 - beta)**0.5 * x_prev + beta * eps":
+            "The noise is multiplied by beta, and the square root is missing: sqrt(beta). "
+            "Multiplying by c multiplies the variance by c squared.",
+        "(1 - beta) * x_prev + beta**0.5 * eps":
+            "The picture is multiplied by 1 - beta, and the square root is missing: "
+            "sqrt(1 - beta).",
+        "beta**0.5 * x_prev + (1 - beta)**0.5 * eps":
+            "The two rates are swapped: with a small beta most of the picture should stay.",
+        "x_prev + beta**0.5 * eps":
+            "Noise is added, but the picture is not shrunk first: the variance grows at each step. "
+            "Multiply x_prev by sqrt(1 - beta).",
+        "x_prev + beta * eps": "The picture is not shrunk, and the square root of beta is missing.",
+        "(1 - beta)**0.5 * x_prev - beta**0.5 * eps":
+            "The noise is subtracted. Noise has no side, so a picture would look the same, but the "
+            "formula says plus, and a network that must name the noise needs its sign.",
+        "(1 - beta) / 2 * x_prev + beta / 2 * eps": HALF,
+        "(1 - beta) / 2 * x_prev + beta**0.5 * eps": HALF,
+        "(1 - beta)**0.5 * x_prev + beta / 2 * eps": HALF,
+        "(1 - beta)**0.5 * (x_prev + beta**0.5 * eps)":
+            "The noise is shrunk too; only the picture is.",
+        "(1 - beta)**0.5 * x_prev + eps": "The noise has no factor.",
+        "(1 - beta**0.5) * x_prev + beta**0.5 * eps":
+            "The picture's rate is 1 - sqrt(beta); the root of 1 - beta is something else.",
+        "beta**0.5 * eps": "It returns the noise only: the shrunken picture is not in it.",
+        "(1 - beta)**0.5 * x_prev":
+            "It returns the shrunken picture only: the noise is not in it.",
+    },
+)  # fmt: skip
+
+jump = Exercise(  # DDPM eq. 4
+    """
+    def jump(x_0, eps, row, beta):
+        alpha_bar = torch.cumprod(1 - beta, dim=0)[row].float().view(-1, 1, 1, 1)
+        return alpha_bar.sqrt() * x_0 + (1 - alpha_bar).sqrt() * eps
+    """,
+    praise="Each picture got the noise of its own row, in the picture's dtype.",
+    trials={
+        "4 pictures of 4 by 4 pixels": _jump(4, 3, 4, 4, rows=(100, 900), beta=linear_beta()),
+        "5 RGB pictures, first rows": _jump(5, 3, 8, 8, rows=(0, 3), beta=linear_beta()),
+        "6 grey pictures, the cosine table": _jump(6, 1, 5, 7, rows=(0, 999), beta=cosine_beta()),
+        "a batch of one, last row": _jump(1, 3, 6, 6, rows=(999, 1000), beta=linear_beta()),
+    },
+    names={"walk": _walk, "linear_beta": linear_beta},
+    slips={
+        "alpha_bar**0.5 * x_0 + (1 - alpha_bar) * eps":
+            "The noise is multiplied by 1 - alpha_bar, and the square root is missing.",
+        "alpha_bar * x_0 + (1 - alpha_bar)**0.5 * eps":
+            "The picture is multiplied by alpha_bar, and the square root is missing.",
+        "alpha_bar * x_0 + (1 - alpha_bar) * eps":
+            "Both square roots are missing: alpha_bar and 1 - alpha_bar are shares of variance.",
+        "alpha_bar**0.5 * x_0 + (1 - alpha_bar**0.5) * eps":
+            "The noise rate is 1 - sqrt(alpha_bar); it should be sqrt(1 - alpha_bar).",
+        "torch.cumprod(1 - beta, dim=0) => (1 - beta)":
+            "This is alpha = 1 - beta of one row, where alpha_bar is needed: the product of all "
+            "alphas up to that row. As it is, the function makes one single step.",
+        "1 - beta => 1 - linear_beta()":
+            "It uses the linear table, whatever `beta` is given. Is `alpha_bar` the one from the "
+            "cell above? Compute it from `beta`.",
+        "walk(row + 1, beta, x_0, eps)": SAME_NOISE,
+        "walk(row, beta, x_0, eps)": SAME_NOISE,
+        "alpha_bar / 2 * x_0 + (1 - alpha_bar) / 2 * eps": HALF,
+        "alpha_bar / 2 * x_0 + (1 - alpha_bar)**0.5 * eps": HALF,
+        "alpha_bar**0.5 * x_0 + (1 - alpha_bar) / 2 * eps": HALF,
+        "torch.cumprod(1 - beta, dim=0) => beta":
+            "beta of the row stands where alpha_bar is needed.",
+        "1 - beta => beta":
+            "The product runs over the betas; it should run over the alphas, 1 - beta.",
+        "alpha_bar**0.5 * x_0 + torch.cumprod(beta, 0)[row].view(-1, 1, 1, 1).float()**0.5 * eps":
+            "The noise rate comes from a product of betas; it should be sqrt(1 - alpha_bar).",
+        "torch.cumprod(1 - beta, dim=0) => (1 - torch.cumsum(beta, 0))":
+            "The betas are added up, alpha_bar = 1 - sum(beta). Shares that are kept multiply: "
+            "torch.cumprod(1 - beta, 0).",
+        "[row] => [row - 1]": ROW_BEFORE,
+        "[row] => [(row - 1).clamp(min=0)]": ROW_BEFORE,
+        "1 - beta => torch.cat([beta.new_ones(1), 1 - beta])": ROW_BEFORE,
+        "[row] => [row + 1]": "Off by one: these are the numbers of the row after.",
+        "[row] => [row[:1]]":
+            "All pictures got the row of the first one: `row` holds one row for each picture.",
+        "(1 - alpha_bar)**0.5 * x_0 + alpha_bar**0.5 * eps":
+            "Signal and noise are swapped: sqrt(alpha_bar) belongs to the picture.",
+        "(1 - alpha_bar)**0.5 * eps": "It returns the noise only.",
+        "alpha_bar**0.5 * x_0": "It returns the shrunken picture only.",
+        ".view(-1, 1, 1, 1) => ":
+            "The rates are not broadcast: with shape (B,) they ran along the last axis, so each "
+            "column of pixels got a noise level of its own. Use rate.view(-1, 1, 1, 1).",
+        ".view(-1, 1, 1, 1) => .view(-1, 1)":
+            "The rates are not broadcast: with shape (B, 1) they ran along the height, so each "
+            "line of pixels got a noise level of its own. Use rate.view(-1, 1, 1, 1).",
+    },
+)  # fmt: skip
+
+snr = Exercise(
+    """
+    def snr(alpha_bar):
+        return alpha_bar / (1 - alpha_bar)
+    """,
+    praise="A ratio of variances, for both schedules, with 1 where alpha_bar is one half.",
+    trials={
+        "the linear table": {"alpha_bar": alpha_bar(linear_beta())},
+        "the cosine table": {"alpha_bar": alpha_bar(cosine_beta())},
+        "three values in float32": {"alpha_bar": torch.tensor([0.9, 0.5, 0.2])},
+    },
+    slips={
+        "(alpha_bar / (1 - alpha_bar))**0.5":
+            "This is signal rate over noise rate. The SNR is a ratio of variances, the square of "
+            "that. (Some libraries do call the ratio of rates snr.)",
+        "alpha_bar / 1 - alpha_bar":
+            "Brackets are missing: Python reads a / 1 - a as (a / 1) - a, which is 0. "
+            "Write a / (1 - a).",
+        "(1 - alpha_bar) / alpha_bar": "Upside down: this is noise over signal.",
+        "(alpha_bar / (1 - alpha_bar))**2": "This is the ratio squared once too often.",
+        "alpha_bar**0.5 / (1 - alpha_bar)":
+            "Rate and variance are mixed: the signal is a root, the noise is not.",
+        "alpha_bar / (1 - alpha_bar)**0.5":
+            "Rate and variance are mixed: the noise is a root, the signal is not.",
+        "(alpha_bar / (1 - alpha_bar)).log()":
+            "This is the logarithm of the SNR, good for plots; here the ratio itself is asked for.",
+        "1 * alpha_bar": "This is the signal's variance; divide it by the noise's.",
+    },
+)  # fmt: skip
+
+cosine_alpha_bar = Exercise(  # Nichol & Dhariwal eq. 17
+    """
+    def cosine_schedule(t):
+        start = math.cos(0.008 / 1.008 * math.pi / 2) ** 2
+        return torch.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2 / start
+    """,
+    praise="Equation 17, from 1 at t = 0 to 0 at t = 1.",
+    trials={
+        "eleven times from 0 to 1": {"t": torch.linspace(0, 1, 11)},
+        "a batch of one time": {"t": torch.tensor([0.3])},
+        "times out of order": {"t": torch.tensor([0.4, 0.1, 0.8, 0.25])},
+        "times in float64": {"t": torch.linspace(0, 0.9, 7, dtype=torch.float64)},
+    },
+    names={"f": _f},
+    rtol=1e-5,  # f(0) with and without a slip may differ by 3e-5
+    slips={
+        "math.pi / 2) ** 2 => math.pi / 2)": "The square is missing: f(t) is the cosine squared.",
+        "f(t)**0.5 / start":
+            "The square is missing in f(t), and f(0) has it: f is the cosine squared, at every t.",
+        "f(t)": "f(t) is not divided by f(0), so alpha_bar at t = 0 is 0.9998 and not 1.",
+        "f(t) / f(t[:1])":
+            "You divided by f of the FIRST time in t; f(0) is at t = 0, and t need not begin "
+            "there.",
+        "f(t) / f(t).max()":
+            "You divided by the largest f in t; f(0) is at t = 0, and t need not hold it.",
+        "f(t) / start**0.5":
+            "You divided by the root of f(0): f is the cosine squared, at t = 0 too.",
+        "torch.cos(t * math.pi / 2) ** 2": "The small offset s = 0.008 is missing.",
+        "math.pi / 2 => math.pi": "The angle is twice too large: it should end at pi / 2.",
+        " / 1.008 => ":
+            "The angle is not divided by 1 + s, so the cosine passes its zero before t = 1.",
+    },
+)  # fmt: skip
+
+bug_mix = Exercise(
+    """
+    def published_mix(x_0, eps, alpha_bar):
+        return alpha_bar**0.5 * x_0 + (1 - alpha_bar) ** 0.5 * eps
+    """,
+    praise="The squares of the two rates add up to 1 again, at every noise level.",
+    trials={
+        "2 grey pictures, alpha_bar = 0.9": _mix(2, 1, 8, 8, kept=0.9),
+        "4 RGB pictures, alpha_bar = 0.5": _mix(4, 3, 16, 16, kept=0.5),
+        "a batch of one, alpha_bar = 0.01": _mix(1, 3, 8, 8, kept=0.01),
+    },
+    slips={
+        "alpha_bar**0.5 * x_0 + (1 - alpha_bar) * eps":
+            "This behaves as printed. With picture and noise of variance 1 and alpha_bar = 0.5, "
+            "the result has variance 0.75. Which of the two factors, squared, is not its share?",
+        "alpha_bar * x_0 + (1 - alpha_bar) * eps":
+            "Now both roots are gone: the variance is 0.5 at alpha_bar = 0.5. One of the two "
+            "factors was right as printed.",
+        "alpha_bar * x_0 + (1 - alpha_bar)**0.5 * eps":
+            "The other factor has changed: the one of the picture was right as printed.",
+        "alpha_bar**0.5 * x_0 + (1 - alpha_bar**0.5) * eps":
+            "Close: that is 1 - sqrt(alpha_bar). The root belongs around all of 1 - alpha_bar.",
+        "(1 - alpha_bar)**0.5 * x_0 + alpha_bar**0.5 * eps": "The two rates are swapped now.",
+        "(1 - alpha_bar)**0.5 * x_0 + alpha_bar * eps":
+            "The two rates are swapped now, and one of them is not a root.",
+        "alpha_bar**0.5 * x_0 + alpha_bar * eps":
+            "The noise got the picture's share, alpha_bar. Its own share was right as printed.",
+        "alpha_bar**0.5 * (x_0 + eps)":
+            "Both got the picture's share, alpha_bar. The noise's own share was right as printed.",
+        "alpha_bar**0.5 * x_0 + (1 - alpha_bar) / 2 * eps": HALF,
+        "alpha_bar / 2 * x_0 + (1 - alpha_bar) / 2 * eps": HALF,
+        "alpha_bar / 2 * x_0 + (1 - alpha_bar)**0.5 * eps": HALF,
+    },
+)  # fmt: skip
+
+bug_spread = Exercise(
+    """
+    def published_spread(x):
+        return torch.cov(x.T).diagonal().sqrt()
+    """,
+    praise="A standard deviation, in the units of the pixel itself.",
+    trials={
+        "20000 samples of 3 pixels": _spread(20000, 3),
+        "30000 samples of 5 pixels": _spread(30000, 5),
+    },
+    slips={
+        "x.var(dim=0)":
+            "This behaves as printed. A test: make all numbers twice as large. A standard "
+            "deviation becomes twice as large, and this becomes four times as large. What is it?",
+        "(x**2).mean(dim=0)**0.5":
+            "That is the root of the mean square; the mean is not taken off first.",
+        "x.std(dim=0) / len(x)**0.5":
+            "That is the standard error of the mean: divided by sqrt(N) once too often.",
+        "x.var(dim=0)**2": "The square went the wrong way: take the root.",
+        "x.var(dim=0) / 2": HALF,
+        "(x - x.mean(dim=0)).abs().mean(dim=0)":
+            "That is the mean distance from the mean, about 0.8 of the standard deviation.",
+    },
+)  # fmt: skip
+
+bug_steepest = Exercise(
+    """
+    def published_steepest(alpha_bar):
+        return alpha_bar.diff().argmin().item()
+    """,
+    praise="For the linear table the steepest drop is between rows 218 and 219, not at the start.",
+    trials={
+        "the linear table": {"alpha_bar": alpha_bar(linear_beta())},
+        "the cosine table": {"alpha_bar": alpha_bar(cosine_beta())},
+        "a table of 40 random rows": {"alpha_bar": _table_of_40()},
+    },
+    slips={
+        "0":
+            "For each table the answer is row 0, the start, where alpha_bar is highest. Look at "
+            "the plot of alpha_bar: is the curve steepest there? Then let the computer look: "
+            "alpha_bar.diff().",
+        "alpha_bar.diff().argmin().item() + 1":
+            "Off by one: entry i of the differences lies between rows i and i + 1, and the row "
+            "before the drop is asked for.",
+        "alpha_bar.diff().argmax().item()":
+            "That is where alpha_bar falls least: a drop is a negative difference, so the "
+            "steepest is the smallest number.",
+        "alpha_bar.diff().diff().argmin().item()":
+            "One .diff() too many: the drop is the first difference.",
+        "alpha_bar.diff().min().item()": "That is the size of the drop; its row is argmin.",
+        "alpha_bar.diff().neg().max().item()": "That is the size of the drop; its row is argmax.",
+        "alpha_bar.argmin().item()": "That is where alpha_bar is lowest, not where it falls.",
+        "alpha_bar.log().diff().argmin().item()":
+            "That is the row that takes the largest share of what is left (beta). Asked for is "
+            "the largest drop of alpha_bar itself.",
+        "(alpha_bar >= 0.5).sum().item() - 1":
+            "The last row above one half: half-way down, but not the steepest place.",
+        "218":
+            "218 is right for the linear table; the function should find the row in any table.",
+    },
+)  # fmt: skip

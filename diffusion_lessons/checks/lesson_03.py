@@ -1,0 +1,269 @@
+"""The exercises of lesson 03: the steps of DDPM, DDIM and DPM-Solver++ 2M, and two bugs to find.
+
+`rates` is signal_rate and noise_rate at one time, (2, B, 1, ...), so that ``a, b = rates``.
+"""
+
+import torch
+
+from diffusion_lessons.schedule import Schedule, cosine, linear, rates_like
+
+from .exercise import HALF, Exercise, normal
+
+NOW_FOR_NEXT = (
+    "The picture is mixed with the rates of t, where it already is. It should arrive at t_next: "
+    "a_next and b_next."
+)
+
+
+def _rates(shape: tuple[int, ...], first: float, schedule: Schedule) -> torch.Tensor:
+    """Return both rates of a batch, (2, B, 1, ...), with times from `first` downwards."""
+    t = first * torch.linspace(1, 0.9, shape[0])
+    return torch.stack(rates_like(torch.zeros(shape), *schedule(t)))
+
+
+def _step(
+    blocks: str, shape: tuple, t: float, t_next: float, schedule: Schedule = cosine, **more: float
+) -> dict:
+    inputs = {name: normal(*shape, seed=i) for i, name in enumerate(blocks.split(), start=1)}
+    rates = {"rates": _rates(shape, t, schedule), "rates_next": _rates(shape, t_next, schedule)}
+    return inputs | rates | more
+
+
+def _solver(shape: tuple, times: tuple, schedule: Schedule = cosine) -> dict:
+    blocks = {
+        name: normal(*shape, seed=i)
+        for i, name in enumerate(("x_t", "x_0_hat", "x_0_hat_before"), start=1)
+    }
+    names = ("rates_before", "rates", "rates_next")
+    return blocks | {n: _rates(shape, t, schedule) for n, t in zip(names, times, strict=True)}
+
+
+ddpm_step = Exercise(  # DDPM eq. 6 and 7
+    """
+    def my_ddpm_step(x_t, x_0_hat, noise, rates, rates_next):
+        (a, b), (a_next, b_next) = rates, rates_next
+        alpha = (a / a_next) ** 2
+        beta = 1 - alpha
+        mean = (a_next * beta * x_0_hat + alpha.sqrt() * b_next**2 * x_t) / b**2
+        return mean + (beta * b_next**2 / b**2).sqrt() * noise
+    """,
+    praise="The package's numbers, for pictures and points; and at the last step, no noise.",
+    trials={
+        "4 RGB pictures": _step("x_t x_0_hat noise", (4, 3, 8, 8), 0.9, 0.6),
+        "16 points in the plane": _step("x_t x_0_hat noise", (16, 2), 0.5, 0.4, linear),
+        "a batch of one, last step": _step("x_t x_0_hat noise", (1, 1, 6, 6), 0.1, 0.0),
+    },
+    slips={
+        "mean + (beta * b_next**2 / b**2) * noise":
+            "The noise is multiplied by the variance, and its root is missing: sqrt(beta * "
+            "b_next**2 / b**2).",
+        "mean + beta**0.5 * noise":
+            "The noise has the factor sqrt(beta): going back is more certain than going "
+            "forward, since x_0_hat is known too. And at the last step, where b_next is 0, this "
+            "leaves noise in the picture.",
+        "mean + noise": "The noise has no factor.",
+        "mean": "The mean alone: the noise is not in it.",
+        "mean - (beta * b_next**2 / b**2)**0.5 * noise":
+            "The noise is subtracted. Chance has no side, so a picture would look the same, but "
+            "the formula says plus, and with a known noise the numbers differ.",
+        "x_t) / b**2 => x_t)":
+            "The mean is not divided by b**2: its two factors should add up to a weighted mean.",
+        "x_t) / b**2 => x_t) / b": "The mean is divided by b, and b**2 is asked for.",
+        "a_next * beta * x_0_hat => a * beta * x_0_hat":
+            "The guess has the factor a, the signal rate of t; the formula says a_next.",
+        "a_next * beta * x_0_hat => beta * x_0_hat":
+            "The guess has the factor beta alone; a_next is missing.",
+        "alpha.sqrt() => alpha": "x_t has the factor alpha, and its root is missing: sqrt(alpha).",
+        "alpha.sqrt() * b_next**2 => b_next**2": "x_t has no factor sqrt(alpha).",
+        "b_next**2 * x_t => b_next * x_t": "x_t has the factor b_next; the formula says b_next**2.",
+        "beta * x_0_hat => beta * x_t; b_next**2 * x_t) => b_next**2 * x_0_hat)":
+            "x_t and x_0_hat are swapped in the mean.",
+        "mean + (beta * b_next / b)**0.5 * noise":
+            "Under the root of the noise, b_next and b are squared: beta * b_next**2 / b**2.",
+        "mean + (beta * b_next / b**2)**0.5 * noise":
+            "Under the root of the noise, b_next is squared: beta * b_next**2 / b**2.",
+        "mean + (beta * b_next**2 / b)**0.5 * noise":
+            "Under the root of the noise, b is squared: beta * b_next**2 / b**2.",
+        "(a / a_next) ** 2 => a / a_next":
+            "alpha is a**2 / a_next**2, a share of variance; the square is missing.",
+        "mean + beta * b_next**2 / b**2 / 2 * noise": HALF,
+    },
+)  # fmt: skip
+
+
+ddim_step = Exercise(  # DDIM eq. 12 and 16
+    """
+    def my_ddim_step(x_0_hat, eps_hat, noise, rates, rates_next, eta):
+        (a, b), (a_next, b_next) = rates, rates_next
+        step_std = eta * b_next * (1 - (a * b_next / (b * a_next)) ** 2).sqrt()
+        old = (b_next**2 - step_std**2).sqrt() * eps_hat
+        return a_next * x_0_hat + old + step_std * noise
+    """,
+    praise="Without noise at eta = 0, DDPM's noise at eta = 1, and all that lies between.",
+    trials={
+        "4 pictures, eta = 0.5": _step("x_0_hat eps_hat noise", (4, 3, 8, 8), 0.9, 0.6, eta=0.5),
+        "4 pictures, eta = 0": _step("x_0_hat eps_hat noise", (4, 3, 8, 8), 0.9, 0.6, eta=0.0),
+        "16 points, eta = 1": _step("x_0_hat eps_hat noise", (16, 2), 0.5, 0.4, linear, eta=1.0),
+        "the last step, eta = 0.3": _step("x_0_hat eps_hat noise", (1, 1, 6, 6), 0.1, 0.0, eta=0.3),
+    },
+    slips={
+        "a_next * x_0_hat - old + step_std * noise":
+            "The noise guess is subtracted. At t_next there is still noise in the picture: it is "
+            "put back, less than before.",
+        "a * x_0_hat + old + step_std * noise": NOW_FOR_NEXT,
+        "(b_next**2 - step_std**2) => (b**2 - step_std**2)": NOW_FOR_NEXT,
+        "(b_next**2 - step_std**2) => (b**2 - step_std**2); a_next * x_0 => a * x_0": NOW_FOR_NEXT,
+        "a_next * x_0_hat + b_next * eps_hat + step_std * noise":
+            "The fresh noise comes on top: eps_hat keeps its full b_next. Take the fresh variance "
+            "away from it first: sqrt(b_next**2 - step_std**2). Else there is too much noise "
+            "after each step.",
+        "(b_next**2 - step_std**2).sqrt() => (b_next**2 - step_std**2)":
+            "The root around b_next**2 - step_std**2 is missing.",
+        "step_std**2) => step_std)":
+            "Under the root step_std has to be squared: variances are subtracted.",
+        "(b_next**2 - step_std**2).sqrt() => (b_next - step_std)":
+            "b_next - step_std is not sqrt(b_next**2 - step_std**2): variances add up, standard "
+            "deviations do not.",
+        ".sqrt()\n => \n":
+            "In step_std the root is missing: sqrt(1 - (...)**2).",
+        "(b * a_next)) ** 2 => (b * a_next))": "In step_std the fraction is not squared.",
+        "eta * b_next => b_next": "eta is not in step_std.",
+        "eta * b_next => eta**0.5 * b_next":
+            "eta stands under the root, so that it scales the variance; it scales step_std.",
+        "eta * b_next => eta": "In step_std the factor b_next is missing.",
+        "a_next * x_0_hat + old + step_std**2 * noise":
+            "The fresh noise has the factor step_std squared.",
+        "a_next * x_0_hat + old": "The fresh noise is not in it.",
+        "a_next * x_0_hat + old - step_std * noise":
+            "The fresh noise is subtracted; the formula says plus.",
+        "* eps_hat => * noise; step_std * noise => step_std * eps_hat":
+            "eps_hat and the fresh noise are swapped: eps_hat is what the network said, the noise "
+            "is new.",
+    },
+)  # fmt: skip
+
+
+solver_step = Exercise(  # Lu et al. 2022, algorithm 2
+    """
+    def my_solver_step(x_t, x_0_hat, x_0_hat_before, rates_before, rates, rates_next):
+        (a_before, b_before), (a, b), (a_next, b_next) = rates_before, rates, rates_next
+        h = torch.log(a_next / b_next) - torch.log(a / b)
+        r = (torch.log(a / b) - torch.log(a_before / b_before)) / h
+        D = (1 + 1 / (2 * r)) * x_0_hat - 1 / (2 * r) * x_0_hat_before
+        return b_next / b * x_t - a_next * torch.expm1(-h) * D
+    """,
+    praise="Two guesses make a third, better one; the step is the package's.",
+    trials={
+        "4 RGB pictures": _solver((4, 3, 8, 8), (0.9, 0.7, 0.4)),
+        "16 points in the plane": _solver((16, 2), (0.6, 0.5, 0.3), linear),
+        "a batch of one": _solver((1, 1, 6, 6), (0.5, 0.45, 0.2)),
+    },
+    slips={
+        "= rates_before, rates, => = rates, rates_before,":
+            "The rates are taken apart in another order: first before, then now, then next. Yours "
+            "has those of before and of now the other way round.",
+        "rates, rates_next\n => rates_next, rates\n":
+            "The rates are taken apart in another order: first before, then now, then next. Yours "
+            "has those of now and of next the other way round.",
+        "torch.log(a_next / b_next) - torch.log(a / b) => "
+        "torch.log(a / b) - torch.log(a_next / b_next)":
+            "h has the wrong sign: lambda grows on the way to the picture, so h = lambda_next - "
+            "lambda is above 0.",
+        "expm1(-h) => expm1(h)":
+            "The exponent has the wrong sign: exp(-h) - 1 is below 0. Or is lambda upside down? "
+            "It is log(a / b), and grows on the way to the picture.",
+        "expm1(-h) => exp(-h)":
+            "The - 1 is missing: exp(-h) - 1, or torch.expm1(-h).",
+        "= (torch.log(a / b) - torch.log(a_before / b_before)) / h => "
+        "= h / (torch.log(a / b) - torch.log(a_before / b_before))":
+            "r is upside down: it is the step before, divided by this one. Or is it the factor? "
+            "Python reads 1 / 2 * r as (1 / 2) * r. Write 1 / (2 * r).",
+        "1 / (2 * r) => 1 / r": "The 2 in 1 / (2 r) is missing.",
+        "x_0_hat - => x_0_hat_before -; * x_0_hat_before\n => * x_0_hat\n":
+            "The two guesses are swapped: the newer one, x_0_hat, has the larger factor.",
+        "x_0_hat - 1 => x_0_hat + 1":
+            "The guess before is added. It is subtracted: the line through both goes on, so that "
+            "it leads away from the older one.",
+        "(1 + 1 / (2 * r)) * x_0_hat => x_0_hat":
+            "The factors do not add up to 1: it is (1 + 1/(2r)) times x_0_hat.",
+        "(1 + 1 => (1 - 1; x_0_hat - 1 => x_0_hat + 1":
+            "That goes back towards the guess before: (1 - 1/(2r)) and + 1/(2r), or h with the "
+            "wrong sign. The line has to go on, away from the older guess.",
+        "* D => * x_0_hat":
+            "The guess before plays no part. This is the first-order step, which is DDIM's with "
+            "eta = 0.",
+        "torch.log( => 2 * torch.log(":
+            "lambda is the log of a / b; yours is that of its square, the signal-to-noise ratio.",
+        "b_next / b * x_t => b / b_next * x_t":
+            "x_t has the factor b_next / b, and yours is upside down.",
+        "b_next / b * x_t => x_t": "The factor of x_t is missing: b_next / b.",
+        "- a_next * => - a *":
+            "Before the bracket stands a_next, the signal rate of t_next; yours is that of t.",
+        "x_t - a_next => x_t + a_next":
+            "The second part is added; exp(-h) - 1 is below 0, so subtracting it adds the guess.",
+    },
+)  # fmt: skip
+
+
+bug_eta = Exercise(  # DDIM eq. 16
+    """
+    def published_std(eta, rates, rates_next):
+        (a, b), (a_next, b_next) = rates, rates_next
+        variance = b_next**2 * (1 - (a * b_next / (b * a_next)) ** 2)
+        return eta * variance.sqrt()
+    """,
+    praise="Half of eta is half of the standard deviation, and a quarter of the variance.",
+    trials={
+        "eta = 0.5": {"eta": 0.5} | _step("", (3, 1, 1, 1), 0.9, 0.6),
+        "eta = 0": {"eta": 0.0} | _step("", (3, 1, 1, 1), 0.8, 0.3),
+        "eta = 1": {"eta": 1.0} | _step("", (3, 1, 1, 1), 0.5, 0.4),
+        "eta = 0.2": {"eta": 0.2} | _step("", (3, 1, 1, 1), 0.5, 0.1),
+    },
+    slips={
+        "(eta * variance)**0.5":
+            "This behaves as printed: eta = 0 and eta = 1 are right. With eta = 0.25 it gives "
+            "half of eta = 1's standard deviation. How much should a quarter of eta give?",
+        "eta * variance": "Now the root is gone: a variance came back.",
+        "eta**2 * variance": "eta squared is right for the variance; the root is missing.",
+        "eta**2 * variance**0.5":
+            "eta is squared, and the variance has its root: eta itself belongs to the root.",
+        "variance**0.5": "eta is not in it now.",
+        "eta * variance / 2": HALF,
+    },
+)  # fmt: skip
+
+
+bug_times = Exercise(  # Lin et al. 2023, table 2, "trailing"
+    """
+    def published_times(num_steps):
+        row = torch.arange(1000, 0, -1000 // num_steps) - 1
+        return (row + 1) / 1000
+    """,
+    praise="The first time is 1: where the picture is pure noise, the network is told so.",
+    trials={f"{n} steps": {"num_steps": n} for n in (10, 25, 250, 1, 1000)},
+    slips={
+        "(torch.arange(0, 1000, 1000 // num_steps).flip(0) + 1) / 1000":
+            "This behaves as printed. With 10 steps its first time is 0.901. What is the first "
+            "x_t made of, and what is the network told about it?",
+        "torch.arange(0, 1000, 1000 // num_steps).flip(0) / 1000":
+            "Stretched a little, but with 10 steps the first time is still 0.9: t = 1 is not "
+            "among them.",
+        "torch.linspace(1, 0, num_steps)":
+            "Now both ends are in, 1 and 0. At t = 0 there is no noise left: nothing to ask, one "
+            "call wasted, and the steps are too wide.",
+        "torch.linspace(1, 0.001, num_steps)":
+            "From 1 to 0.001 in even steps (`linspace` spacing in diffusers): it begins at 1, but "
+            "the last step is almost none. Evenly spaced, the steps would all be 1 / num_steps "
+            "wide.",
+        "(torch.arange(num_steps, 0, -1) / num_steps).flip(0)":
+            "They rise; a sampler goes from noise to the picture.",
+        "torch.arange(num_steps, 0, -1) / num_steps * 1000 - 1":
+            "These are table rows from 0 to 999: t = (row + 1) / 1000.",
+        "torch.arange(num_steps, 0, -1) / num_steps - 0.001":
+            "Off by one row: t = (row + 1) / 1000.",
+        "torch.arange(num_steps, 0, -1) / num_steps * 1000":
+            "Not divided by 1000: t goes from 1 to 0.",
+        "torch.arange(num_steps, 0, -1) / num_steps + 0.001":
+            "One row too far: the first time is 1.001. The rows end at 999.",
+    },
+)  # fmt: skip
