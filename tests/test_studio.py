@@ -8,7 +8,7 @@ import torch
 
 from diffusion_lessons import pictures, postcards, widgets
 from diffusion_lessons.widgets import gallery
-from diffusion_lessons.widgets.studio import MOST_KEPT, MOST_PLACES, SUGGESTIONS, said
+from diffusion_lessons.widgets.studio import MOST_KEPT, MOST_PLACES, SUGGESTIONS, described
 from diffusion_lessons.workspace import DamagedFile
 from tests.small_pipe import small_pipe
 
@@ -269,4 +269,4 @@ def test_a_reader_of_the_stored_notebook_sees_the_way_in_one_picture(studio):
 
 def test_html_in_the_words_is_text_for_that_reader():
     settings = gallery.Settings("<b>", "<i>", 0, 1, 1.0)
-    assert said(settings) == "“<b>”, away from “<i>” · seed 0 · 1 step · guidance 1"
+    assert described(settings) == "“<b>”, away from “<i>” · seed 0 · 1 step · guidance 1"

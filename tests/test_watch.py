@@ -49,7 +49,7 @@ def test_seconds_are_estimated_without_the_slow_first_step(clock):
 def test_the_live_region_speaks_at_quarters_only(clock):
     said = []
     with widgets.watch(total=200, alt="nothing") as view:
-        view.observe(lambda change: said.append(change["new"]["said"]), names="progress")
+        view.observe(lambda change: said.append(change["new"]["spoken"]), names="progress")
         for step in range(1, 201):
             clock[0] += 1
             view.step(step, 1.0)

@@ -116,7 +116,7 @@ function render({ model, el }) {
   ]);
 
   const updates = {
-    progress({ step, words: now, said: spoken }) {
+    progress({ step, words: now, spoken }) {
       bar.setAttribute("aria-valuenow", step);
       bar.setAttribute("aria-valuetext", now);
       fill.style.width = `${(100 * step) / total}%`;

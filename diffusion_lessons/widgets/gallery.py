@@ -148,7 +148,7 @@ def read(path: Path | str) -> Kept | None:
 def _settings(texts: dict[str, str]) -> Settings:
     """Return the settings in texts. Raises KeyError or ValueError on a missing or wrong one."""
     as_type = {"str": str, "int": int, "float": float}
-    values = {one.name: as_type[str(one.type)](texts[one.name]) for one in fields(Settings)}
+    values = {field.name: as_type[str(field.type)](texts[field.name]) for field in fields(Settings)}
     if not math.isfinite(values["guidance_scale"]):
         raise ValueError("a guidance scale that is not finite")
     return Settings(**values)

@@ -37,8 +37,8 @@ class Guess(PageWidget):
         shown = truth if isinstance(truth, str) else f"{truth:.3g}"
         reason = f"It is <b>{html.escape(shown)}</b>, because {html.escape(because)}"
         if self.committed:
-            said = html.escape(self.committed)
-            page = f"<p>You said <b>{said}</b>. {self._verdict(truth)} {reason}</p>"
+            guessed = html.escape(self.committed)
+            page = f"<p>You said <b>{guessed}</b>. {self._verdict(truth)} {reason}</p>"
         else:
             page = (
                 "<p>No guess is committed yet. Make one above, press Commit, then run this cell "

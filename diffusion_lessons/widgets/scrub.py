@@ -40,7 +40,7 @@ class Scrubber(PageWidget):
         picture, width = draw_strip(self._contents, self.stops, options, self.name)
         shown = spread(len(self.stops[0]), STRIP)
         items = [
-            f"<li>{_said(option, self.stops[c][i], self.words[c][i])}</li>"
+            f"<li>{_line(option, self.stops[c][i], self.words[c][i])}</li>"
             for c, option in enumerate(options)
             for i in shown
         ]
@@ -116,6 +116,6 @@ def _bytes_in(value: object) -> int:
     return getattr(value, "nbytes", 0)
 
 
-def _said(option: str, stop: str, sentence: str) -> str:
+def _line(option: str, stop: str, sentence: str) -> str:
     place = f"{option}, {stop}" if option else stop
     return f"<b>{html.escape(place)}</b>: {html.escape(sentence)}"

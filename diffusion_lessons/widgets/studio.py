@@ -105,7 +105,7 @@ class Studio(Asking):
         picture, width = pictures.on_page(frames, labels)
         alt = f"Noise becomes a picture of: {self.settings.prompt}. {'; '.join(labels)}."
         page = pictures.img_tag(picture, alt, width)
-        return f"{page}<p>{html.escape(said(self.settings))}</p>", picture
+        return f"{page}<p>{html.escape(described(self.settings))}</p>", picture
 
     def _reply(self, request: dict) -> dict:
         settings, start = read(request["places"]), time.perf_counter()
@@ -123,7 +123,7 @@ class Studio(Asking):
             "guesses": way.guesses.tobytes(),
             "places": way.words,
             "alt": f"A picture drawn for the words: {settings.prompt}",
-            "words": said(settings),
+            "words": described(settings),
             "took": f"Drawn in {seconds:.2f} seconds.",
         }
 
@@ -156,7 +156,7 @@ class Studio(Asking):
                 "width": kept.pixels.shape[1],
                 "data": kept.pixels.tobytes(),
                 "prompt": kept.settings.prompt,
-                "words": said(kept.settings),
+                "words": described(kept.settings),
                 "places": [str(value) for value in asdict(kept.settings).values()],
             }
             for kept in self._gallery.pictures(MOST_KEPT)
@@ -226,7 +226,7 @@ def make(pipe: TextToImage, settings: Settings) -> Way:
     return Way(frames[: len(shown)], frames[len(shown) :], words)
 
 
-def said(settings: Settings) -> str:
+def described(settings: Settings) -> str:
     """Return the settings in a line."""
     away = f", away from “{settings.negative_prompt}”" if settings.negative_prompt else ""
     steps = f"{settings.num_inference_steps} step{'s' * (settings.num_inference_steps != 1)}"

@@ -42,20 +42,20 @@ class Watch(PageWidget):
 
     total = traitlets.Int().tag(sync=True)
     alt = traitlets.Unicode().tag(sync=True)
-    progress = traitlets.Dict().tag(sync=True)  # {"step", "words", "said"}
+    progress = traitlets.Dict().tag(sync=True)  # {"step", "words", "spoken"}
     curve = traitlets.Dict().tag(sync=True)  # {"steps", "mean", "low", "high"}: float32 bytes
     stages: traitlets.List = traitlets.List().tag(sync=True)  # as many as MOST_STAGES
 
     def __init__(self, total: int, alt: str) -> None:
         self._losses = _Losses(total)
         self._clock = _Clock(total)
-        self._told_at, self._quarter, self._ended = -math.inf, 0, ""
+        self._sent_at, self._quarter, self._ended = -math.inf, 0, ""
         self._strip: list[dict] = []
         self._added = 0
         super().__init__(  # what is set later is not in the message that opens the widget
             total=total,
             alt=alt,
-            progress={"step": 0, "words": "waiting for the first step", "said": ""},
+            progress={"step": 0, "words": "waiting for the first step", "spoken": ""},
             curve=packed(self._losses.curve()),
             stages=slots([], MOST_STAGES),
         )
@@ -72,8 +72,8 @@ class Watch(PageWidget):
             )
         self._losses.add(int(step), float(loss))
         self._clock.tick(step)
-        if time.monotonic() - self._told_at >= SEND_S:
-            self._tell()
+        if time.monotonic() - self._sent_at >= SEND_S:
+            self._send_progress()
 
     def pictures(self, images: torch.Tensor, caption: str) -> None:
         """Add a stage to the strip: pictures (N, C, H, W) in [-1, 1] as a square of small tiles."""
@@ -124,7 +124,7 @@ class Watch(PageWidget):
             self._ended = f"Stopped by an error {place}."
         else:
             self._ended = f"Done: {step:,} steps." if step == self.total else f"Ended {place}."
-        self._tell()
+        self._send_progress()
         self.send_state(["progress", "curve", "stages"])  # an interrupt may have cut one off
         if self._handle is not None:  # None outside of notebooks
             self._handle.update(self)
@@ -136,23 +136,23 @@ class Watch(PageWidget):
         if len(self._strip) > MOST_STAGES:
             self._strip = self._strip[::2]
         self.stages = slots(self._strip, MOST_STAGES)
-        self._tell()
+        self._send_progress()
 
-    def _tell(self) -> None:
+    def _send_progress(self) -> None:
         """Send where the training is, in one message."""
         step = self._losses.step
         now = f"step {step:,} of {self.total:,}{self._clock.words(step)}"
         quarter = 4 * step // self.total
-        said = self.progress["said"]
+        spoken = self.progress["spoken"]
         if self._ended:
-            now = said = f"{self._ended} It took {_about(self._clock.elapsed())}."
-        elif self._quarter < quarter < 4 or not said:
-            said = f"{25 * quarter} % done{self._clock.words(step)}"
+            now = spoken = f"{self._ended} It took {_about(self._clock.elapsed())}."
+        elif self._quarter < quarter < 4 or not spoken:
+            spoken = f"{25 * quarter} % done{self._clock.words(step)}"
         self._quarter = quarter
         with self.hold_sync():
-            self.progress = {"step": step, "words": now, "said": said}
+            self.progress = {"step": step, "words": now, "spoken": spoken}
             self.curve = packed(self._losses.curve())
-        self._told_at = time.monotonic()
+        self._sent_at = time.monotonic()
 
 
 class _Losses:

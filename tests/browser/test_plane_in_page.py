@@ -147,7 +147,7 @@ def test_the_bar_says_how_far_it_is(page):
     assert values == ["0", "30", "40"]
     assert bar.get_attribute("aria-valuetext").startswith("Ended at step 30 of 40.")
     assert page.locator(".dl-fill").evaluate("n => n.style.width") == "75%"
-    progress = {"step": 40, "words": "all of it", "said": "Done"}
+    progress = {"step": 40, "words": "all of it", "spoken": "Done"}
     hear(page, "progress", progress)
     assert bar.get_attribute("aria-valuenow") == "40" and _status(page) == "Done"
 
