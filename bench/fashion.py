@@ -45,15 +45,15 @@ def everything(split: str) -> tuple[Tensor, Tensor]:
 
 def real_rows(track: Track, test: Tensor) -> dict[str, float]:
     """What real pictures score: the floor, and the distances that are no sign of copying."""
-    training, error = track.ruler.score(track.images[: track.pictures])
-    unseen, _ = track.ruler.score(test[: track.pictures])
+    training, error = track.metric.score(track.images[: track.pictures])
+    unseen, _ = track.metric.score(test[: track.pictures])
     few = clothes.box_blurred(test[: track.pictures])
     return {
-        "blur_in_squared_features": round(track.ruler.blur, 4),
+        "blur_in_squared_features": round(track.metric.scale, 4),
         "floor": round(training, 4),
         "floor_standard_error": round(error, 4),
         "test_pictures_among_themselves": round(unseen, 4),
-        "as_few_test_pictures_blurred": round(track.ruler.score(few)[0], 4),
+        "as_few_test_pictures_blurred": round(track.metric.score(few)[0], 4),
         "distance_of_test_pictures_to_nearest_training_picture": round(
             copying(test[: track.pictures], track.images), 4
         ),
@@ -118,7 +118,7 @@ def main(arguments: list[str] | None = None) -> None:
     results.on_one_core()
     images, labels = everything("train")
     test, _ = everything("test")
-    track = Track(images, labels, clothes.Ruler(test, clothes.load_judge()), PICTURES)
+    track = Track(images, labels, clothes.FrechetMetric(test, clothes.load()), PICTURES)
     known = results.read(Path(__file__).stem)
     entries = known.get("contestants", {}) if known.get("settings") == settings() else {}
     budgets = (*BUDGETS, LONG) if chosen.long else BUDGETS

@@ -91,7 +91,7 @@ def fidelity(images: Tensor, scenes: Scenes) -> dict:
     """How much of what was said the judge sees: all of it (95 %, Wilson), and part by part."""
     truth = recognition.by_place(postcards.attributes(scenes))
     right = recognition.agreement(
-        recognition.read(images, recognition.load("judge")), truth
+        recognition.load("judge").read(images), truth
     )  # fmt: skip
     every = right.pop("all")
     low, high = wilson(int(every.sum()), len(every))
@@ -201,7 +201,7 @@ def left_open(pipe: TextToImage, count: int = SHIPPED) -> dict:
     scenes = postcards.sample_scenes(count, seed, kind="single")
     written = postcards.described_captions(scenes, seed)
     images = paint(pipe, [caption.text for caption in written], seed)
-    seen = one_thing(recognition.read(images, recognition.load("judge")))
+    seen = one_thing(recognition.load("judge").read(images))
     true = _values(scenes)
     data = _values(postcards.sample_scenes(100_000, seed + 1, kind="single"))
     rows = {}

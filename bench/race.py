@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from diffusion_lessons.scoring.clothes import Ruler
+from diffusion_lessons.scoring.clothes import FrechetMetric
 from diffusion_lessons.scoring.statistics import nearest
 
 
@@ -73,11 +73,11 @@ class Contestant(Protocol):
 
 @dataclass(frozen=True)
 class Track:
-    """What all contestants have in common: the data, the ruler, how many pictures are scored."""
+    """What all contestants have in common: the data, the metric, how many pictures are scored."""
 
     images: Tensor
     labels: Tensor
-    ruler: Ruler
+    metric: FrechetMetric
     pictures: int
 
 
@@ -94,7 +94,7 @@ def run(contestant: Contestant, track: Track, budget: float, seed: int) -> dict[
     clock = Clock(float("inf"))
     pictures = contestant.sample(track.pictures, seed + 1)
     drawn = clock.spent() / track.pictures
-    score, error = track.ruler.score(pictures)
+    score, error = track.metric.score(pictures)
     return {
         "budget": budget,
         "cpu_seconds_of_training": round(trained, 1),

@@ -27,7 +27,7 @@ class Pixels(torch.nn.Module):
 @pytest.fixture
 def track():
     images = random(300, 1, 28, 28)
-    real = clothes.Ruler(random(200, 1, 28, 28, seed=1), Pixels())
+    real = clothes.FrechetMetric(random(200, 1, 28, 28, seed=1), Pixels())
     return race.Track(images, torch.arange(300) % 10, real, pictures=60)
 
 

@@ -1,4 +1,4 @@
-"""The ruler for pictures of clothes: its classifier, its features, its unit."""
+"""The judge of clothes: its training, its features, and the scale of distances in them."""
 
 import dataclasses
 import json
@@ -10,6 +10,7 @@ from torch import nn
 from diffusion_lessons import recipes, workspace
 from diffusion_lessons.models import count_parameters
 from diffusion_lessons.scoring import clothes
+from diffusion_lessons.scoring.clothes import ClothesEvaluator
 from diffusion_lessons.scoring.networks import FashionJudge
 
 
@@ -38,13 +39,14 @@ def test_training_learns_classes_and_repeats_itself():
     def trained():
         torch.manual_seed(0)
         model = FashionJudge()
-        return model, [s.loss for s in clothes.train(model, images, labels, 25, 20, 4e-3, seed=1)]
+        fit = ClothesEvaluator(model).train(25, 20, 4e-3, 1, images, labels)
+        return model, [step.loss for step in fit]
 
     model, losses = trained()
     assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
     assert losses == trained()[1]
     fresh = stripes(100, seed=9)
-    scores = clothes.report(model.eval(), *fresh)
+    scores = ClothesEvaluator(model.eval()).report(*fresh)
     assert scores["right"] > 0.5 and scores["test pictures"] == 100
     low, high = scores["right, 95 % interval"]
     assert 0.5 < low < scores["right"] <= high
@@ -60,7 +62,7 @@ def test_a_round_shows_every_picture_once():
             seen.extend((shown[:, 0, 0, 0] * 60).round().long().tolist())
             return super().forward(shown)
 
-    for _ in clothes.train(Watching(), images, torch.zeros(60).long(), 12, 10, 1e-3, seed=0):
+    for _ in ClothesEvaluator(Watching()).train(12, 10, 1e-3, 0, images, torch.zeros(60).long()):
         pass
     assert sorted(seen[:60]) == sorted(seen[60:]) == list(range(60))
     assert seen[:60] != seen[60:]
@@ -76,26 +78,26 @@ def test_half_of_the_pictures_are_mirrored():
             sides.extend(shown[:, 0, 0, 0].tolist())
             return super().forward(shown)
 
-    for _ in clothes.train(Watching(), images, torch.zeros(100).long(), 4, 100, 1e-3, seed=0):
+    for _ in ClothesEvaluator(Watching()).train(4, 100, 1e-3, 0, images, torch.zeros(100).long()):
         pass
     assert 150 < sum(sides) < 250
 
 
 def test_a_border_is_cut_off_and_colour_becomes_its_mean():
-    judge = FashionJudge().eval()
+    judge = ClothesEvaluator(FashionJudge().eval())
     images = random(5, 1, 28, 28)
     bordered = nn.functional.pad(images, (2, 2, 2, 2), value=-1.0)
     tinted = torch.cat([bordered - 0.1, bordered, bordered + 0.1], dim=1)
-    plain = clothes.features(images, judge)
+    plain = judge.features(images)
     assert plain.shape == (5, 128)
     for other in (bordered, tinted):
-        assert torch.allclose(clothes.features(other, judge), plain, atol=1e-5)
+        assert torch.allclose(judge.features(other), plain, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(5, 28, 28), (5, 1, 64, 64), (5, 2, 28, 28), (5, 1, 28, 32)])
 def test_other_shapes_are_refused(shape):
     with pytest.raises(ValueError, match="28, 28.*or 32x32"):
-        clothes.features(torch.zeros(shape), FashionJudge())
+        ClothesEvaluator(FashionJudge()).features(torch.zeros(shape))
 
 
 def test_the_box_blur_is_a_mean_of_nine():
@@ -109,12 +111,12 @@ def test_the_box_blur_is_a_mean_of_nine():
 
 def test_blurred_pictures_score_one_and_real_ones_next_to_nothing():
     real = random(2000, 1, 28, 28)
-    scale = clothes.Ruler(real, Pixels())
-    assert scale.score(clothes.box_blurred(real))[0] == pytest.approx(1)
-    assert scale.score(real)[0] == pytest.approx(0, abs=1e-6)
-    fresh, error = scale.score(random(500, 1, 28, 28, seed=1))
+    metric = clothes.FrechetMetric(real, Pixels())
+    assert metric.score(clothes.box_blurred(real))[0] == pytest.approx(1)
+    assert metric.score(real)[0] == pytest.approx(0, abs=1e-6)
+    fresh, error = metric.score(random(500, 1, 28, 28, seed=1))
     assert 0 < fresh < 0.1 and 0 < error < 0.1
-    assert scale.score(random(500, 1, 28, 28, seed=1) + 0.5)[0] > 1
+    assert metric.score(random(500, 1, 28, 28, seed=1) + 0.5)[0] > 1
 
 
 # --- the shipped one ---
@@ -138,5 +140,5 @@ def test_it_is_small():
 
 
 def test_it_never_trains_by_itself():
-    judge = clothes.load_judge()
+    judge = clothes.load().network
     assert not judge.training and not any(p.requires_grad for p in judge.parameters())

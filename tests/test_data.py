@@ -217,7 +217,7 @@ def test_a_label_without_a_name():
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_a_part_of_the_postcards_shows_what_its_labels_tell(name, split):
     part = load(name, 32, split=split)
-    batch, shown = part.sample(300, 3), data.scenes(name, 300, 3, split)
+    batch, shown = part.sample(300, 3), data.sample_scenes(name, 300, 3, split)
     assert torch.equal(batch.x_0, postcards.draw(shown, 32))
     assert torch.equal(part.sample(300, 3).x_0, batch.x_0)
     for column, factor in enumerate(part.factors):
@@ -231,7 +231,7 @@ def test_a_part_of_the_postcards_shows_what_its_labels_tell(name, split):
 
 
 def test_sprites_are_large_in_the_middle_on_grass_by_day():
-    shown = words.describe(data.scenes("sprites", 50, 0))
+    shown = words.describe(data.sample_scenes("sprites", 50, 0))
     fixed = dict(size="large", position="middle", count="one")
     for scene in shown:
         (thing,) = scene["things"]
@@ -245,7 +245,7 @@ def test_sprites_are_large_in_the_middle_on_grass_by_day():
 @pytest.mark.parametrize("name", ["postcards", "single-postcards", "sprites"])
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_held_out_pairs_are_in_no_split(name, split):
-    a = data.scenes(name, 3000, 8, split).attributes
+    a = data.sample_scenes(name, 3000, 8, split).attributes
     pairs = {
         (VALUES["object"][o], VALUES["colour"][c])
         for o, c in zip(a["object"].flatten().tolist(), a["colour"].flatten().tolist(), strict=True)

@@ -406,7 +406,7 @@ def test_what_ships_is_small_and_ready(shipped):
 
 def test_what_ships_paints_what_was_said(shipped):
     images = shipped([HOUSE] * 8, generator=seeded(0), output_type="pt").images
-    seen = recognition.read(images * 2 - 1, recognition.load("judge"))
+    seen = recognition.load("judge").read(images * 2 - 1)
     asked = {"sky": "night", "ground": "snow"}
     for name, word in asked.items():
         assert (seen[name] == VALUES[name].index(word)).sum() >= 7

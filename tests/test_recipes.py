@@ -22,7 +22,7 @@ from diffusion_lessons import (
     workspace,
 )
 from diffusion_lessons.data import fashion
-from diffusion_lessons.scoring import networks, recognition
+from diffusion_lessons.scoring import clothes, networks, recognition, tables
 from diffusion_lessons.training import resume
 
 READER = recipes.RecogniserRecipe(seed=1, steps=6, batch=4, learning_rate=1e-3)
@@ -62,17 +62,19 @@ def small(monkeypatch, tmp_path):
         monkeypatch.setattr(room, "SCORED", 48)
         if hasattr(room, "SHEET"):
             monkeypatch.setattr(room, "SHEET", 16)
-    report = recognition.report
-    monkeypatch.setattr(recognition, "report", lambda model, count, seed: report(model, 2, seed))
+    report = recognition.PostcardEvaluator.report
+    monkeypatch.setattr(
+        recognition.PostcardEvaluator, "report", lambda self, count, seed: report(self, 2, seed)
+    )
     pixels = torch.randint(256, (60, 28, 28), generator=torch.Generator().manual_seed(0)).byte()
-    clothes = pixels, torch.arange(60) % 10, tuple("abcdefghij")
-    monkeypatch.setattr(fashion, "fashion_mnist", lambda split: clothes)
+    garments = pixels, torch.arange(60) % 10, tuple("abcdefghij")
+    monkeypatch.setattr(fashion, "fashion_mnist", lambda split: garments)
     torch.manual_seed(0)
-    judge = networks.FashionJudge().eval()
-    monkeypatch.setattr(clothes, "load_judge", lambda: judge)
-    scoring._clothes_ruler.cache_clear()
+    judge = clothes.ClothesEvaluator(networks.FashionJudge().eval())
+    monkeypatch.setattr(clothes, "load", lambda: judge)
+    tables._clothes_metric.cache_clear()
     yield tmp_path
-    scoring._clothes_ruler.cache_clear()
+    tables._clothes_metric.cache_clear()
 
 
 def made(name):

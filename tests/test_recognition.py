@@ -1,4 +1,4 @@
-"""The two recognisers: how they are asked and trained, and what the shipped ones can do."""
+"""The two recognisers: how they read and are trained, and how well the shipped ones read."""
 
 import dataclasses
 import json
@@ -10,6 +10,7 @@ import torch
 from diffusion_lessons import models, postcards, recipes, workspace
 from diffusion_lessons.postcards import VALUES
 from diffusion_lessons.scoring import recognition
+from diffusion_lessons.scoring.recognition import PostcardEvaluator
 
 NAMES = tuple(recognition.NETWORKS)
 
@@ -28,20 +29,24 @@ def logits_that_say(reading):
     return torch.cat([parts[name].flatten(1) for name in order], dim=1)
 
 
+def untrained(name):
+    return PostcardEvaluator(recognition.NETWORKS[name](recognition.OUTPUTS))
+
+
 class Parrot(torch.nn.Module):
     """Says the logits it was given, a row for each picture, in their order."""
 
     def __init__(self, logits):
         super().__init__()
-        self.logits, self.said = logits, 0
+        self.logits, self.end = logits, 0
 
     def forward(self, images):
-        begin, self.said = self.said, self.said + len(images)
-        return self.logits[begin : self.said]
+        begin, self.end = self.end, self.end + len(images)
+        return self.logits[begin : self.end]
 
 
 def test_by_place_puts_each_thing_where_it_stands():
-    said = {
+    description = {
         "sky": "night",
         "ground": "sea",
         "things": [
@@ -49,7 +54,7 @@ def test_by_place_puts_each_thing_where_it_stands():
             dict(object="boat", colour="red", size="small", position="left"),
         ],
     }
-    reading = truth_of(postcards.compose(said, 0))
+    reading = truth_of(postcards.compose(description, 0))
     word = {
         n: [VALUES[n][i] if i >= 0 else None for i in reading[n][0]] for n in ("object", "size")
     }
@@ -69,7 +74,7 @@ def test_the_order_in_a_caption_does_not_matter_to_a_reading():
 def test_a_network_that_knows_the_truth_is_read_as_the_truth(kind):
     scenes = postcards.sample_scenes(64, 1, kind=kind)
     truth = truth_of(scenes)
-    reading = recognition.read(postcards.draw(scenes), Parrot(logits_that_say(truth)))
+    reading = PostcardEvaluator(Parrot(logits_that_say(truth))).read(postcards.draw(scenes))
     assert all(torch.equal(reading[name], truth[name]) for name in truth)
     assert bool(recognition.agreement(reading, truth)["all"].all())
     assert recognition.reading_loss(logits_that_say(truth), truth) < 0.02
@@ -123,8 +128,7 @@ def test_covering_hides_the_share_it_says():
 def test_training_learns_and_repeats_itself(name):
     def losses():
         torch.manual_seed(0)
-        model = recognition.NETWORKS[name](recognition.OUTPUTS)
-        return [s.loss for s in recognition.train(model, 16, 16, 3e-3, seed=5)]
+        return [step.loss for step in untrained(name).train(16, 16, 3e-3, seed=5)]
 
     first = losses()
     assert sum(first[-4:]) < 0.85 * sum(first[:4])
@@ -143,14 +147,14 @@ def test_the_card_tells_the_recipe_and_keeps_the_promise(name):
     assert card["recipe"] == dataclasses.asdict(recipes.RECIPES[name])
     single = card["scores"]["single"]
     assert single["pictures"] >= 4096 and single["all"] >= 0.995
-    assert str(models.count_parameters(recognition.load(name))) in card["network"]
+    assert str(models.count_parameters(recognition.load(name).network)) in card["network"]
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("split", "least"), [("train", 0.99), ("held_out", 0.98)])
 def test_the_shipped_network_reads_fresh_postcards(name, split, least):
     scenes = postcards.sample_scenes(1000, 77_777, split, "single")
-    reading = recognition.read(postcards.draw(scenes), recognition.load(name))
+    reading = recognition.load(name).read(postcards.draw(scenes))
     assert recognition.agreement(reading, truth_of(scenes))["all"].float().mean() >= least
 
 
@@ -159,7 +163,7 @@ def test_the_card_repeats_on_this_machine(name):
     card = json.loads(workspace.data_path("weights", f"{name}.json").read_text(encoding="utf-8"))
     scenes = postcards.sample_scenes(4096, recipes.FRESH_SEED, "train", "single")[:1024]
     right = recognition.agreement(
-        recognition.read(postcards.draw(scenes), recognition.load(name)), truth_of(scenes)
+        recognition.load(name).read(postcards.draw(scenes)), truth_of(scenes)
     )
     assert abs(float(right["all"].float().mean()) - card["scores"]["single"]["all"]) < 0.006
 
@@ -202,8 +206,8 @@ def test_the_table_of_scores_is_the_cards(project):
 
 def test_the_held_out_pairs_are_named_for_readers(project):
     text = " ".join((project / "data" / "README.md").read_text(encoding="utf-8").split())
-    said = [f"{colour} {thing}" for thing, colour in postcards.HELD_OUT]
-    assert [pair for pair in said if f" {pair}" not in text] == []
+    pairs = [f"{colour} {thing}" for thing, colour in postcards.HELD_OUT]
+    assert [pair for pair in pairs if f" {pair}" not in text] == []
 
 
 # The first losses of both recipes, as the loop gave them that made the shipped weights.
@@ -217,8 +221,7 @@ FIRST_LOSSES = {
 def test_the_recipe_begins_as_it_did_for_the_shipped_weights(name):
     recipe = recipes.RECIPES[name]
     torch.manual_seed(recipe.seed)
-    model = recognition.NETWORKS[name](recognition.OUTPUTS)
-    fit = recognition.train(model, **dataclasses.asdict(recipe))
+    fit = untrained(name).train(**dataclasses.asdict(recipe))
     steps = [done for _, done in zip(range(3), fit, strict=False)]
     # Processors round differently, so elsewhere the last digits may.
     assert [done.loss for done in steps] == pytest.approx(FIRST_LOSSES[name], rel=1e-5)
@@ -233,16 +236,16 @@ def test_the_loop_is_the_one_that_made_the_shipped_weights(name):
 
     def network():
         torch.manual_seed(0)
-        return recognition.NETWORKS[name](recognition.OUTPUTS)
+        return untrained(name)
 
-    fit, model = recognition.train(network(), 6, 4, 2e-3, seed=9), network()
-    loss = recognition.train(model, 6, 4, 2e-3, seed=9)._loss
+    fit, evaluator = network().train(6, 4, 2e-3, seed=9), network()
+    model = evaluator.network
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.02)
     rates = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(step + 1, 0.5 + 0.5 * math.cos(math.pi * step / 6))
     )
     for step, done in enumerate(fit):
-        error = loss(step)
+        error = evaluator.loss(step, 4, 9)
         optimizer.zero_grad()
         error.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -18,7 +18,7 @@ SEED = 4242
 @pytest.fixture(scope="module")
 def asked_for():
     """200 single postcards, exactly what was asked for."""
-    return data.scenes("single-postcards", 200, SEED, "test")
+    return data.sample_scenes("single-postcards", 200, SEED, "test")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_what_is_asked_for_is_what_is_judged(asked_for):
     assert labels.shape == (200, len(factors))
     assert torch.equal(labels[:, factors.index("sky")], asked_for.attributes["sky"])
     assert torch.equal(labels[:, factors.index("colour")], asked_for.attributes["colour"][:, 0])
-    train = data.scenes("single-postcards", 200, SEED).attributes["sky"]
+    train = data.sample_scenes("single-postcards", 200, SEED).attributes["sky"]
     assert not torch.equal(train, asked_for.attributes["sky"])
 
 
@@ -63,7 +63,7 @@ def test_wrong_colours_cost_the_pair_and_a_wrong_sky_only_everything(asked_for, 
 
 
 def test_one_picture_again_and_again_is_right_and_far_off(perfect):
-    sprites = data.scenes("sprites", 1, SEED, "test")
+    sprites = data.sample_scenes("sprites", 1, SEED, "test")
     images = postcards.draw(sprites, 32).expand(80, -1, -1, -1)
     scores = scoring.score("sprites", images, SEED)
     assert scores["Frechet distance"] > 5 * scores["Frechet distance of real pictures"]
@@ -93,8 +93,8 @@ def test_too_few_pictures_are_refused():
 
 def test_features_are_those_of_the_network():
     judge = recognition.load("judge")
-    images = postcards.draw(data.scenes("sprites", 3, 0))
-    assert torch.allclose(recognition.features(images, judge), judge.features(images), atol=1e-5)
+    images = postcards.draw(data.sample_scenes("sprites", 3, 0))
+    assert torch.allclose(judge.features(images), judge.network.features(images), atol=1e-5)
 
 
 # --- pictures through an autoencoder and back ---

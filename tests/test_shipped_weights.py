@@ -91,7 +91,7 @@ def size(name):
 def test_the_judge_of_clothes_is_good_enough_to_judge():
     _, card = workspace.load_weights(clothes.NAME)
     assert card["scores"]["right"] >= 0.92
-    assert str(models.count_parameters(clothes.load_judge())) in card["network"]
+    assert str(models.count_parameters(clothes.load().network)) in card["network"]
 
 
 def test_readme_says_how_long_the_trainings_took(project):

@@ -5,7 +5,7 @@ fashion   Fashion-MNIST: found or downloaded, and checked
 """
 
 from .fashion import DataUnavailable
-from .sets import MAX_SEED, NAMES, Batch, PictureSet, labels, load, scenes
+from .sets import MAX_SEED, NAMES, Batch, PictureSet, labels, load, sample_scenes
 
 __all__ = [
     "MAX_SEED",
@@ -15,5 +15,5 @@ __all__ = [
     "PictureSet",
     "labels",
     "load",
-    "scenes",
+    "sample_scenes",
 ]

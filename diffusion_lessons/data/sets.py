@@ -33,7 +33,7 @@ __all__ = [
     "DataUnavailable",
     "PictureSet",
     "load",
-    "scenes",
+    "sample_scenes",
 ]
 
 SPLITS = ("train", "test")
@@ -214,7 +214,7 @@ def _named(name: str, size: int, channels: int, split: str) -> PictureSet:
 # ---- drawn data sets ------------------------------------------------------------------------
 
 
-def scenes(name: str, count: int, seed: int, split: str = "train") -> Scenes:
+def sample_scenes(name: str, count: int, seed: int, split: str = "train") -> Scenes:
     """What `load(name, split=split).sample(count, seed)` shows, for judging or drawing anew.
 
     No (object, colour) pair of `postcards.HELD_OUT` is among them, in either split: the splits
@@ -243,7 +243,7 @@ def _drawn(name: str, size: int, channels: int, split: str) -> PictureSet:
     factors = {factor: VALUES[factor] for factor in _WORLDS[name].factors}
 
     def take(count: int, seed: int) -> Batch:
-        shown = scenes(name, count, seed, split)
+        shown = sample_scenes(name, count, seed, split)
         images = _with_channels(postcards.draw(shown, size), channels)
         captions = words.captions(shown, seed + MAX_SEED * (split == "test"))
         return Batch(images, labels(name, shown), captions)

@@ -23,7 +23,7 @@ def parts_at_work() -> Shown:
     """Count how often each part is called while one picture is made in 8 steps."""
     reader, _ = models.load_caption_reader()
     autoencoder, about = models.load_autoencoder()
-    judge, calls = recognition.load("judge"), Counter[str]()
+    judge, calls = recognition.load("judge").network, Counter[str]()
     unet = models.TextUNet().eval()  # not trained: calls are counted, no picture is looked at
     card = {"schedule": "cosine", "kind": "x_0", "scaling_factor": about["scaling_factor"]}
     pipe = pipeline.TextToImage(reader.eval(), unet, autoencoder, card)

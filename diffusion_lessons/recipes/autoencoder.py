@@ -61,7 +61,7 @@ class AutoencoderRecipe:
         torch.manual_seed(self.seed)
         features = None
         if self.watched:
-            reader = recognition.load("recogniser").to(device)
+            reader = recognition.load("recogniser").network.to(device)
             features = reader.to(memory_format=torch.channels_last).body
         return latents.train_autoencoder(
             Autoencoder(**self.network()).to(device),

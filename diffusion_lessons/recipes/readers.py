@@ -33,7 +33,7 @@ class RecogniserRecipe:
         """See `Recipe.begin`."""
         torch.manual_seed(self.seed)
         model = recognition.NETWORKS[name](recognition.OUTPUTS).to(device)
-        return recognition.train(model, **asdict(self))
+        return recognition.PostcardEvaluator(model).train(**asdict(self))
 
     def tell(self, name: str, model: Reader) -> dict:
         """See `Recipe.tell`."""
@@ -41,7 +41,7 @@ class RecogniserRecipe:
             "network": f"{type(model).__name__}, {count_parameters(model)} parameters",
             "data": "postcards of both splits, so that every pair is seen equally often, in the "
             "training mix, drawn afresh for every step; some blurred, noisy or coarse",
-            "scores": recognition.report(model.cpu(), count=4096, seed=FRESH_SEED),
+            "scores": recognition.PostcardEvaluator(model.cpu()).report(4096, FRESH_SEED),
         }
 
 
@@ -60,7 +60,10 @@ class FashionJudgeRecipe:
         model = FashionJudge().to(device)
         real = data.load("fashion-mnist", clothes.SIZE, 1).all()
         images, labels = real.x_0.to(device), real.given[:, 0].to(device)
-        return clothes.train(model, images, labels, **asdict(self))
+        evaluator = clothes.ClothesEvaluator(model)
+        return evaluator.train(
+            self.steps, self.batch, self.learning_rate, self.seed, images, labels
+        )
 
     def tell(self, name: str, model: FashionJudge) -> dict:
         """See `Recipe.tell`."""
@@ -68,5 +71,5 @@ class FashionJudgeRecipe:
         return {
             "network": f"{type(model).__name__}, {count_parameters(model)} parameters",
             "data": "the 60,000 training pictures of Fashion-MNIST, half of them mirrored",
-            "scores": clothes.report(model.cpu(), fresh.x_0, fresh.given[:, 0]),
+            "scores": clothes.ClothesEvaluator(model.cpu()).report(fresh.x_0, fresh.given[:, 0]),
         }

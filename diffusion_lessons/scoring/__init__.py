@@ -1,11 +1,12 @@
-"""How good made pictures are, by judges that only measure: no loss and no choice of weights.
+"""How good generated pictures are, by judges that only measure: no loss, no choice of weights.
 
 tables       scores of a set of pictures, for postcards and for clothes
-recognition  what a postcard shows, read by a network
-factors      what no caption names: horizon, sun
+recognition  the attributes of a postcard, recognised by a network
+factors      the height of the horizon and the place of the sun, which no caption names
 clothes      pictures of clothes, in the features of a classifier
-statistics   shares with their uncertainty, distances between sets, what looks like a copy
-networks     the networks that look
+statistics   shares with their uncertainty, distances between sets, nearest pictures
+evaluator    how networks that look at pictures are loaded, asked and trained
+networks     those networks
 """
 
 from .tables import asked, follows, matches, round_trips, score, there_and_back

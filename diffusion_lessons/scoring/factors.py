@@ -1,4 +1,4 @@
-"""What no caption names, read from a picture: how high its horizon lies, where its sun or moon is.
+"""Factors that no caption names, estimated from a picture: the horizon's height, the sun's place.
 
 Pictures of one prompt that differ in such factors are diverse; pictures that differ only in
 contrast are not, though every pixel of them does. So the reading is fitted to fresh postcards, of
@@ -30,29 +30,29 @@ Reader = Callable[[Tensor], Tensor]
 
 
 def read(images: Tensor) -> dict[str, Tensor]:
-    """The factors of each picture, in picture widths, each (N,): "horizon" counts from the top,
-    "sun x" from the left and is nan under an aurora, which has neither sun nor moon.
+    """Estimate the factors of each picture, in picture widths, each (N,): "horizon" from the top,
+    "sun x" from the left; nan under an aurora, which has neither sun nor moon.
 
     images: (N, 3, 64, 64) in [-1, 1]. The recogniser says which sky it is. How well the reading
     agrees with the truth is tested (tests/test_factors.py).
     """
-    sky = recognition.read(images, recognition.load("recogniser"))["sky"]
+    sky = recognition.load("recogniser").read(images)["sky"]
     found = torch.full((len(images), len(NAMES)), torch.nan)
     for value in sky.unique().tolist():
-        found[sky == value] = _reader(value)(_seen(images[sky == value]))
+        found[sky == value] = _reader(value)(_features(images[sky == value]))
     found[sky == AURORA, NAMES.index("sun x")] = torch.nan
     return dict(zip(NAMES, found.unbind(1), strict=True))
 
 
 def truth(scenes: postcards.Scenes) -> dict[str, Tensor]:
-    """What `read` should say of pictures of these scenes."""
+    """Return the true factors of scenes, as `read` estimates them from their pictures."""
     sun = sun_place(scenes)[0].masked_fill(scenes.attributes["sky"] == AURORA, torch.nan)
     return {"horizon": horizon(scenes), "sun x": sun}
 
 
-def _seen(images: Tensor) -> Tensor:
-    """The sky coarsely and the band around the horizon line by line, (N, 768); contrast and
-    brightness of the whole are taken out of each."""
+def _features(images: Tensor) -> Tensor:
+    """Return features (N, 768): the sky coarsely and the band around the horizon line by line,
+    each without the contrast and brightness of the whole."""
     parts = (
         functional.adaptive_avg_pool2d(images[:, :, :40], (10, 16)).flatten(1),
         functional.adaptive_avg_pool2d(images[:, :, 24:48], (24, 4)).flatten(1),
@@ -62,14 +62,14 @@ def _seen(images: Tensor) -> Tensor:
 
 @functools.cache
 def _reader(sky: int) -> Reader:
-    """A reader of `_seen` for one sky: features (N, 768) to factors (N, 2)."""
-    seen, sky_of, wanted = _examples()
-    return _kernel_regression(seen[sky_of == sky], wanted[sky_of == sky])
+    """Fit a regression for one sky: features (N, 768) to factors (N, 2)."""
+    features, sky_of, wanted = _examples()
+    return _kernel_regression(features[sky_of == sky], wanted[sky_of == sky])
 
 
 @functools.cache
 def _examples() -> tuple[Tensor, Tensor, Tensor]:
-    """Fresh postcards, as drawn and with another contrast: features, skies, true factors."""
+    """Draw fresh postcards, as they are and with another contrast: features, skies, factors."""
     scenes = postcards.sample_scenes(_COUNT, _SEED, kind="single")
     generator = torch.Generator().manual_seed(_SEED)
     contrast = 0.8 + torch.rand(_COUNT, 1, 1, 1, generator=generator)
@@ -79,16 +79,16 @@ def _examples() -> tuple[Tensor, Tensor, Tensor]:
         images = postcards.draw(scenes[part])
         mean = images.mean((2, 3), keepdim=True)
         other = (mean + contrast[part] * (images - mean) + tint[part]).clamp(-1, 1)
-        plain.append(_seen(images))
-        changed.append(_seen(other))
+        plain.append(_features(images))
+        changed.append(_features(other))
     sky = scenes.attributes["sky"]
     wanted = torch.stack([horizon(scenes), sun_place(scenes)[0]], dim=1)
     return torch.cat(plain + changed), sky.repeat(2), wanted.repeat(2, 1)
 
 
 def _kernel_regression(x: Tensor, y: Tensor) -> Reader:
-    """Ridge regression with a Gaussian kernel as wide as the features' usual distance (Saunders
-    et al. 1998): x (M, D) and y (M, K) to a function of (N, D) that gives (N, K)."""
+    """Fit a ridge regression with a Gaussian kernel as wide as the features' usual distance
+    (Saunders et al. 1998): x (M, D) and y (M, K) to a function of (N, D) that returns (N, K)."""
 
     def alike(other: Tensor) -> Tensor:
         return (-torch.cdist(other, x).square() / x.shape[1]).exp().double()

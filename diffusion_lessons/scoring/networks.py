@@ -1,13 +1,13 @@
-"""Networks that look at pictures: the two recognisers of postcards and the judge of clothes.
+"""The networks of the evaluators: two that recognise postcards, and the judge of clothes.
 
-The recognisers are built differently on purpose, and trained from different seeds: the recogniser
-may serve in losses and lessons, the judge only measures, and a slip of one should not be a slip of
-the other.
+The first two are built differently on purpose, and trained from different seeds: the recogniser may
+serve in losses and lessons, the judge only measures, and the two should not make the same mistakes.
 Both take pictures (B, 3, 64, 64) in [-1, 1] and give one row of logits per picture.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from torch import Tensor, nn
@@ -16,8 +16,22 @@ from torch.nn import functional
 FEATURES = 192
 
 
-class Reader(nn.Module):
-    """What both recognisers share: a body that ends in (B, 24 * 8 * 8), then two linear layers.
+class Classifier(nn.Module, ABC):
+    """A network whose last layer, `head`, is linear; distances are taken in its inputs."""
+
+    head: nn.Linear
+
+    @abstractmethod
+    def features(self, images: Tensor) -> Tensor:
+        """Return the inputs of the last layer, (B, D)."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Turn pictures into logits, (B, outputs)."""
+        return self.head(self.features(images))
+
+
+class Reader(Classifier):
+    """The base of both recognisers: a body that ends in (B, 24 * 8 * 8), then two linear layers.
 
     Args:
         body: pictures (B, 3, 64, 64) to (B, 24 * 8 * 8).
@@ -32,12 +46,8 @@ class Reader(nn.Module):
         self.head = nn.Linear(FEATURES, outputs)
 
     def features(self, images: Tensor) -> Tensor:
-        """What the last layer sees of each picture: (B, 192)."""
+        """Return the inputs of the last layer for pictures (B, 3, 64, 64): (B, 192)."""
         return self.bend(self.squeeze(self.body(images)))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Pictures (B, 3, 64, 64) to logits (B, outputs)."""
-        return self.head(self.features(images))
 
 
 class ResidualBlock(nn.Module):
@@ -50,7 +60,7 @@ class ResidualBlock(nn.Module):
         self.conv_2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, h, w), the same shape out."""
+        """Return features (B, C, h, w) of the same shape."""
         h = self.conv_1(functional.relu(self.norm_1(x)))
         return x + self.conv_2(functional.relu(self.norm_2(h)))
 
@@ -82,7 +92,7 @@ class Recogniser(Reader):
 
 
 class PatchBlock(nn.Module):
-    """A 5x5 look around in every channel alone, then a small MLP across channels.
+    """A depthwise 5x5 convolution, then a small MLP across channels, around a shortcut.
 
     After Liu et al. 2022, "A ConvNet for the 2020s" (figure 4), with one norm over all channels.
     """
@@ -97,12 +107,12 @@ class PatchBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, h, w), the same shape out."""
+        """Return features (B, C, h, w) of the same shape."""
         return x + self.narrow(functional.gelu(self.widen(self.norm(self.look(x)))))
 
 
 class Judge(Reader):
-    """A patch network: the picture is cut into 4x4 patches first, then looked at as a 16x16 map.
+    """A patch network: 4x4 patches of the picture become a 16x16 map.
 
     Args:
         outputs: how many logits it returns for each picture.
@@ -125,7 +135,7 @@ class Judge(Reader):
 
 
 def convolution(channels: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    """A 3x3 convolution, a batch norm and a bend; a stride of 2 halves height and width."""
+    """Return a 3x3 convolution, a batch norm and a ReLU; a stride of 2 halves the picture."""
     return nn.Sequential(
         nn.Conv2d(channels, outputs, 3, stride, padding=1, bias=False),
         nn.BatchNorm2d(outputs),
@@ -133,7 +143,7 @@ def convolution(channels: int, outputs: int, stride: int = 1) -> nn.Sequential:
     )
 
 
-class FashionJudge(nn.Module):
+class FashionJudge(Classifier):
     """A plain CNN: pictures (B, 1, 28, 28) in [-1, 1] to logits (B, 10), one for each class."""
 
     def __init__(self) -> None:
@@ -152,9 +162,5 @@ class FashionJudge(nn.Module):
         self.head = nn.Linear(128, 10)
 
     def features(self, images: Tensor) -> Tensor:
-        """What the last layer sees of each picture: (B, 128)."""
+        """Return the inputs of the last layer for pictures (B, 1, 28, 28): (B, 128)."""
         return self.body(images)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Pictures (B, 1, 28, 28) to logits (B, 10)."""
-        return self.head(self.features(images))

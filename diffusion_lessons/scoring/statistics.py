@@ -43,6 +43,15 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float
     return low, high
 
 
+def share(name: str, right: Tensor) -> dict:
+    """Return the share of `right`, bool (N,), and its 95 % interval (Wilson), as on a card."""
+    interval = wilson(int(right.sum()), len(right))
+    return {
+        name: round(float(right.float().mean()), 4),
+        f"{name}, 95 % interval": [round(end, 4) for end in interval],
+    }
+
+
 def psnr(images: Tensor, truth: Tensor) -> float:
     """Peak signal-to-noise ratio in decibels of values in [-1, 1], any shape, all taken together.
 

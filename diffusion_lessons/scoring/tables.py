@@ -1,4 +1,4 @@
-"""How good made pictures are: do they show what was asked for, and do they look like real ones?
+"""Scores of generated pictures: do they show what was asked for, and do they look like real ones?
 
 The judges only measure: nothing here is ever a loss, nor does it choose weights.
 """
@@ -19,23 +19,23 @@ from diffusion_lessons.postcards.scenes import SCENE_ATTRIBUTES, Thing, value_of
 from diffusion_lessons.postcards.styles import styled
 
 from . import clothes, recognition
-from .recognition import Reading
-from .statistics import frechet_distance, frechet_error, psnr, wilson
+from .recognition import SCENE_KINDS, Reading
+from .statistics import frechet_distance, frechet_error, psnr, share
 
 
 def asked(name: str, count: int, seed: int) -> Tensor:
-    """Labels int64 (count, K) to ask a model for, in the manner of the data set `name`.
+    """Return labels int64 (count, K) to ask a model for, in the manner of the data set `name`.
 
     Those of postcards are sampled as the set's own test split is, so no pair of object and colour
     is held out; of Fashion-MNIST every class comes equally often, whatever the seed.
     """
     if name == "fashion-mnist":
         return (torch.arange(count) % 10)[:, None]
-    return data.labels(name, data.scenes(name, count, seed, "test"))
+    return data.labels(name, data.sample_scenes(name, count, seed, "test"))
 
 
 def score(name: str, images: Tensor, seed: int) -> dict:
-    """Scores of pictures that a model made when asked for `asked(name, len(images), seed)`.
+    """Score pictures that a model made when asked for `asked(name, len(images), seed)`.
 
     Postcards are judged by the `recognition` judge: the share with the object and the colour that
     were asked for, the share with everything right, and the Frechet distance of its features to
@@ -54,54 +54,46 @@ def score(name: str, images: Tensor, seed: int) -> dict:
     """
     if len(images) < 40:
         raise ValueError(f"{len(images)} pictures: a Frechet distance and its error need 40")
-    if name == "fashion-mnist":
-        return _score_clothes(images, seed)
-    return _score_postcards(name, images, seed)
+    scores = _score_clothes if name == "fashion-mnist" else _score_postcards
+    return {"pictures": len(images), **scores(name, images, seed)}
 
 
 def round_trips(model: Autoencoder, count: int, seed: int) -> dict:
-    """What is left of fresh pictures that went through the autoencoder and back, by their means.
+    """Score fresh pictures that went through the autoencoder and back, by their latents' means.
 
     For each kind of scene: the PSNR in decibels, over the picture and inside the things (of the
-    mean squared error over all pictures), and how often the judge reads everything right in what
-    came back, beside how often it does in the pictures themselves. Styled pictures: the PSNR.
+    mean squared error over all pictures), and how often the judge reads everything right in the
+    decoded pictures, beside how often it does in the pictures themselves. Styled ones: the PSNR.
 
     Args:
         count: pictures of each kind.
         seed: of the scenes; training must not have used it.
     """
     judge, rows = recognition.load("judge"), {}
-    for name, split, kind in (
-        ("single", "train", "single"), ("single, held-out pairs", "held_out", "single"),
-        ("group", "train", "group"), ("pair", "train", "pair"),
-    ):  # fmt: skip
+    for name, (split, kind) in SCENE_KINDS.items():
         scenes = postcards.sample_scenes(count, seed, split, kind)
         images, truth = postcards.draw(scenes), recognition.by_place(postcards.attributes(scenes))
         back = there_and_back(model, images)
         mask = postcards.object_mask(scenes).expand_as(images)
-        read = [recognition.agreement(recognition.read(x, judge), truth) for x in (back, images)]
+        right, best = (recognition.agreement(judge.read(x), truth)["all"] for x in (back, images))
         rows[name] = {
             "pictures": count,
             "PSNR": round(psnr(back, images), 2),
             "PSNR inside the things": round(psnr(back[mask], images[mask]), 2),
-            **_share("everything right", read[0]["all"]),
-            "everything right in the pictures themselves": round(
-                float(read[1]["all"].float().mean()), 4
-            ),
+            **share("everything right", right),
+            "everything right in the pictures themselves": round(float(best.float().mean()), 4),
         }
-    images = styled(postcards.draw(postcards.sample_scenes(count, seed)), 1.0, _generator(seed))
-    rows["styled"] = {
-        "pictures": count,
-        "PSNR": round(psnr(there_and_back(model, images), images), 2),
-    }
-    return rows
+    dice = torch.Generator().manual_seed(seed)
+    images = styled(postcards.draw(postcards.sample_scenes(count, seed)), 1.0, dice)
+    decibels = round(psnr(there_and_back(model, images), images), 2)
+    return {**rows, "styled": {"pictures": count, "PSNR": decibels}}
 
 
 def follows(draw: Callable[[list[str]], Tensor], count: int, seed: int) -> dict:
-    """How well a text-to-image model does what captions say, by the judge, with 95 % intervals.
+    """Measure how well a text-to-image model follows captions, by the judge, with 95 % intervals.
 
     Full captions: everything has to be right. Varied captions, with synonyms and half of it left
-    out: what was said has to be, see `matches`.
+    out: what they say has to be, see `matches`.
 
     Args:
         draw: captions to pictures (N, 3, H, W) in [-1, 1], one each.
@@ -119,9 +111,9 @@ def follows(draw: Callable[[list[str]], Tensor], count: int, seed: int) -> dict:
     ):
         scenes = postcards.sample_scenes(count, seed, split, kind)
         written = postcards.described_captions(scenes, seed, full)
-        reading = recognition.read(draw([caption.text for caption in written]), judge)
+        reading = judge.read(draw([caption.text for caption in written]))
         right = matches(reading, [caption.description for caption in written])
-        rows[name] = {"pictures": count, **_share("what was said is right", right)}
+        rows[name] = {"pictures": count, **share("what was said is right", right)}
         if full:
             truth = recognition.by_place(postcards.attributes(scenes))
             agreed = recognition.agreement(reading, truth)
@@ -172,64 +164,50 @@ def _fits(picture: dict, place: int, thing: Thing) -> bool:
 
 
 def there_and_back(model: Autoencoder, images: Tensor) -> Tensor:
-    """Pictures (N, 3, H, W) through the autoencoder by the mean of their latents, in [-1, 1]."""
+    """Encode pictures (N, 3, H, W) to the mean of their latents and decode them, in [-1, 1]."""
     with torch.inference_mode():
         return torch.cat([model.decode(model.encode(x)[0]).clamp(-1, 1) for x in images.split(128)])
 
 
-def _generator(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
 def _score_postcards(name: str, images: Tensor, seed: int) -> dict:
     judge, count = recognition.load("judge"), len(images)
-    truth = recognition.by_place(postcards.attributes(data.scenes(name, count, seed, "test")))
-    if images.shape[1] == 1:
-        images = images.expand(-1, 3, -1, -1)
-    right = recognition.agreement(recognition.read(images, judge), truth)
-    fresh, other = (
-        recognition.features(
-            postcards.draw(data.scenes(name, count, new, "test"), images.shape[-1]), judge
+    scenes = data.sample_scenes(name, count, seed, "test")
+    images = images.expand(-1, 3, -1, -1)
+    truth = recognition.by_place(postcards.attributes(scenes))
+    right = recognition.agreement(judge.read(images), truth)
+    features, fresh, other = (
+        judge.features(pictures)
+        for pictures in (
+            images,
+            *(
+                postcards.draw(data.sample_scenes(name, count, new, "test"), images.shape[-1])
+                for new in (seed + 1, seed + 2)
+            ),
         )
-        for new in (seed + 1, seed + 2)
     )
-    seen = recognition.features(images, judge)
     return {
-        "pictures": count,
-        **_share("object and colour right", right["object"] & right["colour"]),
-        **_share("everything right", right["all"]),
-        "Frechet distance": round(frechet_distance(seen, fresh), 4),
-        "Frechet distance, standard error": round(frechet_error(seen, fresh), 4),
+        **share("object and colour right", right["object"] & right["colour"]),
+        **share("everything right", right["all"]),
+        "Frechet distance": round(frechet_distance(features, fresh), 4),
+        "Frechet distance, standard error": round(frechet_error(features, fresh), 4),
         "Frechet distance of real pictures": round(frechet_distance(other, fresh), 4),
     }
 
 
-def _score_clothes(images: Tensor, seed: int) -> dict:
-    judge, count = clothes.load_judge(), len(images)
-    with torch.inference_mode():
-        said = judge.head(clothes.features(images, judge)).argmax(1)
-    distance, error = _clothes_ruler().score(images)
-    real = data.load("fashion-mnist", clothes.SIZE, 1).sample(count, seed + 1).x_0
+def _score_clothes(name: str, images: Tensor, seed: int) -> dict:
+    right = clothes.load().read(images) == asked(name, len(images), seed)[:, 0]
+    distance, error = _clothes_metric().score(images)
+    real = data.load(name, clothes.SIZE, 1).sample(len(images), seed + 1).x_0
     return {
-        "pictures": count,
-        **_share("class right", said == asked("fashion-mnist", count, seed)[:, 0]),
+        **share("class right", right),
         "Frechet distance over that of a 3x3 blur": round(distance, 4),
         "Frechet distance, standard error": round(error, 4),
-        "Frechet distance of real pictures": round(_clothes_ruler().score(real)[0], 4),
+        "Frechet distance of real pictures": round(_clothes_metric().score(real)[0], 4),
     }
 
 
 @functools.cache
-def _clothes_ruler() -> clothes.Ruler:
-    """The ruler with the 10,000 test pictures laid along it."""
+def _clothes_metric() -> clothes.FrechetMetric:
+    """Return the metric against the 10,000 test pictures."""
     real = data.load("fashion-mnist", clothes.SIZE, 1, "test").all().x_0
-    return clothes.Ruler(real, clothes.load_judge())
-
-
-def _share(name: str, right: Tensor) -> dict:
-    """How often something was right, and between which shares the truth probably lies."""
-    low, high = wilson(int(right.sum()), len(right))
-    return {
-        name: round(float(right.float().mean()), 4),
-        f"{name}, 95 % interval": [round(low, 4), round(high, 4)],
-    }
+    return clothes.FrechetMetric(real, clothes.load())
