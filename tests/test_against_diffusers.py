@@ -183,7 +183,7 @@ def test_ddpm(table, kind, num_steps, x_start, network):
 
 
 class DDIMWithGaps:
-    """DDIM of `diffusers`, told before each step how far the next row of its list is.
+    """DDIM of `diffusers`, given before each step the distance to the next row of its list.
 
     By itself it steps T // N rows down, wherever the next row may be: with 30 steps it would give
     the network an x_t of another time than it says. It reads the gap off `num_inference_steps`.

@@ -12,12 +12,12 @@ from diffusion_lessons.training.muon import ADAMW_SHARE, Muon, orthogonalised
 @pytest.mark.parametrize("shape", [(8, 32), (32, 8), (16, 16), (8, 4, 3, 3)])
 def test_singular_values_are_pulled_towards_one(shape):
     gradient = torch.randn(shape, generator=torch.Generator().manual_seed(1))
-    made = orthogonalised(gradient)
-    assert made.shape == gradient.shape
-    values = torch.linalg.svdvals(made.flatten(1))
+    result = orthogonalised(gradient)
+    assert result.shape == gradient.shape
+    values = torch.linalg.svdvals(result.flatten(1))
     assert values.max() < 1.3 and values.quantile(0.2) > 0.5
     u, _, v = torch.linalg.svd(gradient.flatten(1), full_matrices=False)
-    towards = (made.flatten(1) * (u @ v)).sum() / len(values)
+    towards = (result.flatten(1) * (u @ v)).sum() / len(values)
     assert towards == pytest.approx(1, abs=0.25), "the directions of the gradient are kept"
 
 

@@ -1,4 +1,4 @@
-"""What a network is trained to say and what is read off from it, against plain algebra."""
+"""A network's training targets and the guesses from its output, against plain algebra."""
 
 import math
 
@@ -34,8 +34,8 @@ def a_mix(shape, rates_at, t, dtype=torch.float64):
 @pytest.mark.parametrize("shape", [(5, 3, 4, 4), (5, 2)])
 def test_what_was_said_gives_back_what_was_mixed(kind, rates_at, shape):
     x_0, eps, t, x_t = a_mix(shape, rates_at, torch.tensor([0.001, 0.2, 0.5, 0.9, 0.999]))
-    said = target(kind, x_0, eps, *rates_at(t))
-    guess = read_off(kind, said, x_t, *rates_at(t))
+    output = target(kind, x_0, eps, *rates_at(t))
+    guess = read_off(kind, output, x_t, *rates_at(t))
     torch.testing.assert_close(guess.x_0, x_0)
     torch.testing.assert_close(guess.eps, eps)
 
@@ -43,8 +43,8 @@ def test_what_was_said_gives_back_what_was_mixed(kind, rates_at, shape):
 @each_schedule
 @each_kind
 def test_both_guesses_mix_to_x_t_whatever_was_said(kind, rates_at):
-    _, said, t, x_t = a_mix((4, 2), rates_at, torch.tensor([0.05, 0.3, 0.7, 0.95]))
-    guess = read_off(kind, said, x_t, *rates_at(t))
+    _, output, t, x_t = a_mix((4, 2), rates_at, torch.tensor([0.05, 0.3, 0.7, 0.95]))
+    guess = read_off(kind, output, x_t, *rates_at(t))
     torch.testing.assert_close(add_noise(guess.x_0, guess.eps, t, rates_at), x_t)
 
 
@@ -60,24 +60,24 @@ def test_targets_are_those_of_the_papers():
 @each_kind
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_nothing_is_nan_at_either_end(kind, rates_at, dtype):
-    _, said, t, x_t = a_mix((2, 3, 4, 4), rates_at, torch.tensor([0.0, 1.0]), dtype)
-    said.requires_grad_()
-    guess = read_off(kind, said, x_t, *rates_at(t))
+    _, output, t, x_t = a_mix((2, 3, 4, 4), rates_at, torch.tensor([0.0, 1.0]), dtype)
+    output.requires_grad_()
+    guess = read_off(kind, output, x_t, *rates_at(t))
     for part in (guess.x_0, guess.eps):
         assert part.dtype == dtype and part.isfinite().all() and part.abs().max() < 1000
     (guess.x_0.sum() + guess.eps.sum()).backward()
-    assert said.grad.isfinite().all()
+    assert output.grad.isfinite().all()
 
 
 def test_where_dividing_means_nothing_the_other_guess_is_0():
     for rates_at in (schedule.cosine, schedule.flow):
-        _, said, t, x_t = a_mix((1, 2), rates_at, torch.ones(1))
-        guess = read_off("eps", said, x_t, *rates_at(t))
-        assert guess.eps is said and (guess.x_0 == 0).all()
+        _, output, t, x_t = a_mix((1, 2), rates_at, torch.ones(1))
+        guess = read_off("eps", output, x_t, *rates_at(t))
+        assert guess.eps is output and (guess.x_0 == 0).all()
     for rates_at in SCHEDULES:
-        _, said, t, x_t = a_mix((1, 2), rates_at, torch.zeros(1))
-        guess = read_off("x_0", said, x_t, *rates_at(t))
-        assert guess.x_0 is said and (guess.eps == 0).all()
+        _, output, t, x_t = a_mix((1, 2), rates_at, torch.zeros(1))
+        guess = read_off("x_0", output, x_t, *rates_at(t))
+        assert guess.x_0 is output and (guess.eps == 0).all()
 
 
 def test_the_smallest_rate_lies_between_the_last_row_of_cosine_and_all_others():
@@ -114,8 +114,8 @@ def test_labels_reach_the_network():
 
 @each_kind
 def test_clipping_keeps_the_guess_in_range_and_the_mix_true(kind):
-    _, said, t, x_t = a_mix((4, 1, 2, 2), schedule.cosine, torch.tensor([0.2, 0.5, 0.9, 1.0]))
-    denoiser = as_denoiser(lambda x_t, t: 5 * said, schedule.cosine, kind, clip=True)
+    _, output, t, x_t = a_mix((4, 1, 2, 2), schedule.cosine, torch.tensor([0.2, 0.5, 0.9, 1.0]))
+    denoiser = as_denoiser(lambda x_t, t: 5 * output, schedule.cosine, kind, clip=True)
     guess = denoiser(x_t, t)
     assert guess.x_0.abs().max() == 1
     torch.testing.assert_close(add_noise(guess.x_0, guess.eps, t, schedule.cosine), x_t)

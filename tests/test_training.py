@@ -1,4 +1,4 @@
-"""The loss says what it should, and training depends on nothing but its arguments."""
+"""The loss is right for each kind of prediction; training depends on nothing but its arguments."""
 
 import pytest
 import torch
@@ -32,16 +32,16 @@ def test_the_loss_of_noise_is_the_mean_squared_error():
 
 @pytest.mark.parametrize("road", [schedule.cosine, schedule.flow])
 def test_the_weights_make_an_error_in_x_0_one_in_v(road):
-    """The same wrong guess costs the same, whether it is said as x_0, as v or as velocity."""
+    """The same wrong guess costs the same, whether it is predicted as x_0, as v or as velocity."""
     x_0, eps, t = mix()
     wrong = x_0 + 0.3 * torch.sin(7 * x_0)
     rates = road(t)
     x_t = schedule.add_noise(x_0, eps, t, road)
     eps_of_wrong = prediction.read_off("x_0", wrong, x_t, *rates).eps
     same = "v" if road is schedule.cosine else "velocity"
-    said = prediction.target(same, wrong, eps_of_wrong, *rates)
+    output = prediction.target(same, wrong, eps_of_wrong, *rates)
     as_x_0 = training.diffusion_loss(lambda x, t: wrong, x_0, t, eps, road, "x_0")
-    as_other = training.diffusion_loss(lambda x, t: said, x_0, t, eps, road, same)
+    as_other = training.diffusion_loss(lambda x, t: output, x_0, t, eps, road, same)
     assert as_x_0 == pytest.approx(as_other.item(), rel=1e-4)
 
 

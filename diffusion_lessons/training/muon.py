@@ -27,12 +27,12 @@ def orthogonalised(gradient: Tensor) -> Tensor:
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
     x = x / (x.norm() + 1e-7)
-    square, pull = x @ x.T, torch.eye(len(x), dtype=x.dtype, device=x.device)
+    square, product = x @ x.T, torch.eye(len(x), dtype=x.dtype, device=x.device)
     for _ in range(5):  # on the small square alone, which is cheaper; x is multiplied once, below
-        once = a * torch.eye(len(x), dtype=x.dtype, device=x.device)
-        once += b * square + c * square @ square
-        square, pull = once @ square @ once, once @ pull
-    x = pull @ x
+        polynomial = a * torch.eye(len(x), dtype=x.dtype, device=x.device)
+        polynomial += b * square + c * square @ square
+        square, product = polynomial @ square @ polynomial, polynomial @ product
+    x = product @ x
     return (x.T if tall else x).reshape(gradient.shape)
 
 
