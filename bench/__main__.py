@@ -1,6 +1,7 @@
 """Every measurement of the course, one after the other: `make bench` or `python -m bench`."""
 
 from bench import (
+    builds,
     fashion,
     growth,
     guidance,
@@ -27,6 +28,7 @@ def main() -> None:
     growth.main()
     guidance.main()
     text_to_image.main()
+    builds.main()
     live_slider.main()
 
 
