@@ -8,7 +8,7 @@ In `diffusers` any scale of 1 or less switches guidance off, so that 0 there fol
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 
 import torch
@@ -148,7 +148,7 @@ def guide(without: Tensor, with_caption: Tensor, guidance_scale: float) -> Tenso
 
 
 def guided(
-    model: TextUNet,
+    model: Callable[[Tensor, Tensor, Tensor], Tensor],
     schedule: Schedule,
     kind: str,
     context: Tensor,
@@ -177,6 +177,7 @@ def guided(
     if not 0 <= low <= high <= 1:
         raise ValueError(f"interval is {interval}: give two times, 0 <= low <= high <= 1")
     null_context = null_context.expand_as(context)
+    contexts = torch.cat([null_context, context])  # one tensor for the whole walk
 
     always = interval == (0.0, 1.0)  # then no step has to look at t, which a GPU would wait for
 
@@ -184,7 +185,7 @@ def guided(
         now = scale if always or low <= float(t[0]) <= high else 1.0
         if now in (0.0, 1.0):
             return model(x_t, t, context if now else null_context)
-        both = model(torch.cat([x_t, x_t]), torch.cat([t, t]), torch.cat([null_context, context]))
+        both = model(torch.cat([x_t, x_t]), torch.cat([t, t]), contexts)
         without, with_caption = both.chunk(2)
         return guide(without, with_caption, now)
 

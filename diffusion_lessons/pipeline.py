@@ -8,7 +8,7 @@ from numbers import Integral
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from . import conditioning, models, pictures, sampling, schedule
 from .sampling import SampleStep
@@ -57,6 +57,7 @@ class TextToImage:
         self.schedule, self.kind = getattr(schedule, card["schedule"]), card["kind"]
         self.scaling_factor = card["scaling_factor"]
         self.null_context = self.encode_prompt([""])
+        self._quick: dict[nn.Module, Callable] = {}  # by network: what computes the same, quicker
 
     @classmethod
     def from_pretrained(cls, name: str = "postcards") -> TextToImage:
@@ -69,7 +70,12 @@ class TextToImage:
         unet, card = models.load_text_unet(name)
         reader, _ = models.load_caption_reader(card["parts"]["captions"])
         autoencoder, about = models.load_autoencoder(card["parts"]["autoencoder"])
-        return cls(reader, unet, autoencoder, card | {"scaling_factor": about["scaling_factor"]})
+        pipe = cls(reader, unet, autoencoder, card | {"scaling_factor": about["scaling_factor"]})
+        pipe._quick = {
+            unet: models.quick_unet(unet),
+            autoencoder: models.quick_decoder(autoencoder),
+        }
+        return pipe
 
     def to(self, device: torch.device | str) -> TextToImage:
         """Move all parts to a device, and return the same model."""
@@ -93,7 +99,8 @@ class TextToImage:
         """Decode scaled latents (N, C, h, w) to pictures (N, 3, 8 h, 8 w) in [-1, 1]."""
         with torch.no_grad():
             parts = (latents / self.scaling_factor).split(AT_ONCE)
-            return torch.cat([self.autoencoder.decode(part) for part in parts]).clamp(-1, 1)
+            decode = self._quick.get(self.autoencoder, self.autoencoder.decode)
+            return torch.cat([decode(part) for part in parts]).clamp(-1, 1)
 
     def __call__(
         self,
@@ -206,11 +213,10 @@ class TextToImage:
                 f"latents have shape {tuple(latents.shape)}: for {len(prompts)} prompts give "
                 f"{(len(prompts), *self.latent_shape)}, as pipe.noise draws them"
             )
+        unet, context = self._quick.get(self.unet, self.unet), self.encode_prompt(prompts)
         denoiser = conditioning.guided(
-            self.unet, self.schedule, self.kind, self.encode_prompt(prompts), null_context,
-            scale,
-            interval,
-        )  # fmt: skip
+            unet, self.schedule, self.kind, context, null_context, scale, interval
+        )
         return sampling.dpm_solver(denoiser, self.schedule, latents, times)
 
 

@@ -12,6 +12,7 @@ from .blocks import (
     time_features,
 )
 from .caption_encoder import CaptionEncoder, CaptionReader
+from .engine import quick_decoder, quick_unet
 from .points import PointNet
 from .shipped import (
     count_parameters,
@@ -42,5 +43,7 @@ __all__ = [
     "load_caption_reader",
     "load_text_unet",
     "load_unet",
+    "quick_decoder",
+    "quick_unet",
     "time_features",
 ]

@@ -6,6 +6,8 @@ time (B, emb) and the context (B, L, D) where the layer takes them, to a map.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -13,6 +15,9 @@ from torch.nn import functional
 TIME_FEATURES = 64  # sines and cosines of a time
 GROUPS = 8  # of every group norm
 HEAD = 32  # channels of each attention head
+
+KeysValues = Mapping[nn.Module, tuple[Tensor, Tensor]]
+"""What each cross-attention computes of a context; it can be handed over in the context's place."""
 
 
 def time_features(t: Tensor) -> Tensor:
@@ -90,23 +95,30 @@ class CrossAttention(nn.Module):
         self.to_out = start_at_zero(nn.Conv2d(channels, channels, 1))
         self.heads = max(1, channels // HEAD)
 
-    def ask(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+    def keys_values(self, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values of a context (B, L, D), each (B, heads, L, 32): what `forward` computes
+        of it, the same at every step of a walk."""
+        width = self.to_q.out_channels // self.heads
+        kv = self.to_kv(context).view(len(context), -1, 2, self.heads, width)
+        k, v = kv.permute(2, 0, 3, 1, 4)
+        return k, v
+
+    def ask(self, x: Tensor, context: Tensor | KeysValues) -> tuple[Tensor, Tensor]:
         """How strongly each place looks at each word, (B, heads, places, L), and what the words
         answer, (B, heads, L, 32). Vaswani et al. 2017 eq. 1, written out: on maps this small it is
         trained faster than torch's own function."""
         b, c, h, w = x.shape
         q = self.to_q(self.norm(x)).reshape(b, self.heads, c // self.heads, h * w).transpose(2, 3)
-        kv = self.to_kv(context).view(b, -1, 2, self.heads, c // self.heads)
-        k, v = kv.permute(2, 0, 3, 1, 4)
+        k, v = self.keys_values(context) if isinstance(context, Tensor) else context[self]
         return (q @ k.transpose(2, 3) / q.shape[-1] ** 0.5).softmax(dim=-1), v
 
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor | KeysValues) -> Tensor:
         """Places (B, C, h, w) and context (B, L, D) to (B, C, h, w)."""
         weights, answers = self.ask(x, context)
         found = weights.to(answers.dtype) @ answers
         return x + self.to_out(found.transpose(2, 3).reshape(x.shape))
 
-    def weights(self, x: Tensor, context: Tensor) -> Tensor:
+    def weights(self, x: Tensor, context: Tensor | KeysValues) -> Tensor:
         """How strongly each place looks at each word, mean over the heads: (B, h, w, L), 1 in all
         for each place."""
         weights, _ = self.ask(x, context)
@@ -122,15 +134,18 @@ class CrossAttnBlock(nn.Module):
         self.attn = Attention(channels) if self_attn else nn.Identity()
         self.cross_attn = CrossAttention(channels, context_channels)
 
-    def forward(self, x: Tensor, emb: Tensor, context: Tensor) -> Tensor:
+    def forward(self, x: Tensor, emb: Tensor, context: Tensor | KeysValues) -> Tensor:
         """(B, C, h, w), with emb (B, emb_channels) and context (B, L, D), to (B, C, h, w)."""
-        return self.cross_attn(self.attn(self.resnet(x, emb)), context)
+        x = self.resnet(x, emb[: x.shape[0]])
+        if len(x) < len(emb):  # the same latents with several captions: from here on they differ
+            x = x.repeat(emb.shape[0] // x.shape[0], 1, 1, 1)
+        return self.cross_attn(self.attn(x), context)
 
 
 class Blocks(nn.ModuleList):
     """Blocks in a row: the map goes through all of them, each is given the same `emb`."""
 
-    def forward(self, x: Tensor, emb: Tensor, *context: Tensor) -> Tensor:
+    def forward(self, x: Tensor, emb: Tensor, *context: Tensor | KeysValues) -> Tensor:
         """(B, C, h, w), with emb (B, emb_channels) and perhaps a context, to (B, C, h, w)."""
         for block in self:
             x = block(x, emb, *context)

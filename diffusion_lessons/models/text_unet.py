@@ -11,7 +11,7 @@ from functools import partial
 
 from torch import Tensor
 
-from .blocks import Blocks, CrossAttnBlock
+from .blocks import Blocks, CrossAttention, CrossAttnBlock, KeysValues
 from .unet import Trunk
 
 
@@ -38,22 +38,30 @@ class TextUNet(Trunk):
         super().__init__(channels, widths, blocks, 1, partial(block, self_attn=False), middle)
         self.context_channels = context_channels
 
-    def forward(self, x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:
+    def cross_attentions(self) -> list[CrossAttention]:
+        """List its cross-attention layers."""
+        return [layer for layer in self.modules() if isinstance(layer, CrossAttention)]
+
+    def forward(self, x_t: Tensor, t: Tensor, context: Tensor | KeysValues) -> Tensor:
         """Return the network's output for noisy latents, (B, channels, h, w).
 
         Args:
             x_t: (B, channels, h, w), h and w multiples of 2**(levels - 1).
             t: (B,) floats in [0, 1].
-            context: (B, L, context_channels), from the caption encoder.
+            context: (B, L, context_channels), from the caption encoder; or its keys and values.
 
         Raises:
             ValueError: shapes that do not fit this network.
         """
         self.refuse_misfits(x_t, t)
-        c = self.context_channels
-        if context.ndim != 3 or len(context) != len(x_t) or context.shape[2] != c:
-            raise ValueError(
-                f"context has shape {tuple(context.shape)} for {len(x_t)} latents; this network "
-                f"takes ({len(x_t)}, words, {c}), one caption for each"
-            )
+        if isinstance(context, Tensor):
+            self._refuse_bad_context(context, len(x_t))
         return self.run(x_t, self.embed(t), context)
+
+    def _refuse_bad_context(self, context: Tensor, count: int) -> None:
+        width = self.context_channels
+        if context.ndim != 3 or len(context) != count or context.shape[2] != width:
+            raise ValueError(
+                f"context has shape {tuple(context.shape)} for {count} latents; this network "
+                f"takes ({count}, words, {width}), one caption for each"
+            )

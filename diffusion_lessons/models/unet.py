@@ -19,6 +19,7 @@ from .blocks import (
     TIME_FEATURES,
     Blocks,
     Down,
+    KeysValues,
     MidBlock,
     ResBlock,
     Up,
@@ -83,7 +84,7 @@ class Trunk(nn.Module):
         self.head = start_at_zero(nn.Conv2d(widths[0], folded, 3, padding=1))
         self.to(memory_format=torch.channels_last)  # a tenth faster on a CPU
 
-    def run(self, x_t: Tensor, emb: Tensor, *context: Tensor) -> Tensor:
+    def run(self, x_t: Tensor, emb: Tensor, *context: Tensor | KeysValues) -> Tensor:
         """Down, through the middle and up: x_t (B, C, H, W) and emb (B, emb) to (B, C, H, W).
 
         context: (B, L, D), handed to each block; none for blocks that take none.
