@@ -72,8 +72,8 @@ class TextToImage:
         autoencoder, about = models.load_autoencoder(card["parts"]["autoencoder"])
         pipe = cls(reader, unet, autoencoder, card | {"scaling_factor": about["scaling_factor"]})
         pipe._quick = {
-            unet: models.quick_unet(unet),
-            autoencoder: models.quick_decoder(autoencoder),
+            unet: models.QuickUNet(unet),
+            autoencoder: models.QuickDecoder(autoencoder),
         }
         return pipe
 

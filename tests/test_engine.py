@@ -1,5 +1,6 @@
 """ONNX Runtime runs the shipped networks as torch does, until a learner changes one of them."""
 
+import copy
 import sys
 
 import pytest
@@ -129,6 +130,22 @@ def test_a_network_of_the_learner_runs(pipe, sessions):
 def test_a_decoder_that_was_changed_counts(pipe, sessions):
     pipe.autoencoder.head.bias.data += 1
     assert (draw(pipe) - plain(pipe)).abs().max() < 1 / 255 and sessions[0] == 2
+
+
+def test_a_copy_draws_with_its_own_network(pipe, sessions):
+    draw(pipe)
+    twin = copy.deepcopy(pipe)
+    twin.unet.head.bias.data += 1
+    assert (draw(twin) - plain(twin)).abs().max() < 1 / 255
+    assert (draw(twin) - draw(pipe)).abs().max() > 1 / 255
+
+
+def test_two_walks_may_take_turns(pipe):
+    walks = [pipe.steps(prompt, num_inference_steps=3) for prompt in (HOUSE, "a small cat")]
+    turns = list(zip(*walks, strict=True))
+    for place, prompt in enumerate((HOUSE, "a small cat")):
+        *_, last = pipe.steps(prompt, num_inference_steps=3)
+        assert torch.allclose(turns[-1][place].x_next, last.x_next, atol=1e-5)
 
 
 def test_without_onnx_runtime_torch_draws(pipe, monkeypatch, sessions):

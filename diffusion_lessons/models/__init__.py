@@ -12,7 +12,7 @@ from .blocks import (
     time_features,
 )
 from .caption_encoder import CaptionEncoder, CaptionReader
-from .engine import quick_decoder, quick_unet
+from .engine import QuickDecoder, QuickUNet
 from .points import PointNet
 from .shipped import (
     count_parameters,
@@ -34,6 +34,8 @@ __all__ = [
     "Down",
     "MidBlock",
     "PointNet",
+    "QuickDecoder",
+    "QuickUNet",
     "ResBlock",
     "TextUNet",
     "UNet",
@@ -43,7 +45,5 @@ __all__ = [
     "load_caption_reader",
     "load_text_unet",
     "load_unet",
-    "quick_decoder",
-    "quick_unet",
     "time_features",
 ]

@@ -7,9 +7,9 @@ of the network: where somebody has changed it, a weight, a layer or a hook, torc
 
 from __future__ import annotations
 
+import copy
 import io
 import warnings
-from collections.abc import Callable
 from typing import Any, cast
 from unittest import mock
 
@@ -37,13 +37,17 @@ class Engine:
         self.network, self._original = network, _state(network)
         self._sessions: dict[tuple, Any] = {}
 
+    def __deepcopy__(self, memo: dict) -> Engine:
+        """Return an engine of the copied network, as sessions cannot be copied."""
+        return Engine(copy.deepcopy(self.network, memo))
+
     def fits(self) -> bool:
-        """Whether the network is still the one that was given, and on the CPU."""
+        """Return whether the network is still the one that was given, and on the CPU."""
         on_cpu = next(self.network.parameters()).device.type == "cpu"
         return on_cpu and _state(self.network) == self._original
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """The network's output, (B, ...); torch computes it where there is no ONNX Runtime."""
+        """Return the output, (B, ...); torch computes it where there is no ONNX Runtime."""
         shared = len(inputs[0]) < len(inputs[-1])
         key = (torch.get_num_threads(), shared)
         if key not in self._sessions:
@@ -79,34 +83,44 @@ class _Decoder(nn.Module):
         return self.autoencoder.decode(z)
 
 
-def quick_unet(unet: TextUNet) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    """Return a function that is called as the U-Net is and computes the same.
+class QuickUNet:
+    """A text U-Net as a function that is called as it is and computes the same.
 
-    Keys and values are computed once for a context, so once in a walk: hand it the same tensor.
+    Keys and values are computed once for a context, so once in a walk that hands over one tensor.
     """
-    engine, context_of_walk, keys_values = Engine(_GivenKeys(unet)), None, None
 
-    def output(x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:
-        nonlocal context_of_walk, keys_values
-        if context is not context_of_walk:
-            context_of_walk, keys_values = context, None
-            if engine.fits():
-                pairs = [layer.keys_values(context) for layer in unet.cross_attentions()]
-                keys_values = [tensor.contiguous() for pair in pairs for tensor in pair]
-        if keys_values is None:
-            return unet(x_t, t, context)
+    def __init__(self, unet: TextUNet):
+        self.unet, self.engine = unet, Engine(_GivenKeys(unet))
+        self._walk: tuple[Tensor | None, list[Tensor] | None] = (None, None)
+
+    def __call__(self, x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:
+        """As `TextUNet.forward`."""
+        walk = self._walk  # one tuple, as walks in two threads may take turns here
+        if walk[0] is not context:
+            walk = self._walk = context, self._keys_values(context)
+        if walk[1] is None:
+            return self.unet(x_t, t, context)
         half = len(x_t) // 2
-        if 2 * half == len(x_t) and torch.equal(x_t[:half], x_t[half:]):  # as in guidance
-            x_t = x_t[:half]
-        return engine(x_t, t, *keys_values)
+        if 2 * half == len(x_t) and all(torch.equal(v[:half], v[half:]) for v in (x_t, t)):
+            x_t = x_t[:half]  # guidance: what stands before the first caption is computed once
+        return self.engine(x_t, t, *walk[1])
 
-    return output
+    def _keys_values(self, context: Tensor) -> list[Tensor] | None:
+        if not self.engine.fits():
+            return None
+        pairs = [layer.keys_values(context) for layer in self.unet.cross_attentions()]
+        return [tensor.contiguous() for pair in pairs for tensor in pair]
 
 
-def quick_decoder(autoencoder: Autoencoder) -> Callable[[Tensor], Tensor]:
-    """Return a function that decodes as the autoencoder does."""
-    engine = Engine(_Decoder(autoencoder))
-    return lambda z: engine(z) if engine.fits() else autoencoder.decode(z)
+class QuickDecoder:
+    """The decoder of an autoencoder as a function that computes the same."""
+
+    def __init__(self, autoencoder: Autoencoder):
+        self.autoencoder, self.engine = autoencoder, Engine(_Decoder(autoencoder))
+
+    def __call__(self, z: Tensor) -> Tensor:
+        """As `Autoencoder.decode`."""
+        return self.engine(z) if self.engine.fits() else self.autoencoder.decode(z)
 
 
 def _state(network: nn.Module) -> tuple:
@@ -133,7 +147,7 @@ def _session(network: nn.Module, inputs: tuple[Tensor, ...], threads: int) -> An
         with mock.patch(_NEEDS_ONNX, lambda graph, opsets: graph), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch calls this exporter, and slices in it, dated
             torch.onnx.export(
-                network.eval(), inputs, cast(Any, graph), input_names=names, opset_version=17,
+                network, inputs, cast(Any, graph), input_names=names, opset_version=17,
                 output_names=["output"], dynamic_axes=axes, dynamo=False,
             )  # fmt: skip
     except (ImportError, AttributeError):
