@@ -1,4 +1,4 @@
-"""Paints scenes: sky, ground, shadows, then every thing from far to near."""
+"""Drawing scenes: sky, ground, shadows, then every thing from far to near."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HALF_WIDTH = torch.tensor([WIDTH[name] / 2 for name in VALUES["object"]])
 
 
 def draw(scenes: Scenes, size: int = 64) -> Tensor:
-    """The pictures of the scenes: float32 (N, 3, size, size) in [-1, 1].
+    """Draw the scenes: float32 (N, 3, size, size) in [-1, 1].
 
     The same scenes give the same bytes on the same machine. Edges are smooth at every size.
 
@@ -32,7 +32,7 @@ def draw(scenes: Scenes, size: int = 64) -> Tensor:
 
 
 def object_mask(scenes: Scenes, size: int = 64) -> Tensor:
-    """Where the things are: bool (N, 1, size, size). Shadows and islets do not count.
+    """Return a mask of the things, bool (N, 1, size, size). Shadows and islets do not count.
 
     Raises:
         ValueError: `size` is not between 8 and 1024.
@@ -41,7 +41,7 @@ def object_mask(scenes: Scenes, size: int = 64) -> Tensor:
 
 
 def thing_masks(scenes: Scenes, size: int = 64) -> Tensor:
-    """Where each thing can be seen: bool (N, 2, size, size), what hides it taken away."""
+    """Return where each thing can be seen, bool (N, 2, size, size): not where another hides it."""
     _check_size(size)
     seen = torch.zeros(len(scenes), 2, size, size, dtype=torch.bool)
     for start in range(0, len(scenes), _BATCH):
@@ -75,13 +75,13 @@ def _paint(scenes: Scenes, size: int) -> Tensor:
 
 
 def _far_to_near(placed: Placed) -> list[Tensor]:
-    """Row numbers in the order of painting; no scene appears twice in one entry."""
+    """Return row numbers in the order of painting; no scene appears twice in one entry."""
     ranks = range(int(placed.depth.max()) + 1 if len(placed.depth) else 0)
     return [(placed.depth == rank).nonzero()[:, 0] for rank in ranks]
 
 
 def _sprites(scenes: Scenes, placed: Placed, size: int) -> tuple[Tensor, Tensor]:
-    """Every object alone: premultiplied colour (M, 3, size, size) and alpha (M, 1, size, size)."""
+    """Paint each object: premultiplied colour (M, 3, size, size), alpha (M, 1, size, size)."""
     m = len(placed.scene)
     rgb, alpha = torch.zeros(m, 3, size, size), torch.zeros(m, 1, size, size)
     lamp = sun_place(scenes)[0][placed.scene]
@@ -126,24 +126,24 @@ class _Window:
         self.pixel = 1 / (size * height[:, None])
 
     def paste(self, patch: Tensor, sheet: Tensor, rows: Tensor) -> None:
-        """Puts each patch (M, C, side, side) into its place on sheet `rows` of (K, C, H, W)."""
+        """Put each patch (M, C, side, side) into its place on sheet `rows` of (K, C, H, W)."""
         where = (rows[:, None, None], slice(None), self.lines[:, :, None], self.columns[:, None, :])
         sheet[where] = patch.permute(0, 2, 3, 1)
 
 
 def _inside(start: Tensor, side: int, size: int) -> Tensor:
-    """(M, side) int64 pixel numbers from about `start` (M, 1) on, all moved into 0..size-1."""
+    """Return pixel numbers from about `start` (M, 1) on, int64 (M, side), within 0..size-1."""
     return start.long().clamp(0, size - side) + torch.arange(side)
 
 
 def _hue(scenes: Scenes, placed: Placed) -> Tensor:
-    """(M, 3) in [-0.5, 0.5]: a small change of shade, its own for every thing."""
+    """Return a small change of shade for every thing, (M, 3) in [-0.5, 0.5]."""
     dice = scenes.roll("hue")[placed.scene, placed.slot]
     return torch.stack([dice, (dice * 7) % 1, (dice * 13) % 1], dim=1) - 0.5
 
 
 def _paint_footing(canvas: Canvas, placed: Placed) -> None:
-    """What lies under things: a shadow; on the sea foam round a boat, an islet under the rest."""
+    """Paint shadows under things; on the sea, foam round boats and islets under the rest."""
     canvas = canvas.strip(0.58, 1.0)
     wet = canvas.ground()[placed.scene] == _SEA
     flying = _LIFT[placed.object] > 0

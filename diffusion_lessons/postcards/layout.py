@@ -1,4 +1,4 @@
-"""Where everything on a postcard stands: the horizon, and each single object's place and height.
+"""The layout of a postcard: the horizon, and each single object's place and height.
 
 Units are picture widths: x runs from 0 (left) to 1 (right), y from 0 (top) to 1 (bottom).
 """
@@ -64,12 +64,12 @@ class Placed:
 
 
 def horizon(scenes: Scenes) -> Tensor:
-    """(N,) float32: the height of the horizon, 0.50 to 0.62 from the top."""
+    """Return the height of the horizon, float32 (N,), 0.50 to 0.62 from the top."""
     return 0.50 + 0.12 * scenes.roll("horizon")[:, 0]
 
 
 def place(scenes: Scenes) -> Placed:
-    """Puts every object of every scene in its place."""
+    """Put every object of every scene in its place."""
     n = len(scenes)
     slots, members = 2, 3
     arrange = _arrangement(scenes)
@@ -88,7 +88,7 @@ def place(scenes: Scenes) -> Placed:
 
 
 def _arrangement(scenes: Scenes) -> dict[str, Tensor]:
-    """x, base, height, tilt of every possible member, each (N, 2 slots, 3 members)."""
+    """Return x, base, height and tilt of every possible member, each (N, 2 slots, 3 members)."""
     a, n = scenes.attributes, len(scenes)
     pair = (a["object"][:, 1] >= 0).long()
     crowd = torch.where(pair[:, None] > 0, 3, a["count"].clamp_min(0))  # (N, 2) row in the tables
@@ -117,7 +117,7 @@ def _arrangement(scenes: Scenes) -> dict[str, Tensor]:
 
 
 def _middle(position: Tensor, crowd: Tensor) -> Tensor:
-    """(N, 2): where each thing's middle belongs, before jitter."""
+    """Return where each thing's middle belongs, before jitter, (N, 2)."""
     alone = torch.tensor([_PLACE[name] for name in ("one", "two", "three", "one")])
     together = torch.zeros(3, 3, 2)
     for (left, right), places in _PAIR_PLACE.items():

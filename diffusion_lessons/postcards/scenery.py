@@ -62,42 +62,42 @@ class Canvas:
     pixel: float
 
     def sky(self) -> Tensor:
-        """The sky of each scene, (N,), as a place in `VALUES["sky"]`."""
+        """Return the sky of each scene, (N,), as an index into `VALUES["sky"]`."""
         return self.scenes.attributes["sky"]
 
     def ground(self) -> Tensor:
-        """The ground of each scene, (N,), as a place in `VALUES["ground"]`."""
+        """Return the ground of each scene, (N,), as an index into `VALUES["ground"]`."""
         return self.scenes.attributes["ground"]
 
     def dice(self, name: str) -> Tensor:
-        """(N, width, 1, 1), to broadcast over pixels."""
+        """Return the dice called `name`, (N, width, 1, 1), to broadcast over pixels."""
         return self.scenes.roll(name)[:, :, None, None]
 
     def strip(self, top: float, bottom: float) -> Canvas:
-        """The part of the canvas between two heights (0 to 1): painting there costs less."""
+        """Return the part of the canvas between two heights (0 to 1): painting there costs less."""
         size = self.rgb.shape[2]
         lines = slice(int(top * size), int(bottom * size) + 1)
         return Canvas(self.scenes, self.rgb[:, :, lines], self.x, self.y[:, lines], self.pixel)
 
     def cover(self, opacity: Tensor, colour: Tensor) -> None:
-        """Lays colour ((N, 3, 1, 1) or (N, 3, H, W)) over the picture, by `opacity` (N, H, W)."""
+        """Lay colour ((N, 3, 1, 1) or (N, 3, H, W)) over the picture, by `opacity` (N, H, W)."""
         self.rgb.addcmul_(colour - self.rgb, opacity.unsqueeze(1))
 
 
 def blank(scenes: Scenes, size: int) -> Canvas:
-    """An empty canvas for the scenes, `size` pixels wide and high."""
+    """Return an empty canvas for the scenes, `size` pixels wide and high."""
     centres = (torch.arange(size) + 0.5) / size
     rgb = torch.zeros(len(scenes), 3, size, size)
     return Canvas(scenes, rgb, centres.view(1, 1, size), centres.view(1, size, 1), 1 / size)
 
 
 def thing_light(sky: Tensor) -> Tensor:
-    """(M, 3): the light that a thing under each sky (M,) is seen in."""
+    """Return the light of each sky (M,) that a thing is seen in, (M, 3)."""
     return _THING_LIGHT[sky]
 
 
 def sun_place(scenes: Scenes) -> tuple[Tensor, Tensor, Tensor]:
-    """Middle x, middle y and radius of sun or moon, each (N,)."""
+    """Return middle x, middle y and radius of sun or moon, each (N,)."""
     dice = scenes.roll("sun")
     sky = scenes.attributes["sky"]
     low, high = _SUN_RISE[sky].unbind(1)
@@ -108,7 +108,7 @@ def sun_place(scenes: Scenes) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def paint_sky(canvas: Canvas) -> None:
-    """Gradient, stars, northern lights, sun or moon, clouds."""
+    """Paint gradient, stars, northern lights, sun or moon, clouds."""
     h = horizon(canvas.scenes)[:, None, None]
     stops = _SKY[canvas.sky()] + 0.05 * (canvas.dice("tint")[:, :, :, 0].transpose(1, 2) - 0.5)
     zenith, middle, low = (stop[:, :, None, None] for stop in stops.unbind(1))
@@ -122,7 +122,7 @@ def paint_sky(canvas: Canvas) -> None:
 
 
 def paint_ground(canvas: Canvas) -> None:
-    """Far hills (or the sea's far edge), then the near ground with its texture."""
+    """Paint far hills (or the sea's far edge), then the near ground with its texture."""
     h = horizon(canvas.scenes)[:, None, None]
     near, far = _GROUND[canvas.ground()].unbind(1)
     tint = 0.05 * (canvas.dice("tint")[:, :, 0, 0] - 0.5)
@@ -139,7 +139,7 @@ def paint_ground(canvas: Canvas) -> None:
 
 
 def _on(canvas: Canvas, rows: Tensor, paint: Callable[[Canvas], None]) -> None:
-    """Runs `paint` on the chosen scenes only, and puts the result back."""
+    """Run `paint` on the chosen scenes only, and put the result back."""
     if not bool(rows.any()):
         return
     part = Canvas(canvas.scenes[rows], canvas.rgb[rows], canvas.x, canvas.y, canvas.pixel)
@@ -148,7 +148,7 @@ def _on(canvas: Canvas, rows: Tensor, paint: Callable[[Canvas], None]) -> None:
 
 
 def _stars(canvas: Canvas) -> None:
-    """A dozen small bright points; each is a product of two bumps, one in x and one in y."""
+    """Paint a dozen small bright points; each is a product of two bumps, one in x and one in y."""
     canvas = canvas.strip(0.0, 0.62)
     dice = canvas.scenes.roll("stars").view(-1, 12, 3)
     h = horizon(canvas.scenes)[:, None]
@@ -163,7 +163,7 @@ def _stars(canvas: Canvas) -> None:
 
 
 def _northern_lights(canvas: Canvas) -> None:
-    """Two soft curtains of green and violet, bright at the lower edge and fading upwards."""
+    """Paint two soft curtains of green and violet, bright at the lower edge and fading upwards."""
     canvas = canvas.strip(0.0, 0.66)
     dice = canvas.dice("aurora")[..., 0, 0][:, :, None, None]
     h = horizon(canvas.scenes)[:, None, None]
@@ -204,7 +204,7 @@ def _sun(canvas: Canvas) -> None:
 
 
 def _clouds(canvas: Canvas) -> None:
-    """Up to three clouds, each four round heaps on a flat base, white above and shaded below."""
+    """Paint up to three clouds: four round heaps on a flat base, white above and shaded below."""
     canvas = canvas.strip(0.0, 0.66)
     dice = canvas.scenes.roll("clouds").view(-1, 3, 3)[..., None, None]
     h = horizon(canvas.scenes)[:, None, None]
@@ -231,7 +231,7 @@ def _clouds(canvas: Canvas) -> None:
 
 
 def _hills(canvas: Canvas, h: Tensor, hilly: Tensor) -> tuple[Tensor, Tensor]:
-    """Heights (N, 1, W) of the far ridge and of the near ground's edge; the sea has neither."""
+    """Return heights (N, 1, W) of the far ridge and the near ground's edge; the sea has neither."""
     a, b, c, d = canvas.dice("hills").unbind(1)
     far = 0.030 + 0.030 * a
     ridge = h - hilly * far * (1 + torch.sin(6.283 * (canvas.x * (0.8 + 0.7 * b) + c)))
@@ -241,7 +241,7 @@ def _hills(canvas: Canvas, h: Tensor, hilly: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _below(canvas: Canvas, fade: float = 0.05) -> Tensor:
-    """0 at the horizon, rising to 1 a little below it."""
+    """Return 0 at the horizon, rising to 1 a little below it."""
     return ((canvas.y - horizon(canvas.scenes)[:, None, None] - 0.03) / fade).clamp(0, 1)
 
 
@@ -268,7 +268,7 @@ def _drifts(canvas: Canvas) -> None:
 
 
 def _waves(canvas: Canvas) -> None:
-    """Rows of small crests, and the light of the sky's lamp lying on the water."""
+    """Paint rows of small crests, and the light of the sky's lamp lying on the water."""
     a, b = (6.283 * value for value in canvas.dice("waves").unbind(1))
     h = horizon(canvas.scenes)[:, None, None]
     depth = ((canvas.y - h) / (1 - h)).clamp(1e-3, 1)

@@ -16,12 +16,12 @@ Point = tuple[Tensor, Tensor]
 
 
 def circle(p: Point, x: float, y: float, radius: float) -> Tensor:
-    """Distance to a disc."""
+    """Return the distance to a disc."""
     return torch.hypot(p[0] - x, p[1] - y) - radius
 
 
 def ellipse(p: Point, x: float, y: float, rx: float, ry: float) -> Tensor:
-    """Distance to an axis-aligned ellipse, exact on its edge and close to it."""
+    """Return the distance to an axis-aligned ellipse, exact on its edge and close to it."""
     dx, dy = (p[0] - x) / rx, (p[1] - y) / ry
     k = torch.hypot(dx, dy)
     gradient = torch.hypot(dx / rx, dy / ry).clamp_min(1e-6)
@@ -31,7 +31,7 @@ def ellipse(p: Point, x: float, y: float, rx: float, ry: float) -> Tensor:
 def box(
     p: Point, x: float, y: float, half_width: float, half_height: float, r: float = 0.0
 ) -> Tensor:
-    """Distance to an upright rectangle with corners rounded by `r`."""
+    """Return the distance to an upright rectangle with corners rounded by `r`."""
     dx = (p[0] - x).abs() - (half_width - r)
     dy = (p[1] - y).abs() - (half_height - r)
     outside = torch.hypot(dx.clamp_min(0), dy.clamp_min(0))
@@ -39,7 +39,7 @@ def box(
 
 
 def segment(p: Point, a: tuple[float, float], b: tuple[float, float], radius: float) -> Tensor:
-    """Distance to a line from a to b with round ends and the given half thickness."""
+    """Return the distance to a line from a to b with round ends and the given half thickness."""
     ax, ay = p[0] - a[0], p[1] - a[1]
     bx, by = b[0] - a[0], b[1] - a[1]
     h = ((ax * bx + ay * by) / (bx * bx + by * by)).clamp(0, 1)
@@ -47,7 +47,7 @@ def segment(p: Point, a: tuple[float, float], b: tuple[float, float], radius: fl
 
 
 def polygon(p: Point, corners: list[tuple[float, float]], r: float = 0.0) -> Tensor:
-    """Distance to a polygon, its corners rounded outwards by `r`."""
+    """Return the distance to a polygon, its corners rounded outwards by `r`."""
     squared = torch.full_like(p[0] + p[1], math.inf)
     sign = torch.ones_like(squared)
     for (ax, ay), (bx, by) in zip(corners, corners[-1:] + corners[:-1], strict=True):
@@ -62,7 +62,7 @@ def polygon(p: Point, corners: list[tuple[float, float]], r: float = 0.0) -> Ten
 
 
 def union(*distances: Tensor) -> Tensor:
-    """Distance to whatever is nearest."""
+    """Return the distance to whatever is nearest."""
     nearest = distances[0]
     for other in distances[1:]:
         nearest = torch.minimum(nearest, other)
@@ -70,12 +70,12 @@ def union(*distances: Tensor) -> Tensor:
 
 
 def both(a: Tensor, b: Tensor) -> Tensor:
-    """Where both shapes are: their intersection."""
+    """Return the distance to the intersection of two shapes."""
     return torch.maximum(a, b)
 
 
 def coverage(distance: Tensor, pixel: Tensor | float) -> Tensor:
-    """How much of a pixel lies inside: 0 to 1, `pixel` in the units of the distance."""
+    """Return how much of a pixel lies inside, 0 to 1; `pixel` in the units of the distance."""
     return (0.5 - distance / pixel).clamp(0, 1)
 
 
@@ -96,7 +96,7 @@ class Brush:
     def fill(
         self, distance: Tensor, colour: Tensor, opacity: float = 1.0, glows: bool = False
     ) -> None:
-        """Lays `colour` ((3,), (M, 3, 1, 1) or (M, 3, H, W)) over what is there."""
+        """Lay `colour` ((3,), (M, 3, 1, 1) or (M, 3, H, W)) over what is there."""
         cover = (coverage(distance, self.pixel) * opacity).unsqueeze(1)
         colour = colour if colour.dim() == 4 else colour.view(1, 3, 1, 1)
         self.rgb.addcmul_((colour if glows else colour * self.light) - self.rgb, cover)

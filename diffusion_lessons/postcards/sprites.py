@@ -47,7 +47,7 @@ class Coat:
 
 
 def coat(colour: Tensor, p: tuple[Tensor, Tensor], light: Tensor) -> Coat:
-    """The shades of `colour` (M, 3), lit from the side `light` (M,) in [-1, 1], -1 the left."""
+    """Return the shades of `colour` (M, 3), lit from the side `light` (M,): -1 left, 1 right."""
     base = colour[:, :, None, None]
     slope = 0.26 * light[:, None, None] * p[0] + 0.16 * (p[1] - 0.5)
     shade = (1 + slope.clamp(-0.22, 0.22)).unsqueeze(1)
@@ -56,7 +56,7 @@ def coat(colour: Tensor, p: tuple[Tensor, Tensor], light: Tensor) -> Coat:
 
 
 def _outline(brush: Brush, body: Tensor, colour: Tensor, width: float = 0.018) -> None:
-    """A thin dark edge around `body`, so that no object melts into what is behind it."""
+    """Paint a thin dark edge around `body`, so that no object melts into what is behind it."""
     brush.fill(body - width, colour)
 
 
@@ -149,7 +149,7 @@ def _balloon(brush: Brush, c: Coat) -> None:
 
 
 def _ring(distance: Tensor, half_width: float) -> Tensor:
-    """The edge of a shape as a band."""
+    """Return the edge of a shape as a band."""
     return distance.abs() - half_width
 
 
@@ -195,7 +195,7 @@ def _mushroom(brush: Brush, c: Coat) -> None:
 
 
 def _face(brush: Brush, y: float, spread: float, eye: float) -> None:
-    """Two eyes and a smile around the height y."""
+    """Paint two eyes and a smile around the height y."""
     p = brush.p
     brush.fill(union(circle(p, -spread, y, eye), circle(p, spread, y, eye)), _INK)
     smile = both(

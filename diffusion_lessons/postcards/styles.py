@@ -13,26 +13,26 @@ from torch.nn import functional
 
 
 def sepia(images: Tensor) -> Tensor:
-    """Brown and cream, as an old photograph."""
+    """Paint in brown and cream, as an old photograph."""
     dark, light = images.new_tensor([0.16, 0.09, 0.05]), images.new_tensor([1.0, 0.93, 0.78])
     grey = _grey(images)
     return _mix(dark, light, grey)
 
 
 def poster(images: Tensor) -> Tensor:
-    """Four flat shades of each colour, as a screen print."""
+    """Paint in four flat shades of each colour, as a screen print."""
     return ((images + 1) * 2).floor().clamp(max=3) / 1.5 - 1
 
 
 def pencil(images: Tensor) -> Tensor:
-    """Dark lines on light paper, with a breath of the colours."""
+    """Draw dark lines on light paper, with a trace of the colours."""
     paper = images.new_tensor([0.98, 0.96, 0.90])
     faint = 0.75 * paper.view(1, 3, 1, 1) + 0.25 * (images + 1) / 2
     return (faint * (1 - 0.65 * _edges(images))) * 2 - 1
 
 
 def neon(images: Tensor) -> Tensor:
-    """Glowing outlines in the dark, in the colours of what they surround."""
+    """Draw glowing outlines in the dark, in the colours of what they surround."""
     colour = (images + 1) / 2
     vivid = (colour / colour.amax(dim=1, keepdim=True).clamp(min=0.05)) ** 1.5
     edges = _edges(images)
@@ -50,7 +50,7 @@ STYLES: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def styled(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """The pictures, about a `share` of them each in a style of `STYLES` drawn at random."""
+    """Return the pictures, about a `share` of them each in a style of `STYLES` chosen at random."""
     dice = torch.rand(len(images), generator=generator)
     mixed = images.clone()
     for index, paint in enumerate(STYLES.values()):
@@ -62,19 +62,19 @@ def styled(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
 
 
 def _grey(images: Tensor) -> Tensor:
-    """Luminance in [0, 1], (N, 1, H, W); ITU-R BT.601."""
+    """Return the luminance in [0, 1], (N, 1, H, W); ITU-R BT.601."""
     weights = images.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
     return ((images + 1) / 2 * weights).sum(1, keepdim=True)
 
 
 def _mix(dark: Tensor, light: Tensor, share: Tensor) -> Tensor:
-    """Between two colours, by a share (N, 1, H, W); in [-1, 1]."""
+    """Mix two colours by a share (N, 1, H, W); in [-1, 1]."""
     dark, light = dark.view(1, 3, 1, 1), light.view(1, 3, 1, 1)
     return (dark + (light - dark) * share) * 2 - 1
 
 
 def _edges(images: Tensor) -> Tensor:
-    """How strongly the colours change at each place, in [0, 1], (N, 1, H, W)."""
+    """Return how strongly the colours change at each pixel, in [0, 1], (N, 1, H, W)."""
     slope = images.new_tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]) / 8
     kernel = torch.stack([slope, slope.T])[:, None].repeat(3, 1, 1, 1)  # (6, 1, 3, 3)
     padded = functional.pad(images, (1, 1, 1, 1), mode="replicate")

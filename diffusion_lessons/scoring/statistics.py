@@ -1,4 +1,4 @@
-"""Measured shares with their uncertainty, distances between sets, and what looks like a copy."""
+"""Measured shares with their uncertainty, distances between sets, and nearest pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CELLS = 2**21  # of the table of distances that `nearest` holds at one time: 8 
 
 
 def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The interval (low, high) in which the true share of successes probably lies.
+    """Return the interval (low, high) in which the true share of successes probably lies.
 
     With p = successes / trials and z the normal quantile of the confidence (1.96 for 0.95), its
     ends are the two shares q that solve (p - q)**2 = z**2 * q * (1 - q) / trials. Unlike
@@ -53,7 +53,7 @@ def share(name: str, right: Tensor) -> dict:
 
 
 def psnr(images: Tensor, truth: Tensor) -> float:
-    """Peak signal-to-noise ratio in decibels of values in [-1, 1], any shape, all taken together.
+    """Return the peak signal-to-noise ratio in decibels, of values in [-1, 1] of any shape.
 
     10 log10(2^2 / mean squared error): 20 dB is an error of a tenth of the range from black to
     white, 26 dB one of a twentieth; infinite where nothing differs. Raises ValueError where the
@@ -69,7 +69,7 @@ def psnr(images: Tensor, truth: Tensor) -> float:
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:
-    """How far apart two sets lie, seen as two Gaussians: 0 if mean and covariance are the same.
+    """Return the distance of two sets, seen as two Gaussians: 0 for equal mean and covariance.
 
     |mean_a - mean_b|**2 + trace(C_a + C_b - 2 * (C_a @ C_b)**0.5), with C the covariances. The
     trace of the last root is the sum of the singular values of C_a**0.5 @ C_b**0.5, which exists
@@ -99,7 +99,7 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
 
 
 def frechet_error(a: Tensor, b: Tensor, groups: int = 20) -> float:
-    """The standard error of `frechet_distance(a, b)` that comes from `a` being a sample.
+    """Return the standard error of `frechet_distance(a, b)` that comes from `a` being a sample.
 
     The distance is taken again without each of `groups` equal parts of `a` in turn; the error is
     sqrt((groups - 1) / groups * sum((distance_i - mean)**2)). It says how far another sample of
@@ -127,7 +127,7 @@ def frechet_error(a: Tensor, b: Tensor, groups: int = 20) -> float:
 
 
 def _gaussian(name: str, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean (D,), covariance (D, D) and its symmetric square root (D, D), in float64."""
+    """Return mean (D,), covariance (D, D) and its symmetric square root (D, D), in float64."""
     if features.ndim != 2 or len(features) < 2:
         raise ValueError(
             f"{name} has the shape {tuple(features.shape)}: give features (N, D), at least 2 rows"
@@ -142,7 +142,7 @@ def _gaussian(name: str, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def nearest(queries: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
-    """For each query, the picture that is most like it, pixel by pixel.
+    """Find for each query the picture that is most like it, pixel by pixel.
 
     |q - p|**2 = |q|**2 + |p|**2 - 2 * q @ p finds it, a few thousand pictures at a time, so that
     no table of all the distances is ever held; the distance to the one found is then taken
