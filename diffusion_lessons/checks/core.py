@@ -1,10 +1,10 @@
-"""How a check works: run the learner's function, compare it with the truth, name the slip.
+"""Run the learner's function, compare it with the truth, name the slip: how a check works.
 
 A slip is a wrong version of the function with a sentence about it. When the learner's numbers are
-the numbers of a slip on every trial, the sentence is shown; so it is where both stop with the same
-error. What else stops with an error (errors.py) and slips of form (forms.py: nothing returned, a
-wrong shape or dtype, an input changed in place) are found the same way for every exercise, and so
-are noise of one's own and exchanged inputs.
+the numbers of a slip on every trial, its sentence is shown, and likewise where both stop with the
+same error. Other errors (errors.py), slips of form (forms.py: nothing returned, a wrong shape or
+dtype, an input changed in place), random numbers of its own and exchanged inputs are found in the
+same way for every exercise.
 """
 
 from collections.abc import Callable, Sequence
@@ -70,8 +70,8 @@ def _not_yet(*words: str) -> Report:
 def _named_slip(
     function: Callable, trial: Trial, trials: Sequence[Trial], slips: Sequence[Slip], rtol: float
 ) -> list[str] | None:
-    """The words of the first slip that gives the learner's numbers on `trial`, and on each of
-    `trials` where both the slip and the learner's function run."""
+    """Return the words of the first slip that gives the learner's numbers on `trial`, and on each
+    of `trials` where both the slip and the learner's function run."""
     results = [(on, _attempt(function, on)) for on in trials]
     results.sort(key=lambda pair: pair[0] is not trial)  # where it went wrong comes first
 
@@ -89,22 +89,24 @@ def _named_slip(
 def _exchanged(
     function: Callable, truth: Callable, trials: Sequence[Trial], rtol: float
 ) -> list[str] | None:
-    """What to say where the function is right for two inputs in each other's place."""
-    for one, other in combinations(trials[0].inputs, 2):
+    """Name two inputs that the function uses in each other's place."""
+    for first, second in combinations(trials[0].inputs, 2):
         swapped = [
-            Trial(on.what, on.inputs | {one: on.inputs[other], other: on.inputs[one]})
+            Trial(on.what, on.inputs | {first: on.inputs[second], second: on.inputs[first]})
             for on in trials
         ]
         if all(
             same(_attempt(function, on), truth(*by_name.copies()), rtol)
             for on, by_name in zip(swapped, trials, strict=True)
         ):
-            return [f"`{one}` and `{other}` are exchanged: each is used where the other belongs."]
+            return [
+                f"`{first}` and `{second}` are exchanged: each is used where the other belongs."
+            ]
     return None
 
 
 def _wrong_numbers(function: Callable, result: object, expected: object, trial: Trial) -> list[str]:
-    """What can be said about finite numbers that no slip explains."""
+    """Describe finite numbers that no slip explains."""
     return (
         _ignores_an_input(function, result, trial)
         or _right_but_for_one_number(result, expected, trial)
@@ -123,7 +125,7 @@ def _not_finite(result: object, trial: Trial) -> list[str] | None:
 
 
 def _attempt(function: Callable, trial: Trial) -> object:
-    """The function's result, or None where it fails."""
+    """Return the function's result, or None where it fails."""
     try:
         return function(*trial.copies())
     except Exception:
@@ -155,7 +157,7 @@ def _ignores_an_input(function: Callable, result: object, trial: Trial) -> list[
 
 
 def _right_but_for_one_number(result: object, expected: object, trial: Trial) -> list[str] | None:
-    """What can be said where all of a result is off by the same factor, or by the same sum."""
+    """Describe a result that is off by the same factor, or the same sum, in every number."""
     if not (isinstance(result, Tensor) and isinstance(expected, Tensor) and expected.numel() > 3):
         return None
     result, expected = result.double(), expected.double()

@@ -1,4 +1,4 @@
-"""What to say when the learner's function stops with an error."""
+"""Explain the error with which the learner's function stops."""
 
 import linecache
 import re
@@ -12,7 +12,7 @@ from .report import Slip, Trial
 POWER = "In Python a power is written **, not ^."
 MATH = "math.sqrt and math.cos take one number. For a tensor: x.sqrt(), torch.cos(x)."
 
-# What torch and numpy say where they wanted one number and got many.
+# Messages of torch and numpy where they wanted one number and got many.
 _MANY_FOR_ONE = (
     "only one element tensors",
     "cannot be converted to Scalar",
@@ -29,7 +29,7 @@ _USES_MATH = re.compile(r"\bmath\.|(?<![.\w])(sqrt|cos)\(")
 def words_for_error(
     function: Callable, error: Exception, trial: Trial, slips: Sequence[Slip] = ()
 ) -> list[str]:
-    """The error, the learner's own line that led to it, and the likely reason."""
+    """Return the error, the learner's own line that led to it, and the likely reason."""
     words = [f"On {trial.what} it stopped with {type(error).__name__}: {error}"]
     code = getattr(function, "__code__", None)
     line = ""
@@ -61,7 +61,7 @@ def _likely_reason(error: Exception, line: str, trial: Trial) -> str | None:
         return _sizes(message, trial)
     if _NUMBER_FOR_TENSOR.search(message):
         return _number_for_tensor(trial)
-    if any(said in message for said in _MANY_FOR_ONE):
+    if any(part in message for part in _MANY_FOR_ONE):
         return _many_for_one(line, trial)
     if isinstance(error, TypeError) and "positional argument" in message:
         return f"The check calls it with ({', '.join(trial.inputs)}), in this order."
@@ -69,7 +69,7 @@ def _likely_reason(error: Exception, line: str, trial: Trial) -> str | None:
 
 
 def _sizes(message: str, trial: Trial) -> str:
-    """Two tensors whose sizes do not meet."""
+    """Explain two tensors whose shapes do not broadcast."""
     if "x_0_set" in trial.inputs:
         return (
             "Every noisy picture meets every member of the set: x_t[:, None] has shape (B, 1, D), "
@@ -106,7 +106,7 @@ def _sizes(message: str, trial: Trial) -> str:
 
 
 def _number_for_tensor(trial: Trial) -> str:
-    """A plain number where a tensor was needed."""
+    """Explain a plain number where a tensor was needed."""
     for name, value in trial.inputs.items():
         if isinstance(value, float):
             return f"`{name}` is a plain number here: math.sqrt, or ** 0.5."
@@ -114,7 +114,7 @@ def _number_for_tensor(trial: Trial) -> str:
 
 
 def _many_for_one(line: str, trial: Trial) -> str | None:
-    """A tensor of many numbers where one was needed."""
+    """Explain a tensor of many numbers where one was needed."""
     if _USES_MATH.search(line):
         return MATH
     for name, value in trial.inputs.items():

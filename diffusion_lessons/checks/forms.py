@@ -1,4 +1,4 @@
-"""What can be wrong with a result before any number is looked at: its type, shape or dtype."""
+"""Find what is wrong with a result before any number is compared: its type, shape or dtype."""
 
 from numbers import Real
 
@@ -9,12 +9,12 @@ from .report import Trial
 
 
 def name_of(value: object) -> str:
-    """What kind of thing a value is, in words."""
+    """Return what kind of thing a value is, in words."""
     return "nothing (None)" if value is None else f"a {type(value).__name__}"
 
 
 def wrong_form(result: object, expected: object, trial: Trial, given: list) -> list[str] | None:
-    """What is wrong with the form of `result`, or with the inputs `given` after the call."""
+    """Describe a fault in the form of `result`, or in the inputs `given` after the call."""
     if result is None:
         return ["It returns nothing (None). Is the last line a `return`?"]
     if result is Ellipsis:
@@ -22,7 +22,7 @@ def wrong_form(result: object, expected: object, trial: Trial, given: list) -> l
     for (name, before), after in zip(trial.inputs.items(), given, strict=True):
         if isinstance(before, Tensor) and not torch.equal(before, after):
             return [
-                f"It changed its input `{name}` in place; the caller's tensor is spoilt. Operators "
+                f"It changed its input `{name}` in place; the caller's tensor is lost. Operators "
                 "such as *= and += and methods ending in _ do that: write a * b into a new name."
             ]
     if not isinstance(expected, Tensor):
@@ -77,24 +77,24 @@ def _words_for_shape(result: Tensor, expected: Tensor, trial: Trial) -> list[str
 def _wrong_dtype(result: Tensor, expected: Tensor, trial: Trial) -> list[str] | None:
     if result.dtype == expected.dtype:
         return None
-    said = f"The result has dtype {result.dtype}, expected {expected.dtype}."
+    dtypes = f"The result has dtype {result.dtype}, expected {expected.dtype}."
     if not result.dtype.is_floating_point:
         return [
-            said,
+            dtypes,
             "Whole numbers cannot hold noise: fractions are cut off, and in uint8 what falls below "
             "0 or above 255 wraps around to the other end (integer overflow). Stay with floats.",
         ]
     if result.dtype.itemsize < expected.dtype.itemsize:
-        return [said, _narrowed(expected, trial)]
+        return [dtypes, _narrowed(expected, trial)]
     return [
-        said,
+        dtypes,
         "Likely reason: a float64 table met a float32 picture, and torch kept the wider one. "
         "Convert the rates, not the picture: rate.to(x_0.dtype), or .float().",
     ]
 
 
 def _narrowed(expected: Tensor, trial: Trial) -> str:
-    """Why a result came back in fewer bits than its input, and the fix."""
+    """Explain why a result has fewer bits than its input, and the fix."""
     if expected.dtype == torch.float64:
         what = "The table" if "alpha_bar" in _tensors(trial) else "The input"
         return f"{what} is float64 and the result should stay so: leave out .float()."

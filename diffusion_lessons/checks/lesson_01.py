@@ -85,7 +85,7 @@ noising_step = Exercise(  # DDPM eq. 2
         "x_prev + beta * eps": "The picture is not shrunk, and the square root of beta is missing.",
         "(1 - beta)**0.5 * x_prev - beta**0.5 * eps":
             "The noise is subtracted. Noise has no side, so a picture would look the same, but the "
-            "formula says plus, and a network that must name the noise needs its sign.",
+            "formula says plus, and a network that must predict the noise needs its sign.",
         "(1 - beta) / 2 * x_prev + beta / 2 * eps": HALF,
         "(1 - beta) / 2 * x_prev + beta**0.5 * eps": HALF,
         "(1 - beta)**0.5 * x_prev + beta / 2 * eps": HALF,

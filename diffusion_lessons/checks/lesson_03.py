@@ -137,8 +137,8 @@ ddim_step = Exercise(  # DDIM eq. 12 and 16
         "a_next * x_0_hat + old - step_std * noise":
             "The fresh noise is subtracted; the formula says plus.",
         "* eps_hat => * noise; step_std * noise => step_std * eps_hat":
-            "eps_hat and the fresh noise are swapped: eps_hat is what the network said, the noise "
-            "is new.",
+            "eps_hat and the fresh noise are swapped: eps_hat is the network's output, the noise "
+            "is fresh.",
     },
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What checks are made of: inputs to try, slips to name, and the report a learner reads."""
+"""The parts of a check: inputs to try, slips to name, and the report a learner reads."""
 
 import html
 from collections.abc import Callable
@@ -25,13 +25,13 @@ class Trial:
     inputs: dict[str, object]
 
     def copies(self) -> list:
-        """The arguments in order, each tensor a copy of its own."""
+        """Return the arguments in order, each tensor as a copy of its own."""
         return [v.clone() if isinstance(v, Tensor) else v for v in self.inputs.values()]
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found. Shown by Jupyter as a small note, and as text by `print`."""
+    """The findings of a check, displayed by Jupyter as a small note and by `print` as text."""
 
     verdict: str
     """One of "right", "not yet", "to do"."""
@@ -41,7 +41,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """True where every trial came out right."""
+        """Return True where every trial came out right."""
         return self.verdict == "right"
 
     def __repr__(self) -> str:
@@ -59,7 +59,7 @@ class Report:
 
 
 def same(result: object, expected: object, rtol: float = 1e-4) -> bool:
-    """True where two results agree in form and, up to rounding, in their numbers.
+    """Return True where two results agree in form and, up to rounding, in their numbers.
 
     `rtol` is the relative difference allowed; in tensors 1e-5 is always allowed besides. Complex
     numbers, as (-1) ** 0.5 gives, agree with nothing.
