@@ -91,12 +91,8 @@ noising_step = Exercise(  # DDPM eq. 2
         "(1 - beta)**0.5 * x_prev + beta / 2 * eps": HALF,
         "(1 - beta)**0.5 * (x_prev + beta**0.5 * eps)":
             "The noise is shrunk too; only the picture is.",
-        "(1 - beta)**0.5 * x_prev + eps": "The noise has no factor.",
         "(1 - beta**0.5) * x_prev + beta**0.5 * eps":
             "The picture's rate is 1 - sqrt(beta); the root of 1 - beta is something else.",
-        "beta**0.5 * eps": "It returns the noise only: the shrunken picture is not in it.",
-        "(1 - beta)**0.5 * x_prev":
-            "It returns the shrunken picture only: the noise is not in it.",
     },
 )  # fmt: skip
 
@@ -188,7 +184,6 @@ snr = Exercise(
             "Rate and variance are mixed: the noise is a root, the signal is not.",
         "(alpha_bar / (1 - alpha_bar)).log()":
             "This is the logarithm of the SNR, good for plots; here the ratio itself is asked for.",
-        "1 * alpha_bar": "This is the signal's variance; divide it by the noise's.",
     },
 )  # fmt: skip
 
