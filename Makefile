@@ -6,7 +6,7 @@ PORT ?= 8888
 COURSE = "$(PYTHON)" tools/setup_course.py
 VENV_PYTHON = .venv/bin/python
 
-.PHONY: lab reset disk setup test bench lint checksums python
+.PHONY: lab reset disk setup test test-fast bench lint checksums python
 
 lab: python
 	@$(COURSE) lab --torch "$(TORCH)" --port "$(PORT)"
@@ -22,6 +22,9 @@ disk: setup
 
 test: setup
 	@$(VENV_PYTHON) -m tools.run_tests
+
+test-fast: setup
+	@$(VENV_PYTHON) -m tools.run_tests --fast
 
 bench: setup
 	@$(VENV_PYTHON) -m pip install --quiet -c .venv/course-constraints.txt --no-build-isolation -e ".[bench]"

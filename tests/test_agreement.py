@@ -1,6 +1,8 @@
 """pyproject.toml, constraints.txt, environment.yml and CITATION.cff say the same."""
 
 import ast
+import json
+import subprocess
 import sys
 import tomllib
 from importlib import metadata
@@ -13,9 +15,11 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import diffusion_lessons
+from diffusion_lessons.workspace import sha256
 from tools import setup_course
 
 ONE_SYSTEM_ONLY = ("nvidia-", "cuda-", "triton", "pywinpty", "appnope", "colorama", "pip")
+NEWEST_PYTHON = "3.14.0"  # of those that README promises
 IMPORT_NAMES = {"pillow": "PIL", "ipython": "IPython", "pyyaml": "yaml"}
 
 
@@ -104,3 +108,24 @@ def test_what_the_package_imports_is_declared(project, described):
                 imported.add(node.module.partition(".")[0])
     imported -= set(sys.stdlib_module_names) | {"diffusion_lessons"}
     assert imported <= declared
+
+
+@pytest.mark.parametrize("python", ["3.11.0", NEWEST_PYTHON])
+def test_every_pin_can_be_installed_on_each_python_promised(pins, python):
+    for name in pins:
+        try:
+            needed = metadata.metadata(name).get("Requires-Python") or ""
+        except metadata.PackageNotFoundError:
+            continue  # of another system, or of `make bench` alone
+        if metadata.version(name) == pins[name]:
+            assert SpecifierSet(needed).contains(python), f"{name} {pins[name]} needs {needed}"
+
+
+def test_a_clone_by_git_for_windows_has_the_same_bytes(project, tmp_path):
+    if not (project / ".git").exists():
+        pytest.skip("not a clone")
+    clone = ["git", "clone", "-q", "-c", "core.autocrlf=true", str(project), str(tmp_path / "c")]
+    subprocess.run(clone, check=True)
+    listed = json.loads((project / "data" / "checksums.json").read_text())
+    changed = [n for n, sha in listed.items() if sha256(tmp_path / "c" / "data" / n) != sha]
+    assert not changed, "see .gitattributes"

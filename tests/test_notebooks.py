@@ -1,8 +1,5 @@
 """Every notebook: clean as committed, readable, its solutions right, its outputs the same again."""
 
-import base64
-import copy
-import io
 import os
 import re
 import statistics
@@ -11,14 +8,13 @@ import sys
 from pathlib import Path
 
 import nbformat
-import numpy as np
 import pytest
 from nbclient.exceptions import CellExecutionError
-from nbformat.v4 import new_code_cell
-from PIL import Image
 
 from bench import lesson_times
 from tests.exercises import check_line, exercises, read, report_of, solution_of
+from tests.nbval_lessons import answered, data_of
+from tests.test_running_again import names
 from tools import notebooks as tool
 
 PATHS = tool.all_notebooks()
@@ -31,13 +27,6 @@ LONGEST_CELL, LONGEST_SETUP, MEDIAN_CELL = 20, 8, 9
 
 def code_cells(path: Path) -> list:
     return [cell for cell in read(path).cells if cell.cell_type == "code"]
-
-
-def data_of(output) -> dict:
-    """What an output shows, by type; a printed text counts as text/plain."""
-    if output.output_type == "stream":
-        return {"text/plain": output.text}
-    return dict(output.get("data", {}))
 
 
 def lines_of(cell) -> int:
@@ -216,52 +205,8 @@ def test_class_notebooks_are_not_written_over_the_lessons():
         tool.main(["without-solutions", str(tool.NOTEBOOKS)])
 
 
-# --- the same outputs again ---
-
-
-def seen(data: dict) -> dict:
-    """What two runs must agree on: texts as they are, pictures decoded."""
-    found = {}
-    for kind, content in data.items():
-        if kind == "image/png":
-            found[kind] = decoded(content)
-        elif kind == "text/html":
-            for number, png in enumerate(re.findall(r"base64,([A-Za-z0-9+/=]+)", content)):
-                found[f"picture {number} in text/html"] = decoded(png)
-            found[kind] = re.sub(r"base64,[A-Za-z0-9+/=]+", "", content)
-        else:
-            found[kind] = content
-    return found
-
-
-def decoded(png: str) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")).astype(int)
-
-
-def assert_same_to_the_eye(stored: dict, new: dict, where: str) -> None:
-    """Texts equal; pictures of one size, no pixel in a hundred off by more than 8 of 255."""
-    assert stored.keys() == new.keys(), where
-    for kind, content in stored.items():
-        if isinstance(content, np.ndarray):
-            assert content.shape == new[kind].shape, f"{where}: {kind}"
-            off = (np.abs(content - new[kind]) > 8).any(axis=-1).mean()
-            assert off < 0.01, f"{where}: {kind} differs in {off:.1%} of its pixels"
-        else:
-            assert content == new[kind], f"{where}: {kind}"
-
-
-def answered(path: Path, answer_of) -> nbformat.NotebookNode:
-    """The notebook as a learner leaves it who fills each exercise with `answer_of` (its cell, the
-    text cell with the solution)."""
-    notebook = copy.deepcopy(read(path))
-    answers = {cell.id: answer_of(cell, answer) for cell, answer in exercises(path)}
-    for cell in notebook.cells:
-        cell.source = answers.get(cell.id, cell.source)
-    return notebook
-
-
-def solved(cell, answer) -> str:
-    return f"{solution_of(answer)}\n\n{check_line(cell)}"
+# --- run ---
+# Each lesson runs whole once, by nbval: see tests/nbval_lessons.py.
 
 
 def wrong(cell, answer) -> str:
@@ -269,29 +214,23 @@ def wrong(cell, answer) -> str:
     return re.sub(r"raise NotImplementedError.*", "return 0", cell.source)
 
 
-def outputs_of(path: Path, notebook: nbformat.NotebookNode, threads: str) -> list:
-    """The kept outputs of each cell, with the notebook run from its folder."""
-    environment = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-    ran = tool.clean(tool.execute(notebook, path.parent, environment))
-    return [cell.get("outputs", []) for cell in ran.cells]
+def test_a_lesson_comes_to_its_end_with_every_exercise_wrong():
+    path = next(path for path in LESSONS if path.name.startswith("01"))
+    tool.execute(answered(path, wrong), path.parent)  # raises where a cell does
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in PATHS if "keep_output" in p.read_text()], ids=lambda path: path.stem
-)
-def test_kept_outputs_come_out_the_same_however_the_lesson_is_run(path):
-    """With one thread and every exercise solved; with two, every exercise wrong, nowhere to write
-    and no network."""
-    guest = answered(path, wrong)
-    guest.cells.insert(0, new_code_cell("from tests import guest\n\nguest.become()"))
-    first = outputs_of(path, answered(path, solved), "1")
-    _, *second = outputs_of(path, guest, "2")
-    kept = [cell.get("outputs", []) for cell in read(path).cells]
-    for cell, stored, one, other in zip(read(path).cells, kept, first, second, strict=True):
-        for number, told in enumerate(zip(stored, one, other, strict=True)):
-            as_stored, alone, as_guest = (seen(data_of(output)) for output in told)
-            assert_same_to_the_eye(as_stored, alone, f"{cell.id}, output {number}")
-            assert_same_to_the_eye(as_stored, as_guest, f"{cell.id}, output {number}, as a guest")
+@every_lesson
+def test_no_later_cell_needs_what_an_exercise_sets(path):
+    """What a learner got wrong, or skipped, reaches no other cell but behind a check of its own."""
+    cells = code_cells(path)
+    ids = {cell.id for cell, _ in exercises(path)}
+    set_by_exercises: set[str] = set()
+    for cell in cells:
+        sets, takes, inside = names(cell.source)
+        if cell.id in ids:
+            set_by_exercises |= sets
+        elif "checks." not in cell.source:
+            assert not (takes | inside) & set_by_exercises, cell.id
 
 
 def test_a_guest_can_neither_write_nor_leave_this_machine(tmp_path):
@@ -307,17 +246,6 @@ def test_a_guest_can_neither_write_nor_leave_this_machine(tmp_path):
         env={**os.environ, "PYTHONPATH": str(tool.ROOT)},
     )  # fmt: skip
     assert ended.stdout.split() == ["13", "13", "101"], ended.stderr
-
-
-def test_the_comparison_notices_a_number_and_a_picture_that_changed():
-    picture = np.full((20, 20, 3), 100)
-    dot, patch = picture.copy(), picture.copy()
-    dot[0, 0], patch[:5, :5] = 255, 120
-    stored = {"text/plain": "0.085", "image/png": picture}
-    assert_same_to_the_eye(stored, stored | {"image/png": dot}, "one pixel of 400")
-    for other in ({"text/plain": "0.086"}, {"image/png": patch}, {"text/html": "new"}):
-        with pytest.raises(AssertionError):
-            assert_same_to_the_eye(stored, stored | other, "a change")
 
 
 # --- the tool itself ---

@@ -40,7 +40,7 @@ def wheel(project, tmp_path_factory):
 
 def test_the_wheel_holds_the_shipped_data_and_nothing_of_the_learner(wheel, project):
     names = zipfile.ZipFile(wheel).namelist()
-    inside = {n.removeprefix("diffusion_lessons/data/") for n in names if "/data/" in n}
+    inside = {n.removeprefix("diffusion_lessons/shipped/") for n in names if "/shipped/" in n}
     listed = json.loads((project / "data" / "checksums.json").read_text())
     assert inside == {"README.md", "checksums.json", *listed}
 

@@ -1,53 +1,133 @@
-"""Runs every test, as `make test` does, and says at the end what ran and what did not.
+"""Run every test, as `make test` does, and say at the end what ran, and how long it took.
 
-    python -m tools.run_tests
+    python -m tools.run_tests          everything
+    python -m tools.run_tests --fast   what a developer runs between two edits: under two minutes
 
-Three groups, one after the other, each in its own process: the package, the notebooks as a learner
-runs them, and the browser. Without a Chromium the third cannot run; that is said plainly, and where
-the environment variable CI is set it is a failure.
+Three groups, one after the other, each spread over two processes of one thread: the package, the
+lessons (each run whole, once), and the browser. Without a Chromium the third cannot run; that is
+said plainly, and where the environment variable CI is set it is a failure. Outside CI a lesson is
+skipped, and named, if neither it nor the package, the data or the pinned versions have changed
+since it last passed.
 """
 
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
 import os
+import re
 import subprocess
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.browser.lab import find_chromium
+from tests.nbval_lessons import FOLDER, prepare
 from tools import notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
-PYTEST = [sys.executable, "-m", "pytest"]
-PACKAGE = [*PYTEST, "-q", "tests", "--ignore=tests/browser"]
-NOTEBOOKS = [*PYTEST, "-q", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300"]
-BROWSER = [*PYTEST, "-q", "tests/browser"]
+SPREAD = ["-n", "2", "--dist", "loadfile", "--durations=10", "--durations-min=0.1"]
+PYTEST = [sys.executable, "-m", "pytest", "-q", *SPREAD]
+PACKAGE = [*PYTEST, "tests", "--ignore=tests/browser"]
+LESSONS = [
+    *PYTEST, "-p", "tests.nbval_lessons", "--no-loadscope-reorder",
+    "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600",
+]  # fmt: skip
+BROWSER = [*PYTEST, "tests/browser"]
+LONGEST_FIRST = ("02", "05", "04", "03")
+FAST_LESSON = "01"
+PASSED = FOLDER / "passed.json"
 
 NO_BROWSER = """THE BROWSER TESTS DID NOT RUN: there is no Chromium on this machine.
 How to get it: on Debian or Ubuntu  sudo apt install chromium ; elsewhere install Chromium or Chrome
 and put it on the PATH. Then run  make test  again."""
 
 
-def run(name: str, command: list[str], environment: dict[str, str]) -> str:
-    """Run one group and return how it ended: "passed" or "FAILED"."""
+@dataclass
+class Group:
+    """How one group of tests ended: "passed", "FAILED" or why it did not run; in how many seconds;
+    the lines with its slowest tests."""
+
+    end: str
+    seconds: float = 0.0
+    slowest: tuple[str, ...] = ()
+
+
+def run(name: str, command: list[str]) -> Group:
+    """Run one group, show what it prints as it comes, and return how it ended."""
     print(f"\n== {name}", flush=True)
-    return "FAILED" if subprocess.call(command, cwd=ROOT, env=environment) else "passed"
+    environment = {key: value for key, value in os.environ.items() if key != "MPLBACKEND"}
+    environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    start, slowest = time.monotonic(), []
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            if re.match(r"[\d.]+s (call|setup|teardown) ", line):
+                slowest.append(line.rstrip())
+    end = "FAILED" if process.returncode else "passed"
+    return Group(end, time.monotonic() - start, tuple(slowest))
 
 
-def main() -> int:
-    """Run the three groups, print a summary, and return 0 only if nothing failed."""
-    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
-    lessons = [str(path) for path in notebooks.lessons()]
-    ends = {
-        "the package": run("the package (minutes)", PACKAGE, environment),
-        "the notebooks": run("the notebooks (minutes)", [*NOTEBOOKS, *lessons], environment),
-    }
+def fingerprint(lesson: Path) -> str:
+    """Return a hash of all that the outcome of a lesson depends on."""
+    digest = hashlib.sha256()
+    package = sorted((ROOT / "diffusion_lessons").rglob("*.*"))
+    for path in [lesson, *package, ROOT / "data" / "checksums.json", ROOT / "constraints.txt"]:
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def run_lessons(paths: list[Path]) -> Group:
+    """Run each lesson once, the longest first, except those that passed as they are."""
+    before = json.loads(PASSED.read_text()) if PASSED.is_file() and not os.environ.get("CI") else {}
+    prints = {path.name: fingerprint(path) for path in paths}
+    ready = [path for path in paths if before.get(path.name) != prints[path.name]]
+    for path in set(paths) - set(ready):
+        print(f"skipped: {path.name}, unchanged since it last passed, as are package and data")
+    if not ready:
+        return Group("passed before, unchanged")
+    ready.sort(key=lambda path: (*(path.name[:2] != n for n in LONGEST_FIRST), path.name))
+    copies = [str(prepare(path)) for path in ready]
+    group = run("the lessons, each from top to bottom", [*LESSONS, *copies])
+    if group.end == "passed":
+        PASSED.write_text(json.dumps(before | {p.name: prints[p.name] for p in ready}, indent=1))
+    return group
+
+
+def run_browser() -> Group:
+    """Run the tests in a browser, or say how to get one."""
     browser = find_chromium()
     if browser:
-        ends["the browser"] = run(f"the browser, {browser} (minutes)", BROWSER, environment)
-    else:
-        ends["the browser"] = "FAILED, it did not run" if os.environ.get("CI") else "DID NOT RUN"
-        print("\n" + NO_BROWSER)
-    print("\n" + "\n".join(f"{group}: {end}" for group, end in ends.items()))
-    return int(any(end.startswith("FAILED") for end in ends.values()))
+        return run(f"the browser, {browser}", BROWSER)
+    print("\n" + NO_BROWSER)
+    return Group("FAILED, it did not run" if os.environ.get("CI") else "DID NOT RUN")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the groups, print a summary, and return 0 only if nothing failed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--fast", action="store_true", help="the light tests and one lesson")
+    fast = parser.parse_args(arguments).fast
+    groups = {"the package": run("the package", [*PACKAGE, *(["-m", "not slow"] if fast else [])])}
+    lessons = notebooks.lessons()
+    if fast:
+        lessons = [path for path in lessons if path.name.startswith(FAST_LESSON)]
+    groups["the lessons"] = run_lessons(lessons)
+    if not fast:
+        groups["the browser"] = run_browser()
+    print("\nThe slowest tests of each group, and how each group ended:")
+    for name, group in groups.items():
+        print("\n".join([f"\n{name}:", *group.slowest]))
+    print()
+    for name, group in groups.items():
+        print(f"{name}: {group.end}, {group.seconds / 60:.1f} minutes")
+    return int(any(group.end.startswith("FAILED") for group in groups.values()))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, Page, Playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
+SHORT_TRAININGS = Path(__file__).parent / "short_trainings"
 RUN_LIMIT_S = 900
 
 _SETTINGS = {
@@ -119,7 +120,8 @@ def _command(folder: Path, home: Path, port: int) -> list[str]:
 
 def _environment(home: Path) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH", "")]))
+    paths = [str(ROOT), str(SHORT_TRAININGS), env.get("PYTHONPATH", "")]
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
         env[name] = str(home / name.lower())
     env["XDG_DATA_HOME"] = str(home / "data")  # what a test keeps is no learner's picture
