@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from diffusion_lessons import widgets
+from diffusion_lessons import quiz, widgets
 from diffusion_lessons.widgets import Bars, Choice, Curve, Pictures, Points, Slider, Text
 from diffusion_lessons.widgets.page import PageWidget
 from tests.small_pipe import small_pipe
@@ -87,6 +87,11 @@ def studio() -> PageWidget:
     return widgets.studio(lambda: pipe, prompt=HOUSE, folder=tempfile.mkdtemp())
 
 
+def asked() -> PageWidget:
+    """The quiz, its answers kept in a folder that is thrown away."""
+    return quiz.start(tempfile.mkdtemp())
+
+
 EVERY: dict[str, Callable[[], PageWidget]] = {
     "scrub": scrubber,
     "scrub points": moving_points,
@@ -97,4 +102,5 @@ EVERY: dict[str, Callable[[], PageWidget]] = {
     "watch": watched,
     "watch at first": lambda: widgets.watch(total=10, alt="sprites"),
     "studio": studio,
+    "quiz": asked,
 }

@@ -12,7 +12,9 @@ from diffusion_lessons.widgets.watch import MOST_STAGES
 from tests.every_widget import EVERY, live, studio
 
 
-@pytest.mark.parametrize("name", ["scrub", "live", "guess", "plane", "watch at first", "studio"])
+@pytest.mark.parametrize(
+    "name", ["scrub", "live", "guess", "plane", "watch at first", "studio", "quiz"]
+)
 def test_the_message_that_opens_a_widget_has_its_state(name, monkeypatch):
     """A page that is shown before later messages arrive would find empty traits."""
     opened = []

@@ -97,7 +97,8 @@ def _rows(**properties: dict) -> dict:
     return {"type": "array", "items": row | {"additionalProperties": False}}
 
 
-_TEXT, _NUMBER = {"type": "string"}, {"type": "number"}
+_TEXT = {"type": "string"}
+_TIME = {"type": "number", "minimum": 0, "maximum": 32_503_680_000}  # to the year 3000
 _SCHEMA = {
     "type": "object",
     "required": ["version", "rounds", "answers"],
@@ -105,12 +106,12 @@ _SCHEMA = {
         "rounds": _rows(
             id=_TEXT,
             number={"type": "integer", "minimum": 2},
-            at=_NUMBER,
+            at=_TIME,
             questions={"type": "array", "items": _TEXT},
         ),
         "answers": _rows(
             id=_TEXT,
-            at=_NUMBER,
+            at=_TIME,
             round=_TEXT,
             question=_TEXT,
             option=_TEXT,

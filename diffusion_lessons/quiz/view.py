@@ -38,8 +38,7 @@ class Quiz(PageWidget):
         self._shown: Shown | None = None
         self._looked: dict[tuple[str, str], list[str]] = {}  # options looked at after the answer
         self._here = self._first_open()
-        super().__init__()
-        self.state = self._seen(0)
+        super().__init__(state=self._seen(0))  # the page may open before a later message arrives
         self.observe(self._on_request, names="request")
 
     def still(self) -> tuple[str, None]:
