@@ -97,13 +97,14 @@ def decoded(png: str) -> np.ndarray:
 
 
 def assert_same_to_the_eye(stored: dict, new: dict, where: str) -> None:
-    """Texts equal; pictures of one size, no pixel in a hundred off by more than 8 of 255."""
+    """Texts equal; pictures of one size, at most one pixel in fifty off by more than 8 of 255:
+    stored pictures have a palette, and a difference of 1 may take the neighbouring colour."""
     assert stored.keys() == new.keys(), where
     for kind, content in stored.items():
         if isinstance(content, np.ndarray):
             assert content.shape == new[kind].shape, f"{where}: {kind}"
             off = (np.abs(content - new[kind]) > 8).any(axis=-1).mean()
-            assert off < 0.01, f"{where}: {kind} differs in {off:.1%} of its pixels"
+            assert off < 0.02, f"{where}: {kind} differs in {off:.1%} of its pixels"
         else:
             assert content == new[kind], f"{where}: {kind}"
 
