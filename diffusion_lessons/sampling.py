@@ -34,6 +34,7 @@ import inspect
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise, repeat
 
 import numpy as np
 import torch
@@ -44,33 +45,24 @@ from .schedule import NUM_TRAIN_TIMESTEPS, Rates, Schedule, walk_rates
 
 
 @dataclass(frozen=True)
-class Stop:
-    """A walk at time t, before it steps on to t_next.
+class SampleStep:
+    """A step of a walk.
 
     Attributes:
-        t, t_next: the times, t_next < t.
-        x_t: (B, ...).
+        t, t_next: the times it leads from and to, t_next < t.
+        x_t, x_next: the data at these times, (B, ...).
         prediction: both guesses at t.
-        rates, rates_next: at t and at t_next.
     """
 
     t: float
     t_next: float
     x_t: Tensor
     prediction: Prediction
-    rates: Rates
-    rates_next: Rates
-
-
-@dataclass(frozen=True)
-class SampleStep(Stop):
-    """A step of a walk: the stop that it starts from, and `x_next`, (B, ...), where it arrives."""
-
     x_next: Tensor
 
 
-Move = Callable[[Stop, SampleStep | None], Tensor]
-"""From a stop, and the step that led there (None at the first), to x_next."""
+Step = Callable[..., Tensor]
+"""From the parameters of a step function, in its order, to x_next."""
 
 
 def times(num_steps: int) -> Tensor:
@@ -81,12 +73,10 @@ def times(num_steps: int) -> Tensor:
     that `diffusers` calls "trailing" spacing; row r ends at t = (r + 1) / T, see `row_to_t`.
     Raises ValueError for another number. Lin et al. 2023, table 2.
     """
-    if isinstance(num_steps, bool) or not isinstance(num_steps, int):
-        raise ValueError(f"num_steps is {num_steps!r}; it must be a whole number, such as 50.")
-    if not 1 <= num_steps <= NUM_TRAIN_TIMESTEPS:
+    if type(num_steps) is not int or not 1 <= num_steps <= NUM_TRAIN_TIMESTEPS:
         raise ValueError(
-            f"num_steps is {num_steps}; it must lie between 1 and {NUM_TRAIN_TIMESTEPS}, the "
-            "number of rows in the table. 20 to 50 are usual."
+            f"num_steps is {num_steps!r}; it must be a whole number between 1 and "
+            f"{NUM_TRAIN_TIMESTEPS}, the number of rows in the table. 20 to 50 are usual."
         )
     # Rounding can make numpy's range one longer than asked for.
     ends = np.arange(NUM_TRAIN_TIMESTEPS, 0, -NUM_TRAIN_TIMESTEPS / num_steps)[:num_steps].round()
@@ -169,9 +159,12 @@ def ddpm(
     x_t: Tensor,
     times: Tensor,
     generator: torch.Generator | None = None,
-    step: Callable[..., Tensor] = ddpm_step,
+    step: Step = ddpm_step,
 ) -> Iterator[SampleStep]:
     """Walk from x_t at times[0] to times[-1] with `ddpm_step`; yields each step.
+
+    The start is checked and the schedule evaluated, once, when it is called; the denoiser is called
+    as steps are asked for.
 
     Args:
         denoiser: see `prediction.Denoiser`.
@@ -187,12 +180,8 @@ def ddpm(
             where it happens, a denoiser or a step that returns NaN or another shape.
         TypeError: x_t of whole numbers.
     """
-    noise_like = _noise_from(generator)
-
-    def move(at: Stop, _: SampleStep | None) -> Tensor:
-        return step(at.x_t, at.prediction.x_0, noise_like(at.x_t), at.rates, at.rates_next)
-
-    return walk(denoiser, schedule, x_t, times, move)
+    noise = _noise_like(x_t, generator)
+    return _walk(denoiser, schedule, x_t, times, step, ddpm_step, noise=noise)
 
 
 def ddim(
@@ -202,74 +191,47 @@ def ddim(
     times: Tensor,
     eta: float = 0.0,
     generator: torch.Generator | None = None,
-    step: Callable[..., Tensor] = ddim_step,
+    step: Step = ddim_step,
 ) -> Iterator[SampleStep]:
     """Walk from x_t at times[0] to times[-1] with `ddim_step`; yields each step.
 
-    eta: from 0 (no noise is added: the start decides the picture) to 1 (as `ddpm`). step: your own
-    step function, with the parameters of `ddim_step` in its order. The others, and errors, as in
-    `ddpm`; ValueError also for an eta outside [0, 1].
+    eta: from 0 (no noise is added: the start decides the picture) to 1 (as `ddpm`). The others, and
+    errors, as in `ddpm`; ValueError also for an eta outside [0, 1].
     """
     if not 0 <= eta <= 1:
         raise ValueError(
             f"eta is {eta}; it must lie between 0 (DDIM, no fresh noise) and 1 (as much as DDPM)."
         )
-    noise_like = _noise_from(generator) if eta > 0 else torch.zeros_like
-
-    def move(at: Stop, _: SampleStep | None) -> Tensor:
-        guess, noise = at.prediction, noise_like(at.x_t)
-        return step(guess.x_0, guess.eps, noise, at.rates, at.rates_next, eta)
-
-    return walk(denoiser, schedule, x_t, times, move)
+    noise = _noise_like(x_t, generator) if eta > 0 else repeat(torch.zeros_like(x_t))
+    return _walk(denoiser, schedule, x_t, times, step, ddim_step, noise=noise, eta=repeat(eta))
 
 
 def dpm_solver(
-    denoiser: Denoiser,
-    schedule: Schedule,
-    x_t: Tensor,
-    times: Tensor,
-    step: Callable[..., Tensor] = dpm_solver_step,
+    denoiser: Denoiser, schedule: Schedule, x_t: Tensor, times: Tensor, step: Step = dpm_solver_step
 ) -> Iterator[SampleStep]:
     """Walk from x_t at times[0] to times[-1] with `dpm_solver_step`; yields each step.
 
     The first step is one of DDIM, as there is no earlier guess, and so is a step to t = 0. Adds no
-    noise. step: your own step function, with the parameters of `dpm_solver_step` in its order. The
-    others, and errors, as in `ddpm`.
+    noise. Arguments and errors as in `ddpm`.
     """
-
-    def move(at: Stop, before: SampleStep | None) -> Tensor:
-        x_t, x_0_hat = at.x_t, at.prediction.x_0
-        if before is None or at.t_next == 0:
-            a, b = at.rates
-            eps_hat = (x_t - a * x_0_hat) / b  # also where the noise guess is kept, see `read_off`
-            return ddim_step(x_0_hat, eps_hat, torch.zeros_like(x_t), at.rates, at.rates_next, 0.0)
-        x_0_hat_before = before.prediction.x_0
-        return step(x_t, x_0_hat, x_0_hat_before, before.rates, at.rates, at.rates_next)
-
-    return walk(denoiser, schedule, x_t, times, move)
+    return _walk(denoiser, schedule, x_t, times, step, dpm_solver_step)
 
 
 def euler(
-    denoiser: Denoiser,
-    schedule: Schedule,
-    x_t: Tensor,
-    times: Tensor,
-    step: Callable[..., Tensor] = euler_step,
+    denoiser: Denoiser, schedule: Schedule, x_t: Tensor, times: Tensor, step: Step = euler_step
 ) -> Iterator[SampleStep]:
     """Walk from x_t at times[0] to times[-1] with `euler_step`; yields each step.
 
-    Adds no noise. step: your own step function, with the parameters of `euler_step` in its order.
-    The others, and errors, as in `ddpm`.
+    Adds no noise. Arguments and errors as in `ddpm`.
     """
-
-    def move(at: Stop, _: SampleStep | None) -> Tensor:
-        return step(at.x_t, at.prediction.x_0, at.prediction.eps, at.rates, at.rates_next)
-
-    return walk(denoiser, schedule, x_t, times, move)
+    return _walk(denoiser, schedule, x_t, times, step, euler_step)
 
 
-SAMPLERS: dict[str, Callable[..., Iterator[SampleStep]]]
-SAMPLERS = {"ddpm": ddpm, "ddim": ddim, "dpm-solver++": dpm_solver}
+SAMPLERS: dict[str, Callable[..., Iterator[SampleStep]]] = {
+    "ddpm": ddpm,
+    "ddim": ddim,
+    "dpm-solver++": dpm_solver,
+}
 """The samplers of lesson 03, by the name that its widgets show."""
 
 
@@ -284,49 +246,61 @@ def finish(steps: Iterator[SampleStep]) -> Tensor:
     return last[0].x_next
 
 
-def walk(
-    denoiser: Denoiser, schedule: Schedule, x_t: Tensor, times: Tensor, move: Move
-) -> Iterator[SampleStep]:
-    """Walk from x_t at times[0] to times[-1], `move` by `move`; yields each step.
-
-    The loop of every sampler, see `ddpm` for arguments and errors. The start is checked and the
-    schedule evaluated, once, when it is called; the denoiser is called as steps are asked for.
-    """
-    _refuse_bad_start(x_t)
-    _refuse_bad_times(times)  # their range is the schedule's to check
-    return _walk(denoiser, walk_rates(times, x_t, schedule), x_t, times.tolist(), move)
-
-
-@torch.no_grad()
 def _walk(
-    denoiser: Denoiser, rates: Rates, x_t: Tensor, times: list[float], move: Move
+    denoiser: Denoiser,
+    schedule: Schedule,
+    x_t: Tensor,
+    times: Tensor,
+    step: Step,
+    rule: Step,
+    **settings: Iterator,
 ) -> Iterator[SampleStep]:
-    takes_rates, before = "rates" in inspect.signature(denoiser).parameters, None
-    for i, (t, t_next) in enumerate(zip(times, times[1:], strict=False)):
-        known = {"rates": rates[i]} if takes_rates else {}
-        prediction = denoiser(x_t, x_t.new_full(x_t.shape[:1], t), **known)
-        where = f"at step {i + 1} of {len(times) - 1} (t = {t:.3f})"
-        _refuse_bad_shape(prediction, x_t, where)
-        at = Stop(t, t_next, x_t, prediction, rates[i], rates[i + 1])
-        x_next = move(at, before)
-        _refuse_bad_step(x_next, at, where)
-        before = SampleStep(**vars(at), x_next=x_next.to(x_t.dtype))
-        yield before
-        x_t = before.x_next
+    """Check the start and walk; `step` takes by position what `rule` calls its parameters.
+
+    settings: what a rule takes beside the state of the walk, one value for each step.
+    """
+    _refuse_bad_start(x_t, times)
+    walked = walk_rates(times, x_t, schedule)  # refuses times outside [0, 1]
+    parameters = inspect.signature(rule).parameters
+    takes_rates = "rates" in inspect.signature(denoiser).parameters
+
+    @torch.no_grad()
+    def steps(x_t: Tensor) -> Iterator[SampleStep]:
+        before: dict[str, Tensor] = {}
+        for i, (t, t_next) in enumerate(pairwise(times.tolist())):
+            where = f"at step {i + 1} of {len(times) - 1} (t = {t:.3f})"
+            rates, rates_next = walked[i], walked[i + 1]
+            also = {"rates": rates} if takes_rates else {}
+            guess = denoiser(x_t, x_t.new_full(x_t.shape[:1], t), **also)
+            found = {"the denoiser's x_0": guess.x_0, "the denoiser's eps": guess.eps}
+            _refuse_other_shape(found, x_t, where)
+            known = {"x_t": x_t, "x_0_hat": guess.x_0, "eps_hat": guess.eps, "rates": rates}
+            known |= {"rates_next": rates_next} | {name: next(it) for name, it in settings.items()}
+            known |= before if t_next > 0 else {}  # at t = 0 lambda is infinite
+            if known.keys() >= parameters.keys():
+                x_next = step(*(known[name] for name in parameters))
+            else:  # DDIM, with the eps that fits x_0_hat also where `read_off` keeps its own
+                eps_hat = (x_t - rates[0] * guess.x_0) / rates[1]
+                no_noise = torch.zeros_like(x_t)
+                x_next = ddim_step(guess.x_0, eps_hat, no_noise, rates, rates_next, 0.0)
+            found["the step function's x_next"] = x_next
+            _refuse_other_shape(found, x_t, where)
+            _refuse_nan(found, where)
+            yield SampleStep(t, t_next, x_t, guess, x_next := x_next.to(x_t.dtype))
+            before, x_t = {"x_0_hat_before": guess.x_0, "rates_before": rates}, x_next
+
+    return steps(x_t)
 
 
-def _noise_from(generator: torch.Generator | None) -> Callable[[Tensor], Tensor]:
-    """Return a function that draws fresh noise like x_t."""
+def _noise_like(x_t: Tensor, generator: torch.Generator | None) -> Iterator[Tensor]:
+    """Draw standard normal noise in the shape of x_t, again and again."""
     source = torch.Generator().manual_seed(0) if generator is None else generator
-
-    def noise_like(x_t: Tensor) -> Tensor:
+    while True:
         noise = torch.randn(x_t.shape, generator=source, dtype=x_t.dtype, device=source.device)
-        return noise.to(x_t.device)
-
-    return noise_like
+        yield noise.to(x_t.device)
 
 
-def _refuse_bad_start(x_t: Tensor) -> None:
+def _refuse_bad_start(x_t: Tensor, times: Tensor) -> None:
     if x_t.ndim not in (2, 4) or len(x_t) == 0:
         raise ValueError(
             f"x_t has shape {tuple(x_t.shape)}; give a batch, of pictures (B, C, H, W) or of "
@@ -336,49 +310,34 @@ def _refuse_bad_start(x_t: Tensor) -> None:
         raise TypeError(f"x_t has dtype {x_t.dtype}; start from noise: torch.randn(shape).")
     if not x_t.isfinite().all():
         raise ValueError("x_t holds NaN or infinity; start from noise: torch.randn(shape).")
-
-
-def _refuse_bad_times(times: Tensor) -> None:
     if times.ndim != 1 or len(times) < 2:
         raise ValueError(
             f"times has shape {tuple(times.shape)}; give two times or more, such as times(50)."
         )
-    stays = (times.diff() >= 0).nonzero()
-    if len(stays):
-        i = int(stays[0])
-        raise ValueError(
-            f"times goes from {times[i].item():g} to {times[i + 1].item():g}; it must fall at each "
-            "step, from noise to clean. Perhaps reverse it: times.flip(0)."
-        )
-
-
-def _refuse_bad_shape(prediction: Prediction, x_t: Tensor, where: str) -> None:
-    for name, guess in (("x_0", prediction.x_0), ("eps", prediction.eps)):
-        if guess.shape != x_t.shape:
+    for t, t_next in pairwise(times.tolist()):
+        if t_next >= t:
             raise ValueError(
-                f"{where} the denoiser's {name} has shape {tuple(guess.shape)}, and x_t has "
-                f"{tuple(x_t.shape)}; both must agree."
+                f"times goes from {t:g} to {t_next:g}; it must fall at each step, from noise to "
+                "clean. Perhaps reverse it: times.flip(0)."
             )
 
 
-def _refuse_bad_step(x_next: Tensor, at: Stop, where: str) -> None:
-    if not isinstance(x_next, Tensor) or x_next.shape != at.x_t.shape:
-        found = f"shape {tuple(x_next.shape)}" if isinstance(x_next, Tensor) else repr(x_next)
-        raise ValueError(
-            f"{where} the step function returned {found}; it must return x_next, in the shape of "
-            f"x_t, {tuple(at.x_t.shape)}."
-        )
-    # One look for all three: on a GPU each would wait for the device.
-    x_0, eps = at.prediction.x_0, at.prediction.eps
-    if x_0.isfinite().all() & eps.isfinite().all() & x_next.isfinite().all():
+def _refuse_other_shape(found: dict[str, Tensor], x_t: Tensor, where: str) -> None:
+    for name, part in found.items():
+        shape = f"has shape {tuple(part.shape)}" if isinstance(part, Tensor) else f"is {part!r}"
+        if not isinstance(part, Tensor) or part.shape != x_t.shape:
+            raise ValueError(
+                f"{where} {name} {shape}; it must have the shape of x_t, {tuple(x_t.shape)}."
+            )
+
+
+def _refuse_nan(found: dict[str, Tensor], where: str) -> None:
+    # One look for all: on a GPU each would wait for the device.
+    if torch.stack([part.isfinite().all() for part in found.values()]).all():
         return
-    for name, guess in (("x_0", x_0), ("eps", eps)):
-        if not guess.isfinite().all():
-            raise ValueError(
-                f"{where} the denoiser's {name} holds NaN or infinity. Look at the network: did "
-                "its training diverge, or are its weights damaged?"
-            )
-    raise ValueError(
-        f"{where} the step function returned NaN or infinity, though both guesses are finite. "
-        "Look for a division by a rate that is 0, or for the root of a negative number."
-    )
+    name = next(name for name, part in found.items() if not part.isfinite().all())
+    if name.startswith("the denoiser"):
+        hint = "Look at the network: did its training diverge, or are its weights damaged?"
+    else:
+        hint = "Look for a division by a rate that is 0, or for the root of a negative number."
+    raise ValueError(f"{where} {name} holds NaN or infinity. {hint}")

@@ -157,9 +157,9 @@ def test_a_guess_of_another_shape_is_named(walk):
 @pytest.mark.parametrize(
     ("returns", "saying"),
     [
-        (lambda x_t: None, r"step 1 of 3.*the step function returned None.*\(2, 2\)"),
-        (lambda x_t: x_t[:1], r"the step function returned shape \(1, 2\)"),
-        (lambda x_t: x_t * math.nan, "the step function returned NaN.*division"),
+        (lambda x_t: None, r"step 1 of 3.*the step function's x_next is None.*\(2, 2\)"),
+        (lambda x_t: x_t[:1], r"the step function's x_next has shape \(1, 2\)"),
+        (lambda x_t: x_t * math.nan, "the step function's x_next holds NaN.*division"),
     ],
 )
 def test_a_step_function_that_errs_is_named(returns, saying):
