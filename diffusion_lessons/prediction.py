@@ -56,14 +56,8 @@ def target(kind: str, x_0: Tensor, eps: Tensor, signal_rate: Tensor, noise_rate:
     difference to it. Raises ValueError for another kind. Papers: see the table above.
     """
     _refuse_unknown(kind)
-    signal_rate, noise_rate = rates_like(x_0, signal_rate, noise_rate)
-    if kind == "eps":
-        return eps
-    if kind == "x_0":
-        return x_0
-    if kind == "v":
-        return signal_rate * eps - noise_rate * x_0
-    return eps - x_0
+    a, b = rates_like(x_0, signal_rate, noise_rate)
+    return {"eps": eps, "x_0": x_0, "v": a * eps - b * x_0, "velocity": eps - x_0}[kind]
 
 
 def read_off(
@@ -88,12 +82,12 @@ def read_off(
         return Prediction(_divide(x_t - noise_rate * output, signal_rate), output)
     if kind == "x_0":
         return Prediction(output, _divide(x_t - signal_rate * output, noise_rate))
-    if kind == "v":  # the two squares add up to 1, but not on the straight schedule
-        squares = signal_rate**2 + noise_rate**2
-        x_0 = (signal_rate * x_t - noise_rate * output) / squares
-        return Prediction(x_0, (noise_rate * x_t + signal_rate * output) / squares)
-    both = signal_rate + noise_rate
-    return Prediction((x_t - noise_rate * output) / both, (x_t + signal_rate * output) / both)
+    # The output is a * eps - b * x_0. On curved schedules the divisor of v is 1.
+    one = torch.ones_like(signal_rate)
+    a, b = (signal_rate, noise_rate) if kind == "v" else (one, one)
+    both = a * signal_rate + b * noise_rate
+    x_0 = (a * x_t - noise_rate * output) / both
+    return Prediction(x_0, (b * x_t + signal_rate * output) / both)
 
 
 def as_denoiser(

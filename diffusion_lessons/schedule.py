@@ -89,9 +89,7 @@ def linear(t: Tensor) -> tuple[Tensor, Tensor]:
 def cosine(t: Tensor) -> tuple[Tensor, Tensor]:
     """Return the rates of Nichol & Dhariwal's schedule (`cosine_beta`) at time t.
 
-    t: floats in [0, 1], shape (B,). Returns signal_rate and noise_rate, each (B, 1, 1, 1), in the
-    dtype of t, with signal_rate^2 + noise_rate^2 = 1. Raises ValueError or TypeError for any other
-    t. Eq. 17. At t = 1 the signal_rate is 0.00005.
+    t, returns, errors: as in `linear`. Eq. 17. At t = 1 the signal_rate is 0.00005.
     """
     return _rates(t, cosine_beta)
 
@@ -99,9 +97,8 @@ def cosine(t: Tensor) -> tuple[Tensor, Tensor]:
 def flow(t: Tensor) -> tuple[Tensor, Tensor]:
     """Return the rates of rectified flow's straight schedule: signal_rate 1 - t, noise_rate t.
 
-    t: floats in [0, 1], shape (B,). Returns signal_rate and noise_rate, each (B, 1, 1, 1), in the
-    dtype of t; they add up to 1 (their squares do not). Raises ValueError or TypeError for any
-    other t. Liu et al. 2022 eq. 1, with data at t = 0 and noise at t = 1.
+    t, returns, errors: as in `linear`, but the rates add up to 1 (their squares do not). Liu et al.
+    2022 eq. 1, with data at t = 0 and noise at t = 1.
     """
     _refuse_bad_time(t)
     t = t.view(-1, 1, 1, 1)
@@ -153,16 +150,14 @@ def add_noise(x_0: Tensor, eps: Tensor, t: Tensor, schedule: Schedule) -> Tensor
             f"x_0 has dtype {x_0.dtype}; noise is added to floats in [-1, 1]. For pixels from 0 to "
             "255: x_0.float() / 127.5 - 1."
         )
-    if eps.shape != x_0.shape:
-        raise ValueError(
-            f"eps has shape {tuple(eps.shape)} and x_0 has {tuple(x_0.shape)}; "
-            "noise needs the shape of the data: torch.randn_like(x_0)."
-        )
-    if t.shape != x_0.shape[:1]:
-        raise ValueError(
-            f"t has shape {tuple(t.shape)} for a batch of {len(x_0)}; give one time for each item: "
-            f"torch.full(({len(x_0)},), 0.5)."
-        )
+    for name, part, shape, fix in (
+        ("eps", eps, x_0.shape, "noise in the shape of the data: torch.randn_like(x_0)"),
+        ("t", t, x_0.shape[:1], f"one time for each item: torch.full(({len(x_0)},), 0.5)"),
+    ):
+        if part.shape != shape:
+            raise ValueError(
+                f"{name} has shape {tuple(part.shape)}, and x_0 has {tuple(x_0.shape)}; give {fix}."
+            )
     signal_rate, noise_rate = rates_like(x_0, *schedule(t))
     return signal_rate * x_0 + noise_rate * eps
 
@@ -192,13 +187,11 @@ def _refuse_bad_time(t: Tensor) -> None:
     """Raise for a t that is not a batch of floats in [0, 1]."""
     if not t.is_floating_point():
         raise TypeError(
-            f"t has dtype {t.dtype}; time is a float from 0 (clean) to 1 (noise). "
-            "If these are table rows, convert them with row_to_t(row)."
+            f"t has dtype {t.dtype}; time is a float from 0 (clean) to 1 (noise). If these are "
+            "table rows, convert them with row_to_t(row)."
         )
     if t.ndim != 1:
-        raise ValueError(
-            f"t has shape {tuple(t.shape)}; give one time for each item of the batch, shape (B,)."
-        )
+        raise ValueError(f"t has shape {tuple(t.shape)}; give one time for each item, as (B,).")
     outside = t[~((t >= 0) & (t <= 1))]  # catches nan too
     if outside.numel():
         raise ValueError(

@@ -121,22 +121,21 @@ def test_clipping_keeps_the_guess_in_range_and_the_mix_true(kind):
     torch.testing.assert_close(add_noise(guess.x_0, guess.eps, t, schedule.cosine), x_t)
 
 
-def test_an_unknown_kind_is_named():
-    rates = schedule.flow(torch.full((1,), 0.5))
-    x = torch.zeros(1, 2)
-    for call in (
-        lambda: target("noise", x, x, *rates),
-        lambda: read_off("noise", x, x, *rates),
-        lambda: as_denoiser(lambda x_t, t: x_t, schedule.flow, "noise"),
-    ):
-        with pytest.raises(ValueError, match="kind is 'noise'.*'eps', 'x_0', 'v', 'velocity'"):
-            call()
+X, RATES = torch.zeros(2, 3, 8, 8), schedule.flow(torch.full((2,), 0.5))
+UNKNOWN = "kind is 'noise'.*'eps', 'x_0', 'v', 'velocity'"
+REFUSED = [
+    (lambda: target("noise", X, X, *RATES), UNKNOWN),
+    (lambda: read_off("noise", X, X, *RATES), UNKNOWN),
+    (lambda: as_denoiser(lambda x_t, t: x_t, schedule.flow, "noise"), UNKNOWN),
+    (lambda: read_off("eps", X[:, :1], X, *RATES), r"\(2, 1, 8, 8\).*\(2, 3, 8, 8\)"),
+    (lambda: exact_denoiser(X[:0], schedule.flow), r"shape \(0, 3, 8, 8\); give at least one"),
+]
 
 
-def test_an_answer_of_another_shape_is_refused():
-    rates = schedule.flow(torch.full((2,), 0.5))
-    with pytest.raises(ValueError, match=r"\(2, 1, 8, 8\).*\(2, 3, 8, 8\)"):
-        read_off("eps", torch.zeros(2, 1, 8, 8), torch.zeros(2, 3, 8, 8), *rates)
+@pytest.mark.parametrize(("call", "message"), REFUSED)
+def test_an_unknown_kind_another_shape_and_an_empty_set_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
 
 
 def posterior_mean(x_t, members, signal_rate, noise_rate):
@@ -200,8 +199,3 @@ def test_no_guess_beats_the_exact_one():
 
     for other in (nearest, members.mean(0).expand_as(x_0), 0.97 * best, 1.03 * best):
         assert error(best) < error(other)
-
-
-def test_an_empty_set_is_refused():
-    with pytest.raises(ValueError, match=r"shape \(0, 2\); give at least one"):
-        exact_denoiser(torch.zeros(0, 2), schedule.flow)

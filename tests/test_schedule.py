@@ -21,7 +21,9 @@ from diffusion_lessons.schedule import (
     walk_rates,
 )
 
-BOTH = [(linear, linear_beta), (cosine, cosine_beta)]
+of_a_table = pytest.mark.parametrize(
+    ("rates", "beta"), [(linear, linear_beta), (cosine, cosine_beta)]
+)
 rows = torch.arange(NUM_TRAIN_TIMESTEPS)
 
 
@@ -63,7 +65,7 @@ def test_cosine_alpha_bar_is_equation_17_up_to_the_clipped_last_row():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize(("rates", "beta"), BOTH)
+@of_a_table
 def test_rates_at_row_times_are_the_table(rates, beta, dtype):
     signal_rate, noise_rate = rates(row_to_t(rows).to(dtype))
     assert signal_rate.shape == noise_rate.shape == (1000, 1, 1, 1)
@@ -73,7 +75,7 @@ def test_rates_at_row_times_are_the_table(rates, beta, dtype):
     torch.testing.assert_close(noise_rate.flatten(), (1 - table).sqrt().to(dtype))
 
 
-@pytest.mark.parametrize(("rates", "beta"), BOTH)
+@of_a_table
 def test_between_rows_alpha_bar_falls_and_variance_is_kept(rates, beta):
     t = torch.linspace(0, 1, 7001, dtype=torch.float64)
     signal_rate, noise_rate = rates(t)
@@ -81,13 +83,13 @@ def test_between_rows_alpha_bar_falls_and_variance_is_kept(rates, beta):
     torch.testing.assert_close(signal_rate**2 + noise_rate**2, torch.ones(7001, 1, 1, 1).double())
 
 
-@pytest.mark.parametrize(("rates", "beta"), BOTH)
+@of_a_table
 def test_log_alpha_bar_is_straight_between_rows(rates, beta):
     here, halfway, there = rates(torch.tensor([0.300, 0.3005, 0.301]).double())[0].log()
     torch.testing.assert_close(halfway, (here + there) / 2)
 
 
-@pytest.mark.parametrize(("rates", "beta"), BOTH)
+@of_a_table
 def test_time_zero_is_the_clean_picture(rates, beta):
     signal_rate, noise_rate = rates(torch.zeros(1))
     assert signal_rate.item() == 1 and noise_rate.item() == 0
@@ -101,7 +103,7 @@ def test_cosine_between_rows_stays_close_to_equation_17():
     torch.testing.assert_close(cosine(t)[0].flatten() ** 2, expected, rtol=0, atol=2e-6)
 
 
-@pytest.mark.parametrize(("rates", "beta"), BOTH)
+@of_a_table
 def test_snr_is_the_ratio_of_variances(rates, beta):
     table = alpha_bar(beta())
     t = row_to_t(rows).double()
@@ -129,40 +131,29 @@ def test_rows_and_times_meet_as_documented():
     torch.testing.assert_close(t, torch.tensor([0.001, 0.5, 1.0]))
 
 
-@pytest.mark.parametrize("bad", [-0.001, 1.0001, math.nan, 500.0])
-def test_a_time_outside_0_to_1_is_named(bad):
-    with pytest.raises(ValueError, match="must lie between 0") as error:
-        linear(torch.tensor([0.5, bad]))
-    assert f"{bad:g}" in str(error.value) and "row_to_t" in str(error.value)
+X_0 = torch.zeros(4, 3, 8, 8)
+HALF = torch.full((4,), 0.5)
+REFUSED = [
+    *((lambda bad=bad: linear(torch.tensor([0.5, bad])), ValueError, rf"t is {bad:g}; it must lie "
+       "between 0.*row_to_t") for bad in (-0.001, 1.0001, math.nan, 500.0)),
+    (lambda: flow(torch.tensor([1.5])), ValueError, "t is 1.5; it must lie between 0"),
+    (lambda: flow(torch.tensor([500])), TypeError, "int64.*row_to_t"),
+    (lambda: cosine(torch.tensor([500])), TypeError, "int64.*row_to_t"),
+    (lambda: cosine(torch.tensor(0.5)), ValueError, r"t has shape \(\)"),
+    (lambda: row_to_t(torch.tensor([3, -1])), ValueError, "row -1 is outside"),
+    (lambda: row_to_t(torch.tensor([3, 1000])), ValueError, "row 1000 is outside"),
+    (lambda: row_to_t(torch.tensor([0.5])), TypeError, "whole numbers"),
+    (lambda: add_noise(X_0, X_0[0], HALF, linear), ValueError, r"eps has.*\(3, 8, 8\).*randn_like"),
+    (lambda: add_noise(X_0, X_0, HALF[:1], linear), ValueError, r"t has.*full\(\(4,\), 0.5\)"),
+    (lambda: add_noise(X_0.byte(), X_0, HALF, cosine), TypeError, "x_0 has.*uint8.*127.5 - 1"),
+    (lambda: add_noise(X_0.long(), X_0, HALF, cosine), TypeError, "x_0 has.*int64.*127.5 - 1"),
+]  # fmt: skip
 
 
-def test_rows_given_as_time_are_refused():
-    with pytest.raises(TypeError, match="row_to_t"):
-        cosine(torch.tensor([500]))
-
-
-def test_a_single_number_is_not_a_batch_of_times():
-    with pytest.raises(ValueError, match=r"shape \(\)"):
-        cosine(torch.tensor(0.5))
-
-
-@pytest.mark.parametrize("bad", [-1, 1000])
-def test_a_row_outside_the_table_is_named(bad):
-    with pytest.raises(ValueError, match=f"row {bad} is outside"):
-        row_to_t(torch.tensor([3, bad]))
-
-
-def test_rows_are_whole_numbers():
-    with pytest.raises(TypeError, match="whole numbers"):
-        row_to_t(torch.tensor([0.5]))
-
-
-def test_add_noise_refuses_shapes_that_do_not_agree():
-    x_0 = torch.zeros(4, 3, 8, 8)
-    with pytest.raises(ValueError, match="randn_like"):
-        add_noise(x_0, torch.zeros(3, 8, 8), torch.full((4,), 0.5), linear)
-    with pytest.raises(ValueError, match="batch of 4"):
-        add_noise(x_0, x_0, torch.full((1,), 0.5), linear)
+@pytest.mark.parametrize(("call", "error", "message"), REFUSED)
+def test_what_is_no_time_row_or_noise_is_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
 
 
 def test_gradients_reach_the_picture():
@@ -191,13 +182,6 @@ def test_flow_is_straight(dtype):
     assert t[2] == 1  # what a caller does to the rates does not reach his times
 
 
-def test_flow_refuses_what_is_no_time():
-    with pytest.raises(ValueError, match="must lie between 0"):
-        flow(torch.tensor([1.5]))
-    with pytest.raises(TypeError, match="row_to_t"):
-        flow(torch.tensor([500]))
-
-
 @pytest.mark.parametrize("shape", [(3, 2), (3, 1, 4, 4)])
 @pytest.mark.parametrize("rates_at", [linear, cosine, flow])
 def test_the_rates_of_a_walk_fit_each_item_at_each_time(shape, rates_at):
@@ -209,13 +193,6 @@ def test_the_rates_of_a_walk_fit_each_item_at_each_time(shape, rates_at):
     for t, at_t in zip(times, rates, strict=True):
         for rate, expected in zip(at_t, rates_at(t.expand(3)), strict=True):
             torch.testing.assert_close(rate.flatten(), expected.flatten())
-
-
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
-def test_add_noise_refuses_whole_numbers(dtype):
-    x_0 = torch.full((2, 3, 4, 4), 200, dtype=dtype)
-    with pytest.raises(TypeError, match=f"x_0 has dtype {dtype}.*127.5 - 1"):
-        add_noise(x_0, torch.randn(2, 3, 4, 4), torch.tensor([0.2, 0.5]), cosine)
 
 
 @pytest.mark.parametrize("shape", [(3, 2), (3, 1, 4, 4), (3,)])
