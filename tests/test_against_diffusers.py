@@ -10,17 +10,16 @@ whatever it is given, so its own code runs here with float64 put in that place. 
 - Euler for flow: it gets our times. Its own list ends at t = 1/1000 before 0, ours falls evenly.
 """
 
+import sys
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
-from diffusers.schedulers import (
-    scheduling_ddim,
-    scheduling_ddpm,
-    scheduling_dpmsolver_multistep,
-    scheduling_flow_match_euler_discrete,
-)
+from diffusers import DDIMScheduler as DDIM
+from diffusers import DDPMScheduler as DDPM
+from diffusers import DPMSolverMultistepScheduler as DPM_SOLVER
+from diffusers import FlowMatchEulerDiscreteScheduler as FLOW_EULER
 
 from diffusion_lessons import sampling, schedule
 from diffusion_lessons.prediction import as_denoiser, read_off, target
@@ -36,12 +35,7 @@ TABLES = {
 }
 KINDS = {"eps": "epsilon", "x_0": "sample", "v": "v_prediction"}
 NUMBERS_OF_STEPS = (1, 4, 10, 30, 50)  # 30 does not divide 1000
-MODULES = (
-    scheduling_ddim,
-    scheduling_ddpm,
-    scheduling_dpmsolver_multistep,
-    scheduling_flow_match_euler_discrete,
-)
+MODULES = [sys.modules[cls.__module__] for cls in (DDPM, DDIM, DPM_SOLVER, FLOW_EULER)]
 
 
 class InFloat64:
@@ -80,8 +74,7 @@ def network():
     return output
 
 
-def make(module, name, table, **options):
-    cls = getattr(module, name)
+def make(cls, table, **options):
     return cls(beta_schedule=table, timestep_spacing="trailing", **options)
 
 
@@ -132,7 +125,7 @@ each_table = pytest.mark.parametrize("table", TABLES)
 
 @each_table
 def test_the_tables_are_the_same(table):
-    theirs = make(scheduling_ddpm, "DDPMScheduler", table)
+    theirs = make(DDPM, table)
     ours = TABLES[table][1]()
     torch.testing.assert_close(ours, theirs.betas, rtol=TOLERANCE, atol=0)
     torch.testing.assert_close(alpha_bar(ours), theirs.alphas_cumprod, rtol=TOLERANCE, atol=0)
@@ -144,7 +137,7 @@ def test_the_tables_are_the_same(table):
 
 @pytest.mark.parametrize("num_steps", [*range(1, 60), 100, 333, 600, 999, 1000])
 def test_times_are_the_trailing_rows(num_steps):
-    scheduler = make(scheduling_ddim, "DDIMScheduler", "linear")
+    scheduler = make(DDIM, "linear")
     scheduler.set_timesteps(num_steps)
     # At some numbers rounding gives numpy's range, and so diffusers, one row too many: row -1.
     rows = scheduler.timesteps[:num_steps]
@@ -156,7 +149,7 @@ def test_times_are_the_trailing_rows(num_steps):
 @each_table
 def test_add_noise_and_v_are_the_same(table, x_start, network):
     rates_at, _ = TABLES[table]
-    theirs = make(scheduling_ddpm, "DDPMScheduler", table)
+    theirs = make(DDPM, table)
     eps = network(x_start, torch.ones(3).double())
     for rows in ([0, 1, 2], [10, 500, 700], [997, 998, 999]):
         rows = torch.tensor(rows)
@@ -165,21 +158,6 @@ def test_add_noise_and_v_are_the_same(table, x_start, network):
         assert relative_difference(add_noise(x_start, eps, t, rates_at), x_t) < TOLERANCE
         v = theirs.get_velocity(x_start, eps, rows)
         assert relative_difference(target("v", x_start, eps, *rates_at(t)), v) < TOLERANCE
-
-
-@every
-def test_ddpm(table, kind, num_steps, x_start, network):
-    rates_at, times = TABLES[table][0], times_to_walk(num_steps, table, kind)
-    scheduler = make(
-        scheduling_ddpm, "DDPMScheduler", table, clip_sample=False, prediction_type=KINDS[kind]
-    )
-    scheduler.set_timesteps(num_steps)
-    ours, theirs = (torch.Generator().manual_seed(5) for _ in range(2))
-    denoiser = as_denoiser(network, rates_at, kind)
-    assert_same_walk(
-        sampling.ddpm(denoiser, rates_at, x_start, times, generator=ours),
-        their_walk(scheduler, network, x_start, times, generator=theirs),
-    )
 
 
 class DDIMWithGaps:
@@ -200,25 +178,35 @@ class DDIMWithGaps:
         return self.scheduler.step(output, row, x_t, **options)
 
 
+WALKS = {  # ours, theirs, its options, what a walk of both takes, whether it draws noise
+    "ddpm": (sampling.ddpm, DDPM, {"clip_sample": False}, {}, True),
+    **{
+        f"ddim, eta {eta}": (sampling.ddim, DDIM, {"clip_sample": False}, {"eta": eta}, True)
+        for eta in (0.0, 0.5, 1.0)
+    },
+    "dpm-solver++": (sampling.dpm_solver, DPM_SOLVER, {"final_sigmas_type": "zero"}, {}, False),
+}
+
+
 @every
-@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
-def test_ddim(table, kind, num_steps, eta, x_start, network):
+@pytest.mark.parametrize("walk", WALKS)
+def test_a_walk_is_the_same_step_by_step(walk, table, kind, num_steps, x_start, network):
+    sampler, theirs, options, settings, draws = WALKS[walk]
     rates_at, times = TABLES[table][0], times_to_walk(num_steps, table, kind)
-    scheduler = make(
-        scheduling_ddim, "DDIMScheduler", table, clip_sample=False, prediction_type=KINDS[kind]
-    )
+    scheduler = make(theirs, table, prediction_type=KINDS[kind], **options)
     scheduler.set_timesteps(num_steps)
-    ours, theirs = (torch.Generator().manual_seed(5) for _ in range(2))
+    scheduler = DDIMWithGaps(scheduler) if theirs is DDIM else scheduler
+    seeded = [{"generator": torch.Generator().manual_seed(5)} if draws else {} for _ in range(2)]
     denoiser = as_denoiser(network, rates_at, kind)
     assert_same_walk(
-        sampling.ddim(denoiser, rates_at, x_start, times, eta, ours),
-        their_walk(DDIMWithGaps(scheduler), network, x_start, times, eta=eta, generator=theirs),
+        sampler(denoiser, rates_at, x_start, times, **settings, **seeded[0]),
+        their_walk(scheduler, network, x_start, times, **settings, **seeded[1]),
     )
 
 
 def test_where_ddim_of_diffusers_steps_to_with_30_steps(x_start, network):
     """It goes 33 rows down at each step, though its list goes 33 or 34. Told that, we agree."""
-    scheduler = make(scheduling_ddim, "DDIMScheduler", "linear", clip_sample=False)
+    scheduler = make(DDIM, "linear", clip_sample=False)
     scheduler.set_timesteps(30)
     gaps = {high - low for high, low in pairwise(scheduler.timesteps.tolist())}
     assert gaps == {33, 34}
@@ -234,27 +222,9 @@ def test_where_ddim_of_diffusers_steps_to_with_30_steps(x_start, network):
     assert relative_difference(as_listed, theirs) > 100 * TOLERANCE
 
 
-@every
-def test_dpm_solver(table, kind, num_steps, x_start, network):
-    rates_at, times = TABLES[table][0], times_to_walk(num_steps, table, kind)
-    scheduler = make(
-        scheduling_dpmsolver_multistep,
-        "DPMSolverMultistepScheduler",
-        table,
-        prediction_type=KINDS[kind],
-        final_sigmas_type="zero",
-    )
-    scheduler.set_timesteps(num_steps)
-    denoiser = as_denoiser(network, rates_at, kind)
-    assert_same_walk(
-        sampling.dpm_solver(denoiser, rates_at, x_start, times),
-        their_walk(scheduler, network, x_start, times),
-    )
-
-
 @pytest.mark.parametrize("num_steps", NUMBERS_OF_STEPS)
 def test_dpm_solver_on_the_straight_schedule(num_steps, x_start, network):
-    scheduler = scheduling_dpmsolver_multistep.DPMSolverMultistepScheduler(
+    scheduler = DPM_SOLVER(
         use_flow_sigmas=True, prediction_type="flow_prediction", final_sigmas_type="zero"
     )
     times = sampling.times(num_steps)
@@ -271,7 +241,7 @@ def test_dpm_solver_on_the_straight_schedule(num_steps, x_start, network):
 @pytest.mark.parametrize("num_steps", NUMBERS_OF_STEPS)
 @pytest.mark.parametrize("sampler", [sampling.euler, sampling.ddim])
 def test_euler_on_the_straight_schedule(sampler, num_steps, x_start, network):
-    scheduler = scheduling_flow_match_euler_discrete.FlowMatchEulerDiscreteScheduler()
+    scheduler = FLOW_EULER()
     times = sampling.times(num_steps)
     scheduler.set_timesteps(sigmas=times[:-1].double().tolist())
     denoiser = as_denoiser(network, schedule.flow, "velocity")
@@ -282,7 +252,7 @@ def test_euler_on_the_straight_schedule(sampler, num_steps, x_start, network):
 
 
 def test_mixing_on_the_straight_schedule(x_start, network):
-    scheduler = scheduling_flow_match_euler_discrete.FlowMatchEulerDiscreteScheduler()
+    scheduler = FLOW_EULER()
     eps = network(x_start, torch.ones(3).double())
     t = scheduler.sigmas[[0, 400, 998]]
     theirs = scheduler.scale_noise(x_start, 1000 * t, eps)
@@ -299,7 +269,7 @@ def test_the_last_row_of_the_cosine_table(x_start, network):
     assert left[-1] < 1e-6 < left[-2]
     t, t_next = (torch.full((3,), time).double() for time in (1.0, 0.9))
     output = network(x_start, t)
-    scheduler = make(scheduling_ddim, "DDIMScheduler", "squaredcos_cap_v2", clip_sample=False)
+    scheduler = make(DDIM, "squaredcos_cap_v2", clip_sample=False)
     scheduler.set_timesteps(10)
     assert scheduler.step(output, 999, x_start).pred_original_sample.abs().max() > 10_000
     ours = read_off("eps", output, x_start, *schedule.cosine(t))
@@ -310,13 +280,7 @@ def test_the_last_row_of_the_cosine_table(x_start, network):
 
 @pytest.mark.parametrize("kind", ["x_0", "v"])
 def test_the_last_row_of_the_cosine_table_read_without_dividing(kind, x_start, network):
-    scheduler = make(
-        scheduling_ddim,
-        "DDIMScheduler",
-        "squaredcos_cap_v2",
-        clip_sample=False,
-        prediction_type=KINDS[kind],
-    )
+    scheduler = make(DDIM, "squaredcos_cap_v2", clip_sample=False, prediction_type=KINDS[kind])
     scheduler.set_timesteps(10)
     t = torch.ones(3).double()
     output = network(x_start, t)
@@ -329,6 +293,6 @@ def test_as_it_is_shipped_its_tables_are_ours_rounded(monkeypatch):
     """float32 costs most in the last row of cosine, where 1 - beta is 0.001."""
     monkeypatch.undo()
     for table, (_, beta) in TABLES.items():
-        theirs = make(scheduling_ddpm, "DDPMScheduler", table).alphas_cumprod
+        theirs = make(DDPM, table).alphas_cumprod
         assert theirs.dtype == torch.float32
         torch.testing.assert_close(alpha_bar(beta()).float(), theirs, rtol=2e-4, atol=0)

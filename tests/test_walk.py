@@ -77,21 +77,16 @@ def test_a_walk_asks_the_network_only_for_the_steps_that_are_taken():
 
 @each_walk
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_walk_keeps_the_dtype_the_start_and_the_global_chance(walk, dtype):
+def test_a_walk_repeats_itself_and_keeps_the_dtype_the_start_and_the_global_chance(walk, dtype):
     start = noise(3, dtype=dtype)
     kept, chance = start.clone(), torch.get_rng_state()
-    for step in walk(mixture_denoiser(schedule.linear), schedule.linear, start, times(4)):
-        assert step.x_next.dtype == dtype
-    assert torch.equal(start, kept) and torch.equal(torch.get_rng_state(), chance)
-
-
-@each_walk
-def test_a_walk_repeats_itself(walk):
-    first, second = (
-        finish(walk(mixture_denoiser(schedule.flow), schedule.flow, noise(5), times(8)))
+    first, again = (
+        list(walk(mixture_denoiser(schedule.linear), schedule.linear, start, times(4)))
         for _ in range(2)
     )
-    assert torch.equal(first, second)
+    for step, same in zip(first, again, strict=True):
+        assert step.x_next.dtype == dtype and torch.equal(step.x_next, same.x_next)
+    assert torch.equal(start, kept) and torch.equal(torch.get_rng_state(), chance)
 
 
 @pytest.mark.parametrize("eta", [-0.1, 1.1, math.nan])
@@ -100,38 +95,30 @@ def test_eta_outside_0_to_1_is_refused_at_once(eta):
         ddim(mixture_denoiser(schedule.flow), schedule.flow, noise(2), times(3), eta=eta)
 
 
-@each_walk
-@pytest.mark.parametrize(
-    ("bad", "saying"),
-    [
-        (torch.zeros(3, 8, 8), r"\(3, 8, 8\); give a batch.*x_t\[None\]"),
-        (torch.zeros(2), "give a batch"),
-        (torch.zeros(0, 2), "give a batch"),
-        (torch.tensor([[0.0, math.nan]]), "NaN or infinity; start from noise"),
-        (torch.tensor([[0.0, -math.inf]]), "NaN or infinity; start from noise"),
-    ],
-)
-def test_a_bad_start_is_refused_at_once(walk, bad, saying):
-    with pytest.raises(ValueError, match=saying):
-        walk(mixture_denoiser(schedule.flow), schedule.flow, bad, times(3))
+POINTS, DOWN = noise(2), times(3)
+REFUSED = [
+    (torch.zeros(3, 8, 8), DOWN, r"\(3, 8, 8\); give a batch.*x_t\[None\]"),
+    (torch.zeros(2), DOWN, "give a batch"),
+    (torch.zeros(0, 2), DOWN, "give a batch"),
+    (torch.tensor([[0.0, math.nan]]), DOWN, "NaN or infinity; start from noise"),
+    (torch.tensor([[0.0, -math.inf]]), DOWN, "NaN or infinity; start from noise"),
+    (torch.ones(2, 2).long(), DOWN, "torch.int64; start from noise"),
+    (POINTS, [0.0, 0.5, 1.0], r"from 0 to 0.5; it must fall.*flip"),
+    (POINTS, [1.0, 0.5, 0.5, 0.0], "from 0.5 to 0.5; it must fall"),
+    (POINTS, [1.2, 0.0], "t is 1.2; it must lie between 0 .clean. and 1.*row_to_t"),
+    (POINTS, [1.0, -0.1], "t is -0.1; it must"),
+    (POINTS, [1.0, math.nan, 0.0], "t is nan; it must"),
+    (POINTS, [1.0], "two times or more"),
+    (POINTS, [[1.0, 0.0]], "two times or more"),
+]
 
 
 @each_walk
-@pytest.mark.parametrize(
-    ("bad", "saying"),
-    [
-        ([0.0, 0.5, 1.0], r"from 0 to 0.5; it must fall.*flip"),
-        ([1.0, 0.5, 0.5, 0.0], "from 0.5 to 0.5; it must fall"),
-        ([1.2, 0.0], "t is 1.2; it must lie between 0 .clean. and 1.*row_to_t"),
-        ([1.0, -0.1], "t is -0.1; it must"),
-        ([1.0, math.nan, 0.0], "t is nan; it must"),
-        ([1.0], "two times or more"),
-        ([[1.0, 0.0]], "two times or more"),
-    ],
-)
-def test_bad_times_are_refused_at_once(walk, bad, saying):
-    with pytest.raises(ValueError, match=saying):
-        walk(mixture_denoiser(schedule.flow), schedule.flow, noise(2), torch.tensor(bad))
+@pytest.mark.parametrize(("x_t", "when", "message"), REFUSED)
+def test_a_bad_start_and_bad_times_are_refused_at_once(walk, x_t, when, message):
+    error = ValueError if x_t.is_floating_point() else TypeError
+    with pytest.raises(error, match=message):
+        walk(mixture_denoiser(schedule.flow), schedule.flow, x_t, torch.as_tensor(when))
 
 
 @each_walk
@@ -155,32 +142,20 @@ def test_a_guess_of_another_shape_is_named(walk):
 
 
 @pytest.mark.parametrize(
-    ("returns", "saying"),
+    ("returns", "message"),
     [
-        (lambda x_t: None, r"step 1 of 3.*the step function's x_next is None.*\(2, 2\)"),
+        (lambda x_t: None, r"the step function's x_next is None.*\(2, 2\)"),
         (lambda x_t: x_t[:1], r"the step function's x_next has shape \(1, 2\)"),
         (lambda x_t: x_t * math.nan, "the step function's x_next holds NaN.*division"),
     ],
 )
-def test_a_step_function_that_errs_is_named(returns, saying):
-    steps = [
-        ddpm(*FLOW_WALK, step=lambda x_t, *_: returns(x_t)),
-        ddim(*FLOW_WALK, step=lambda x_0_hat, *_: returns(x_0_hat)),
-        euler(*FLOW_WALK, step=lambda x_t, *_: returns(x_t)),
-    ]
-    for walk in steps:
-        with pytest.raises(ValueError, match=saying):
-            next(walk)
-    walk = dpm_solver(*FLOW_WALK, step=lambda x_t, *_: returns(x_t))
-    next(walk)  # the first step is one of DDIM
-    with pytest.raises(ValueError, match=saying.replace("step 1", "step 2")):
-        next(walk)
-
-
-@each_walk
-def test_a_start_of_whole_numbers_is_refused(walk):
-    with pytest.raises(TypeError, match=r"torch.int64; start from noise"):
-        walk(mixture_denoiser(schedule.flow), schedule.flow, torch.ones(2, 2).long(), times(3))
+def test_a_step_function_that_errs_is_named(returns, message):
+    for walk in (ddpm, ddim, euler, dpm_solver):
+        steps = walk(*FLOW_WALK, step=lambda first, *_: returns(first))
+        number = 2 if walk is dpm_solver else 1
+        list(islice(steps, number - 1))  # its first step is one of DDIM
+        with pytest.raises(ValueError, match=f"step {number} of 3.*{message}"):
+            next(steps)
 
 
 def test_a_walk_that_is_over_cannot_be_finished_again():
