@@ -28,14 +28,16 @@ from tests.nbval_lessons import FOLDER, prepare
 from tools import notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
-SPREAD = ["-n", "2", "--dist", "loadfile", "--durations=10", "--durations-min=0.1"]
-PYTEST = [sys.executable, "-m", "pytest", "-q", *SPREAD]
+PYTEST = [
+    sys.executable, "-m", "pytest", "-q", "-n", "2", "--durations=10", "--durations-min=0.1",
+    "--dist", "loadfile",
+]  # fmt: skip
 PACKAGE = [*PYTEST, "tests", "--ignore=tests/browser"]
 LESSONS = [
     *PYTEST, "-p", "tests.nbval_lessons", "--no-loadscope-reorder",
     "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600",
 ]  # fmt: skip
-BROWSER = [*PYTEST, "tests/browser"]
+BROWSER = [*PYTEST[:-1], "worksteal", "tests/browser"]  # its longest file has all lessons
 LONGEST_FIRST = ("02", "05", "04", "03")
 FAST_LESSON = "01"
 PASSED = FOLDER / "passed.json"
