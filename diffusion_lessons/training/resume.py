@@ -11,7 +11,6 @@ import hashlib
 import json
 import time
 
-import torch
 from tqdm.auto import tqdm
 
 from diffusion_lessons import workspace
@@ -49,7 +48,7 @@ def carry_out(name: str, recipe: dict, fit: Fit) -> dict[str, int]:
     """
     print_of = _fingerprint(recipe, fit)
     before = _pick_up(name, print_of, fit)
-    on_cpu = _device(fit).type == "cpu"
+    on_cpu = next(fit.model.parameters()).device.type == "cpu"
     clock, unit = (time.process_time, "CPU") if on_cpu else (time.monotonic, "GPU")
     started, kept_at = clock(), time.monotonic()
 
@@ -105,7 +104,3 @@ def _fingerprint(recipe: dict, fit: Fit) -> str:
     shapes = {key: list(tensor.shape) for key, tensor in fit.state().items()}
     text = json.dumps([recipe, shapes], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _device(fit: Fit) -> torch.device:
-    return next(fit.model.parameters()).device
