@@ -19,6 +19,7 @@ from .pictures import PALETTE, SMALL, TINTS, TINY, look
 
 _PARTS = (ResBlock, Attention, Down, Up)
 _COLOURS = {"Attention": "plum", "Down": "orange", "Up": "orange", "ResBlock": "teal"}
+_HEAD = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0}
 _WIDE, _HIGH, _STEP, _ROW = 0.86, 0.56, 1.0, 1.15  # of a box; from one to the next
 
 
@@ -116,20 +117,12 @@ def _size(box: Box) -> str:
 
 def _draw_box(ax: Axes, place: tuple[float, float], box: Box) -> None:
     x, y = place
-    corner = (x - _WIDE / 2, y - _HIGH / 2)
-    colour = TINTS[_COLOURS[box.name]] if box.name in _COLOURS else "white"
-    patch = mpl.patches.FancyBboxPatch(
-        corner,
-        _WIDE,
-        _HIGH,
-        "round,pad=0,rounding_size=0.08",
-        fc=colour,
-        ec=PALETTE["ink"],
-        zorder=3,
-    )
+    corner, shape = (x - _WIDE / 2, y - _HIGH / 2), "round,pad=0,rounding_size=0.08"
+    fill, edge = TINTS.get(_COLOURS.get(box.name, ""), "white"), PALETTE["ink"]
+    patch = mpl.patches.FancyBboxPatch(corner, _WIDE, _HIGH, shape, fc=fill, ec=edge, zorder=3)
     ax.add_patch(patch)
-    ax.text(x, y + 0.11, box.name, ha="center", va="center", fontsize=TINY, weight="bold", zorder=4)
-    ax.text(x, y - 0.13, f"{box.shape[0]} ch.", ha="center", va="center", fontsize=TINY, zorder=4)
+    for rise, text, weight in ((0.11, box.name, "bold"), (-0.13, f"{box.shape[0]} ch.", "normal")):
+        ax.text(x, y + rise, text, ha="center", va="center", size=TINY, weight=weight, zorder=4)
 
 
 def _draw_bar(ax: Axes, y: float, places: list, takes_emb: list[bool]) -> None:
@@ -147,14 +140,8 @@ def _arrow(ax: Axes, start: tuple, end: tuple, style: str, colour: str, bend: fl
     to = (end[0] - _WIDE / 2, end[1]) if level else (end[0], end[1] + _side(end, start))
     away = (start[0] + _WIDE / 2, start[1])
     path = f"arc3,rad={bend}" if level else "angle,angleA=0,angleB=90,rad=4"
-    look_of = {
-        "arrowstyle": "-|>",
-        "ls": style,
-        "color": colour,
-        "lw": 1.3,
-        "connectionstyle": path,
-    }
-    ax.annotate("", to, away, arrowprops={**look_of, "shrinkA": 0, "shrinkB": 0}, zorder=2)
+    line = {"ls": style, "color": colour, "lw": 1.3, "connectionstyle": path}
+    ax.annotate("", to, away, arrowprops=_HEAD | line, zorder=2)
 
 
 def _skip(ax: Axes, start: tuple, end: tuple) -> None:
@@ -164,10 +151,7 @@ def _skip(ax: Axes, start: tuple, end: tuple) -> None:
     points = [(start[0], top), (start[0], over), (end[0], over), (end[0], top)]
     xs, ys = zip(*points, strict=True)
     ax.plot(xs, ys, ls="--", lw=1.3, color=PALETTE["plum"], zorder=2)
-    ax.annotate(
-        "", (end[0], top), (end[0], over),
-        arrowprops={"arrowstyle": "-|>", "color": PALETTE["plum"], "shrinkA": 0, "shrinkB": 0},
-    )  # fmt: skip
+    ax.annotate("", (end[0], top), (end[0], over), arrowprops=_HEAD | {"color": PALETTE["plum"]})
     middle = (start[0] + end[0]) / 2
     ax.text(middle, over + 0.02, "skip", ha="center", va="bottom", fontsize=SMALL)
 

@@ -54,7 +54,7 @@ _LINE = 17  # from one line of a label to the next, in pixels of the page
 
 
 def to_uint8(images: torch.Tensor) -> np.ndarray:
-    """Pictures (N, C, H, W) in [-1, 1] as uint8 (N, H, W, 3); C is 1 (grey) or 3 (RGB).
+    """Return pictures (N, C, H, W) in [-1, 1] as uint8 (N, H, W, 3); C is 1 (grey) or 3 (RGB).
 
     Values outside [-1, 1] are clipped, as a screen does. Raises ValueError on another shape, and on
     values that are not finite.
@@ -78,7 +78,7 @@ def grid(
     zoom: int | None = None,
     sharp: int = 1,
 ) -> Image.Image:
-    """Pictures (N, C, H, W) in [-1, 1] as one picture on white paper, a label under each.
+    """Lay out pictures (N, C, H, W) in [-1, 1] on white paper, a label under each.
 
     `columns` pictures stand in a row (None: up to 8, so up to 8 pictures make a filmstrip). Each
     pixel becomes a square of `zoom` by `zoom` (None: so large that a picture is as wide as the
@@ -112,7 +112,7 @@ def on_page(
     columns: int | None = None,
     zoom: int | None = None,
 ) -> tuple[bytes, int]:
-    """A `grid` for a page: PNG bytes, SHARP times as fine, and the width it takes in pixels."""
+    """Return a `grid` for a page: PNG bytes, SHARP times as fine, and its width in page pixels."""
     image = grid(images, labels, columns, zoom, SHARP)
     return png(image), image.width // SHARP
 
@@ -153,7 +153,7 @@ def style() -> None:
 
 
 def look() -> dict:
-    """matplotlib's settings for the look of the course: what `style` sets, for `rc_context`.
+    """Return matplotlib's settings for the look of the course, as `style` sets them.
 
     Lines differ by colour and by dashes, so that a curve is recognised without its colour.
     """
@@ -194,7 +194,7 @@ def look() -> dict:
 
 
 def figure_png(fig: Figure) -> bytes:
-    """A matplotlib figure as PNG bytes on opaque white paper, readable in a dark theme too.
+    """Return a matplotlib figure as PNG on opaque white paper, readable in a dark theme too.
 
     The same figure gives the same bytes: they name no program, version or date.
     """
@@ -204,30 +204,30 @@ def figure_png(fig: Figure) -> bytes:
 
 
 def png(image: Image.Image) -> bytes:
-    """A PIL picture as PNG bytes, the same for the same picture."""
+    """Return a PIL picture as PNG bytes, the same for the same picture."""
     file = io.BytesIO()
     image.save(file, format="PNG", optimize=True)
     return file.getvalue()
 
 
 def few_colours(data: bytes) -> bytes:
-    """The same PNG in 256 colours, about a third as large: enough for lines and areas."""
+    """Reduce a PNG to 256 colours, about a third as large: enough for lines and areas."""
     return png(_in_256(Image.open(io.BytesIO(data)).convert("RGB")))
 
 
 def at_page_size(data: bytes) -> bytes:
-    """A PNG drawn SHARP times as fine, as large as it is on the page."""
+    """Reduce a PNG drawn SHARP times as fine to its size on the page."""
     return png(Image.open(io.BytesIO(data)).convert("RGB").reduce(SHARP))
 
 
 def second_copy(data: bytes) -> bytes:
-    """A small copy of a PNG drawn SHARP times as fine, for the few who do not see the HTML."""
+    """Return a small copy of a PNG drawn SHARP times as fine, for pages that show no HTML."""
     page = Image.open(io.BytesIO(at_page_size(data)))
     return png(_in_256(page, rounds=1))
 
 
 def img_tag(data: bytes, alt: str, width: int) -> str:
-    """`<img>` holding the PNG bytes and its text alternative, escaped; `width` in pixels."""
+    """Return an `<img>` of PNG bytes with its text alternative, escaped; `width` in pixels."""
     source = base64.b64encode(data).decode("ascii")
     return (
         f'<img alt="{html.escape(checked_alt(alt))}" width="{width}" '
@@ -236,7 +236,7 @@ def img_tag(data: bytes, alt: str, width: int) -> str:
 
 
 def checked_alt(alt: str) -> str:
-    """`alt` without surrounding blanks; ValueError when it is not a text that says something."""
+    """Return `alt` without surrounding blanks; ValueError unless it says something."""
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError(
             f"alt is {alt!r}, expected a sentence that says what is to be seen, for readers who "
@@ -256,13 +256,13 @@ def _display(data: bytes, alt: str, width: int) -> None:
 
 
 def _in_256(image: Image.Image, rounds: int = 0) -> Image.Image:
-    """The picture in 256 colours, chosen anew `rounds` times so that they lie closer: slower."""
+    """Reduce a picture to 256 colours; each further round brings them closer, and takes longer."""
     method = Image.Quantize.MAXCOVERAGE
     return image.quantize(256, method, kmeans=rounds, dither=Image.Dither.NONE)
 
 
 def _zoom(columns: int, width: int) -> int:
-    """How large a pixel is drawn in a row of `columns` pictures, each `width` pixels wide."""
+    """Return how large a pixel is drawn in a row of `columns` pictures, `width` pixels wide."""
     room = _WIDEST // columns - _GAP
     side = next((side for side in SIDES if side <= room), room)
     return max(1, side // width)
@@ -276,7 +276,7 @@ def _font(sharp: int) -> ImageFont.FreeTypeFont:
 
 
 def _wrap(label: str, width: int, sharp: int) -> list[str]:
-    """The label in lines that fit `width` pixels; a single word may be wider."""
+    """Break a label into lines that fit `width` pixels; a single word may be wider."""
     font, lines = _font(sharp), [""]
     for word in label.split():
         longer = f"{lines[-1]} {word}".strip()

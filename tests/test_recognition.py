@@ -119,7 +119,7 @@ def test_blur_keeps_the_mean_and_leaves_sigma_zero_alone():
 def test_covering_hides_the_share_it_says():
     scenes = postcards.sample_scenes(40, 5, kind="single")
     mask = postcards.object_mask(scenes)
-    changed = recognition.covered(scenes, 0.5, torch.Generator().manual_seed(0)) == 0
+    changed = recognition.covered(0.5, scenes, torch.Generator().manual_seed(0)) == 0
     hidden = (changed.all(1, keepdim=True) & mask).sum((1, 2, 3)) / mask.sum((1, 2, 3))
     assert 0.35 < hidden.mean() < 0.65
 

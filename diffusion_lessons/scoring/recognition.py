@@ -139,33 +139,29 @@ def every_pair(count: int, seed: int) -> Scenes:
 def spoiled_conditions() -> dict[str, Condition]:
     """Return, by name, ways to spoil pictures: as drawn, smaller, blurred, noisy, covered."""
 
-    def blur(sigma: float) -> Condition:
-        return lambda scenes, _: blurred(postcards.draw(scenes), torch.full((len(scenes),), sigma))
+    def blur(sigma: float, scenes: Scenes, _: torch.Generator) -> Tensor:
+        return blurred(postcards.draw(scenes), torch.full((len(scenes),), sigma))
 
-    def noise(std: float) -> Condition:
-        def noisy(scenes: Scenes, generator: torch.Generator) -> Tensor:
-            images = postcards.draw(scenes)
-            return images + std * torch.randn(images.shape, generator=generator)
-
-        return noisy
+    def noise(std: float, scenes: Scenes, generator: torch.Generator) -> Tensor:
+        images = postcards.draw(scenes)
+        return images + std * torch.randn(images.shape, generator=generator)
 
     return {
         "as drawn": lambda scenes, _: postcards.draw(scenes),
         "drawn at 32x32": lambda scenes, _: postcards.draw(scenes, 32),
-        **{f"blurred, sigma {s} pixels": blur(s) for s in (0.5, 1.0, 1.5, 2.0, 3.0)},
-        **{f"noise of standard deviation {std}": noise(std) for std in (0.1, 0.2, 0.3, 0.5)},
         **{
-            f"{part:.0%} of the thing covered": functools.partial(_covered, part)
-            for part in (0.25, 0.5)
+            text.format(strength): functools.partial(spoil, strength)
+            for text, spoil, strengths in (
+                ("blurred, sigma {} pixels", blur, (0.5, 1.0, 1.5, 2.0, 3.0)),
+                ("noise of standard deviation {}", noise, (0.1, 0.2, 0.3, 0.5)),
+                ("{:.0%} of the thing covered", covered, (0.25, 0.5)),
+            )
+            for strength in strengths
         },
     }
 
 
-def _covered(part: float, scenes: Scenes, generator: torch.Generator) -> Tensor:
-    return covered(scenes, part, generator)
-
-
-def covered(scenes: Scenes, part: float, generator: torch.Generator) -> Tensor:
+def covered(part: float, scenes: Scenes, generator: torch.Generator) -> Tensor:
     """Draw the scenes with a grey bar over a part of the things' width, from a random side."""
     images, mask = postcards.draw(scenes), postcards.object_mask(scenes)
     columns = mask.any(dim=2, keepdim=True).expand_as(mask)
