@@ -70,7 +70,6 @@ def test_postcards_of_the_two_splits_share_no_seed():
         torch.ones(6, 6, dtype=torch.float64),
         torch.ones(28, 28),
     ],
-    ids=str,
 )
 @pytest.mark.parametrize("channels", [1, 3])
 def test_pictures_of_every_kind_are_read(picture, channels):
