@@ -4,7 +4,8 @@ window.probe = (() => {
   const panel = () => window.jupyterapp?.shell?.currentWidget;
   const WIDGET_CONTROL = "jupyter.widget.control";
   const kernelSaid = [];
-  const tooEarly = new Set([`No such comm target registered: ${WIDGET_CONTROL}`]);
+  const TOO_EARLY = `No such comm target registered: ${WIDGET_CONTROL}`;
+  const opened = new Set(); // comms that the kernel has opened: one for each widget
   const onTheWay = new Set(); // what widgets told the kernel and it has not worked off yet
   let told = 0;
 
@@ -14,10 +15,12 @@ window.probe = (() => {
     return panel()?.sessionContext?.session?.kernel?.status === "idle" && Boolean(panel().content.model);
   }
 
-  /** Whether JupyterLab asks a kernel for the widgets that it has: it does so when it connects, and a
-   *  kernel in which no cell has imported widgets yet grumbles about it, on stderr. No one's fault. */
-  function asksForWidgets({ content }) {
-    return content.target_name === WIDGET_CONTROL || content.data?.method === "request_states";
+  /** Whether a kernel grumbles, on stderr, about the comm by which JupyterLab asks it for the widgets
+   *  that it has. JupyterLab asks when it connects, perhaps before this page could listen, and no cell
+   *  has imported widgets then. That is no one's fault; a comm that the kernel opened itself is. */
+  function askedTooEarly(text) {
+    const unknown = /^No such comm: (\w[\w-]*)$/.exec(text);
+    return text === TOO_EARLY || Boolean(unknown && !opened.has(unknown[1]));
   }
 
   /** Keep what the kernel says about callbacks: such errors belong to no cell. */
@@ -25,7 +28,7 @@ window.probe = (() => {
     panel().sessionContext.session.kernel.anyMessage.connect((_, { msg, direction }) => {
       const parent = msg.parent_header?.msg_type;
       const { msg_type: type, msg_id: id } = msg.header;
-      if (direction === "send" && asksForWidgets(msg)) tooEarly.add(`No such comm: ${msg.content.comm_id}`);
+      if (direction === "recv" && type === "comm_open") opened.add(msg.content.comm_id);
       if (direction === "send" && type === "comm_msg") {
         onTheWay.add(id);
         told += 1;
@@ -71,7 +74,7 @@ window.probe = (() => {
         .filter((output) => output.output_type === "error")
         .map((output) => `cell ${i}: ${output.ename}: ${output.evalue}`),
     );
-    const faults = kernelSaid.filter((text) => !tooEarly.has(text.trim()));
+    const faults = kernelSaid.filter((text) => !askedTooEarly(text.trim()));
     return [...shown, ...faults.map((text) => `a callback failed: ${text}`)];
   }
 
