@@ -289,8 +289,8 @@ def test_the_command_line_says_what_is_missing(monkeypatch, capsys):
 
 
 def test_a_training_that_falls_apart_says_so(monkeypatch, capsys):
-    fine = training.diffusion_loss
-    monkeypatch.setattr(training, "diffusion_loss", lambda *said: fine(*said) * float("nan"))
+    fine = training.loss.diffusion_loss
+    monkeypatch.setattr(training.loss, "diffusion_loss", lambda *given: fine(*given) * float("nan"))
     assert __main__.main(["train", "postcards-32"]) == 1
     assert "at step 0 of 6: training fell apart" in capsys.readouterr().err
 
