@@ -39,3 +39,18 @@ def read_only_folder() -> Iterator[Path]:
             os.seteuid(0)
         folder.chmod(0o755)
         shutil.rmtree(folder)
+
+
+SLOW = {
+    "bench_fashion", "bench_guidance", "bench_lessons", "bench_samplers", "bench_text_to_image",
+    "factors", "lesson_01_data", "lesson_02_data", "mutants_of_solutions", "quiz_questions",
+    "recipes", "recognition", "same_pictures", "scoring", "setup", "wheel", "words",
+}  # fmt: skip
+"""Files, by what follows test_, in which a test takes more than five seconds."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make test-fast` leaves out."""
+    for item in items:
+        if item.path.stem.removeprefix("test_") in SLOW:
+            item.add_marker(pytest.mark.slow)
