@@ -2,7 +2,8 @@
 
 A guidance scale of 1 means "off", here and in the libraries: s = 1 + w, with the weight w of the
 paper (Ho & Salimans 2021), where 0 is off. A scale of 0 ignores the caption, as the formula says.
-In `diffusers` any scale of 1 or less switches guidance off, so that 0 there follows the caption.
+In the pipelines of `diffusers` any scale of 1 or less switches guidance off: 0 there follows the
+caption.
 """
 
 from __future__ import annotations

@@ -120,8 +120,8 @@ class TextToImage:
             negative_prompt: what guidance leads away from; one for all, or one for each.
             num_inference_steps: steps of the sampler, 1 to 1000; None: the card's number.
             guidance_scale: from 0 over 1 (off) to 30, see `conditioning.guided`; None: the card's.
-                Unlike in `diffusers`, where a scale of 1 or less just means "off", 0 ignores the
-                prompt here, as the formula says.
+                Unlike in the pipelines of `diffusers`, where a scale of 1 or less just means
+                "off", 0 ignores the prompt here, as the formula says.
             num_images_per_prompt: how many pictures each prompt gets, one after the other.
             generator: draws the first noise, a torch.Generator or one for each picture; None:
                 torch's global one.
