@@ -30,12 +30,12 @@ from tools import notebooks
 ROOT = Path(__file__).resolve().parent.parent
 PYTEST = [
     sys.executable, "-m", "pytest", "-q", "-n", "2", "--durations=10", "--durations-min=0.1",
-    "--dist", "loadfile",
+    "--no-loadscope-reorder", "--dist", "loadfile",
 ]  # fmt: skip
 PACKAGE = [*PYTEST, "tests", "--ignore=tests/browser"]
 LESSONS = [
-    *PYTEST, "-p", "tests.nbval_lessons", "--no-loadscope-reorder",
-    "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600",
+    *PYTEST, "-p", "tests.nbval_lessons", "--nbval-lax",
+    "--nbval-current-env", "--nbval-cell-timeout=600",
 ]  # fmt: skip
 BROWSER = [*PYTEST[:-1], "worksteal", "tests/browser"]  # its longest file has all lessons
 LONGEST_FIRST = ("02", "05", "04", "03")
