@@ -19,7 +19,7 @@ window.probe = (() => {
    *  that it has. JupyterLab asks when it connects, perhaps before this page could listen, and no cell
    *  has imported widgets then. That is no one's fault; a comm that the kernel opened itself is. */
   function askedTooEarly(text) {
-    const unknown = /^No such comm: (\w[\w-]*)$/.exec(text);
+    const unknown = /^No such comm: (\S+)$/.exec(text);
     return text === TOO_EARLY || Boolean(unknown && !opened.has(unknown[1]));
   }
 
