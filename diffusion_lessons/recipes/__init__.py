@@ -1,8 +1,8 @@
-"""How each shipped weight was made: `python -m diffusion_lessons train NAME` repeats it.
+"""How each shipped weight was trained: `python -m diffusion_lessons train NAME` repeats it.
 
-A recipe is data; the method it follows lies in the rooms below. What is made goes to
-`data/weights/NAME.safetensors`, with a card beside it that says how, for how long, and how good.
-A training may be stopped and gone on with, see `training.resume`.
+A recipe is data; the method it follows lies in the rooms below. Weights go to the learner's own
+`my_weights/NAME.safetensors`, with a card beside them: how, for how long, and how good. A training
+may be stopped and resumed, see `training.resume`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from diffusion_lessons import workspace
+from diffusion_lessons.models import count_parameters
 from diffusion_lessons.training import resume
 
 from .autoencoder import AutoencoderRecipe
@@ -112,9 +113,9 @@ LIVE_LATENT = TextToImageRecipe(
 
 
 def train(name: str) -> None:
-    """Makes the weights `name` anew, with a progress bar, and writes them and their card.
+    """Train the weights `name`, with a progress bar, and write them and their card.
 
-    After an interruption the same call goes on where it was.
+    After an interruption the same call resumes.
 
     Raises:
         ValueError: no such name.
@@ -140,25 +141,24 @@ def train(name: str) -> None:
 
 
 def _finish(name: str, recipe: Recipe, model: nn.Module, seconds: dict[str, int]) -> None:
-    """Scores the network as it ships, half precision on disk, and writes it with its card."""
+    """Score the network as it ships, in half precision, and write it with its card."""
     model = model.half().float().eval().requires_grad_(False)
-    told = recipe.tell(name, model)
-    scores = told.pop("scores")
+    described = recipe.describe(name, model)
+    scores = described.pop("scores")
     card = {
         "name": name,
         "format": workspace.FORMAT,
         "purpose": PURPOSE[name],
-        **told,
+        "network": f"{type(model).__name__}, {count_parameters(model)} parameters",
+        **described,
         "recipe": asdict(recipe),
         "pictures seen": recipe.steps * recipe.batch,
         **{f"{unit} of training": spent for unit, spent in seconds.items()},
         "torch": torch.__version__,
         "scores": scores,
     }
-    tensors = {key: _half(value) for key, value in model.state_dict().items()}
+    tensors = {
+        key: tensor.half() if tensor.is_floating_point() else tensor
+        for key, tensor in model.state_dict().items()
+    }
     workspace.save_weights(workspace.own_path(f"{name}.safetensors"), tensors, card)
-
-
-def _half(tensor: Tensor) -> Tensor:
-    """Half precision for numbers with a fraction; whole numbers stay as they are."""
-    return tensor.half() if tensor.is_floating_point() else tensor

@@ -1,4 +1,4 @@
-"""How a U-Net is made that draws pictures by their labels."""
+"""How a U-Net is trained that draws pictures by their labels."""
 
 from __future__ import annotations
 
@@ -8,29 +8,27 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from diffusion_lessons import data, pictures, sampling, schedule, scoring, training, workspace
-from diffusion_lessons.models import UNet, count_parameters
+from diffusion_lessons import data, sampling, schedule, scoring, training
+from diffusion_lessons.data import PictureSet
+from diffusion_lessons.models import UNet
 from diffusion_lessons.prediction import as_denoiser
 from diffusion_lessons.training.fit import Fit
 
-from .recipe import FRESH_SEED, SCORED, SHEET
+from .recipe import FRESH_SEED, SCORED, SHEET, Recipe, save_sheet
 
 
-@dataclass(frozen=True)
-class GeneratorRecipe:
-    """How a U-Net that makes pictures is made.
+@dataclass(frozen=True, kw_only=True)
+class GeneratorRecipe(Recipe):
+    """How a U-Net that draws by labels is trained.
 
     Attributes:
-        seed: for the first weights, the order of the pictures, and the noise of each step.
         data, size, channels: the pictures, as `data.load` takes them; its factors are the labels.
         widths, blocks, patch: of the `UNet`.
-        schedule, kind: of the noise, and what the network says (see `prediction.KINDS`).
-        steps, batch, learning_rate: see `training.train`.
+        schedule, kind: of the noise, and what is predicted (see `prediction.KINDS`).
         ema_decay: of the running average of the weights, which is what is kept.
-        sampler, sampling_steps: how the pictures are made that the scores are taken from.
+        sampler, sampling_steps: of the pictures that the scores are taken from.
     """
 
-    seed: int
     data: str
     size: int
     channels: int
@@ -39,42 +37,38 @@ class GeneratorRecipe:
     patch: int
     schedule: str
     kind: str
-    steps: int
-    batch: int
-    learning_rate: float
     ema_decay: float
     sampler: str
     sampling_steps: int
 
+    def source(self) -> PictureSet:
+        """Return the pictures to learn from."""
+        return data.load(self.data, self.size, self.channels)
+
     def network(self) -> dict:
-        """The settings of the `UNet`, by name."""
-        factors = data.load(self.data, self.size, self.channels).factors.values()
+        """Return the settings of the `UNet`, by name."""
         return {
             "channels": self.channels,
             "widths": self.widths,
             "blocks": self.blocks,
             "patch": self.patch,
-            "factors": tuple(len(words) for words in factors),
+            "factors": tuple(len(words) for words in self.source().factors.values()),
         }
 
-    def begin(self, name: str, device: torch.device) -> Fit:
-        """See `Recipe.begin`."""
-        torch.manual_seed(self.seed)
-        model = UNet(**self.network()).to(device)
-        source = data.load(self.data, self.size, self.channels)
+    def untrained(self, name: str) -> UNet:
+        """Return an untrained U-Net."""
+        return UNet(**self.network())
+
+    def fit(self, model: UNet, device: torch.device) -> Fit:
+        """Return the training of `model`."""
+        batches, noise = self.source().batches(self.batch, self.seed), self.schedule
         return training.train(
-            model,
-            source.batches(self.batch, self.seed),
-            getattr(schedule, self.schedule),
-            self.kind,
-            steps=self.steps,
-            learning_rate=self.learning_rate,
-            seed=self.seed,
-            ema_decay=self.ema_decay,
-        )
+            model, batches, getattr(schedule, noise), self.kind, self.steps, self.learning_rate,
+            self.seed, self.ema_decay,
+        )  # fmt: skip
 
     def make(self, model: nn.Module, labels: Tensor, seeds: range) -> Tensor:
-        """One picture (C, size, size) for each row of labels (N, K), from the noise of its seed.
+        """Draw one picture for each row of labels (N, K), from the noise of its seed.
 
         Returns (N, C, size, size) in [-1, 1], on the CPU.
         """
@@ -82,38 +76,34 @@ class GeneratorRecipe:
         noise = torch.stack([
             torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds
         ])  # fmt: skip
-        noised, times = getattr(schedule, self.schedule), sampling.times(self.sampling_steps)
-        made = []
-        for x_t, said in zip(noise.split(128), labels.split(128), strict=True):
-            denoiser = as_denoiser(model, noised, self.kind, said.to(device))
-            steps = sampling.SAMPLERS[self.sampler](denoiser, noised, x_t.to(device), times)
-            made.append(sampling.finish(steps).cpu().clamp(-1, 1))
-        return torch.cat(made)
+        rates, times = getattr(schedule, self.schedule), sampling.times(self.sampling_steps)
+        images = []
+        for x_t, part in zip(noise.split(128), labels.split(128), strict=True):
+            denoiser = as_denoiser(model, rates, self.kind, part.to(device))
+            walk = sampling.SAMPLERS[self.sampler](denoiser, rates, x_t.to(device), times)
+            images.append(sampling.finish(walk).cpu().clamp(-1, 1))
+        return torch.cat(images)
 
-    def tell(self, name: str, model: nn.Module) -> dict:
-        """See `Recipe.tell`."""
-        factors = data.load(self.data, self.size, self.channels).factors
-        first = scoring.asked(self.data, SHEET, 0)
+    def describe(self, name: str, model: nn.Module) -> dict:
+        """Return settings, first seeds, seconds per picture and the scores of fresh pictures."""
+        factors, first = self.source().factors, scoring.asked(self.data, SHEET, 0)
         words = [
-            " ".join(said[i] for i, said in zip(row, factors.values(), strict=True))
+            " ".join(word[i] for i, word in zip(row, factors.values(), strict=True))
             for row in first.tolist()
         ]
-        sheet = pictures.grid(self.make(model, first, range(SHEET)), words, columns=8, zoom=3)
-        path = workspace.own_path(f"{name}.png")
-        workspace.write_whole(path, pictures.png(sheet))
+        file = save_sheet(name, self.make(model, first, range(SHEET)), words, zoom=3)
         labels = scoring.asked(self.data, SCORED, FRESH_SEED)
         started = time.monotonic()
         images = self.make(model, labels, range(FRESH_SEED, FRESH_SEED + SCORED))
         return {
-            "network": f"UNet, {count_parameters(model)} parameters",
             "unet": self.network(),
             "data": self.data,
             "size": self.size,
             "channels": self.channels,
-            "factors": {factor: list(said) for factor, said in factors.items()},
+            "factors": {factor: list(word) for factor, word in factors.items()},
             "schedule": self.schedule,
             "kind": self.kind,
-            "first seeds": {"file": path.name, "asked for": words},
+            "first seeds": {"file": file, "asked for": words},
             "seconds per picture": round((time.monotonic() - started) / SCORED, 4),
             "scores": scoring.score(self.data, images, FRESH_SEED),
         }

@@ -1,75 +1,61 @@
-"""How the networks that read pictures are made: the recogniser and the two judges."""
+"""How the networks that look at pictures are trained: the recogniser and the two judges."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 
 from diffusion_lessons import data
-from diffusion_lessons.models import count_parameters
 from diffusion_lessons.scoring import clothes, recognition
 from diffusion_lessons.scoring.networks import FashionJudge, Reader
 from diffusion_lessons.training.fit import Fit
 
-from .recipe import FRESH_SEED
+from .recipe import FRESH_SEED, Recipe
 
 
-@dataclass(frozen=True)
-class RecogniserRecipe:
-    """How a recogniser of postcards is made.
+@dataclass(frozen=True, kw_only=True)
+class RecogniserRecipe(Recipe):
+    """How a recogniser of postcards is trained, on scenes drawn afresh for every step."""
 
-    Attributes:
-        seed: for the first weights and, with the step's number, for each batch of scenes.
-        steps, batch, learning_rate: of AdamW; the rate warms up and falls to 0 along a cosine.
-    """
+    def untrained(self, name: str) -> Reader:
+        """Return an untrained recogniser or judge."""
+        return recognition.NETWORKS[name](recognition.OUTPUTS)
 
-    seed: int
-    steps: int
-    batch: int
-    learning_rate: float
+    def fit(self, model: Reader, device: torch.device) -> Fit:
+        """Return the training of `model`."""
+        evaluator = recognition.PostcardEvaluator(model)
+        return evaluator.train(self.steps, self.batch, self.learning_rate, self.seed)
 
-    def begin(self, name: str, device: torch.device) -> Fit:
-        """See `Recipe.begin`."""
-        torch.manual_seed(self.seed)
-        model = recognition.NETWORKS[name](recognition.OUTPUTS).to(device)
-        return recognition.PostcardEvaluator(model).train(**asdict(self))
-
-    def tell(self, name: str, model: Reader) -> dict:
-        """See `Recipe.tell`."""
+    def describe(self, name: str, model: Reader) -> dict:
+        """Return the data and the shares of fresh postcards that are read right."""
         return {
-            "network": f"{type(model).__name__}, {count_parameters(model)} parameters",
             "data": "postcards of both splits, so that every pair is seen equally often, in the "
             "training mix, drawn afresh for every step; some blurred, noisy or coarse",
             "scores": recognition.PostcardEvaluator(model.cpu()).report(4096, FRESH_SEED),
         }
 
 
-@dataclass(frozen=True)
-class FashionJudgeRecipe:
-    """How the judge of Fashion-MNIST is made; attributes as in `RecogniserRecipe`."""
+@dataclass(frozen=True, kw_only=True)
+class FashionJudgeRecipe(Recipe):
+    """How the judge of Fashion-MNIST is trained."""
 
-    seed: int
-    steps: int
-    batch: int
-    learning_rate: float
+    def untrained(self, name: str) -> FashionJudge:
+        """Return an untrained judge."""
+        return FashionJudge()
 
-    def begin(self, name: str, device: torch.device) -> Fit:
-        """See `Recipe.begin`."""
-        torch.manual_seed(self.seed)
-        model = FashionJudge().to(device)
+    def fit(self, model: FashionJudge, device: torch.device) -> Fit:
+        """Return the training of `model` on all training pictures."""
         real = data.load("fashion-mnist", clothes.SIZE, 1).all()
-        images, labels = real.x_0.to(device), real.given[:, 0].to(device)
-        evaluator = clothes.ClothesEvaluator(model)
-        return evaluator.train(
-            self.steps, self.batch, self.learning_rate, self.seed, images, labels
-        )
+        return clothes.ClothesEvaluator(model).train(
+            self.steps, self.batch, self.learning_rate, self.seed,
+            real.x_0.to(device), real.given[:, 0].to(device),
+        )  # fmt: skip
 
-    def tell(self, name: str, model: FashionJudge) -> dict:
-        """See `Recipe.tell`."""
+    def describe(self, name: str, model: FashionJudge) -> dict:
+        """Return the data and the share of the test pictures that are named right."""
         fresh = data.load("fashion-mnist", clothes.SIZE, 1, "test").all()
         return {
-            "network": f"{type(model).__name__}, {count_parameters(model)} parameters",
             "data": "the 60,000 training pictures of Fashion-MNIST, half of them mirrored",
             "scores": clothes.ClothesEvaluator(model.cpu()).report(fresh.x_0, fresh.given[:, 0]),
         }
