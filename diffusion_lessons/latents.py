@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .models import Autoencoder
-from .training.fit import Fit, inner_weights
+from .training.fit import Fit, fit_seeded
 
 MASK_WEIGHT = 3.0  # of the error inside the things, which cover a tenth of a picture
 SLOPE_WEIGHT = 0.3  # of the error in the differences of neighbours: keeps edges sharp
@@ -81,23 +81,18 @@ def train_autoencoder(
         kl_weight: of the mean of `kl` over all latent numbers.
         seed: 0 to 2000; with the step's number it determines the noise on the latents.
         features: of another network, from pictures to (B, ...), for `perceptual_loss`; or None.
-        steps, learning_rate, ema_decay: see `training.fit.Fit`.
-        half: compute in bfloat16, twice as fast where the processor has instructions for it.
+        steps, learning_rate, ema_decay, half: see `training.fit.Fit` and `fit_seeded`.
     """
     device = next(model.parameters()).device
 
-    def loss(step: int) -> Tensor:
-        generator = torch.Generator().manual_seed(2**31 + seed * 1_000_003 + step)
-        images, mask = (part.to(device) for part in batches(step))
-        with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            mean, log_variance = (part.float() for part in model.encode(images))
-            z = sample_latent(mean, log_variance, generator)
-            decoded = model.decode(z).float()
-            total = reconstruction_loss(decoded, images, mask)
-            total = total + kl_weight * kl(mean, log_variance).mean()
-            if features is not None:
-                total = total + PERCEPTUAL_WEIGHT * perceptual_loss(decoded, images, features)
+    def loss(batch: tuple[Tensor, Tensor], dice: torch.Generator) -> Tensor:
+        images, mask = (part.to(device) for part in batch)
+        mean, log_variance = (part.float() for part in model.encode(images))
+        decoded = model.decode(sample_latent(mean, log_variance, dice)).float()
+        total = reconstruction_loss(decoded, images, mask)
+        total = total + kl_weight * kl(mean, log_variance).mean()
+        if features is not None:
+            total = total + PERCEPTUAL_WEIGHT * perceptual_loss(decoded, images, features)
         return total
 
-    inner = inner_weights(model)
-    return Fit(model, steps, learning_rate, loss, inner=inner, ema_decay=ema_decay)
+    return fit_seeded(model, batches, loss, steps, learning_rate, seed, ema_decay, half)

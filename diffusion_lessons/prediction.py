@@ -51,9 +51,8 @@ with a third parameter `rates` is also given the rates at t, which a walk has co
 def target(kind: str, x_0: Tensor, eps: Tensor, signal_rate: Tensor, noise_rate: Tensor) -> Tensor:
     """Return the training target of a network of this kind.
 
-    kind: one of `KINDS`. x_0: clean data, shape (B, ...). eps: its noise, same shape. The rates:
-    as a schedule returns them, (B, 1, 1, 1). Returns the shape of x_0; the loss is the mean squared
-    difference to it. Raises ValueError for another kind. Papers: see the table above.
+    kind: one of `KINDS`, or ValueError. x_0, eps: clean data and its noise, (B, ...), as is the
+    result. The rates: as a schedule returns them, (B, 1, 1, 1). Papers: see the table above.
     """
     _refuse_unknown(kind)
     a, b = rates_like(x_0, signal_rate, noise_rate)
@@ -65,11 +64,10 @@ def read_off(
 ) -> Prediction:
     """Read both guesses off a network's output: solve the mix for what is not known.
 
-    kind: one of `KINDS`. output, x_t: shape (B, ...). The rates: as a schedule returns them,
-    (B, 1, 1, 1), or as many axes as x_t. Returns x_0 (`pred_original_sample` in `diffusers`) and
-    eps with ``signal_rate * x_0 + noise_rate * eps = x_t``, except where a rate is below
-    `SMALLEST_RATE`: for "eps" at pure noise x_0 is 0, for "x_0" at t = 0 eps is 0. Raises
-    ValueError for another kind or another shape.
+    kind, rates: as in `target`; rates may also have as many axes as x_t. output, x_t: (B, ...), of
+    one shape, or ValueError. Returns x_0 (`pred_original_sample` in `diffusers`) and eps with
+    ``signal_rate * x_0 + noise_rate * eps = x_t``, except where a rate is below `SMALLEST_RATE`:
+    for "eps" at pure noise x_0 is 0, for "x_0" at t = 0 eps is 0.
     """
     _refuse_unknown(kind)
     if output.shape != x_t.shape:
@@ -83,8 +81,7 @@ def read_off(
     if kind == "x_0":
         return Prediction(output, _divide(x_t - signal_rate * output, noise_rate))
     # The output is a * eps - b * x_0. On curved schedules the divisor of v is 1.
-    one = torch.ones_like(signal_rate)
-    a, b = (signal_rate, noise_rate) if kind == "v" else (one, one)
+    a, b = (signal_rate, noise_rate) if kind == "v" else [torch.ones_like(signal_rate)] * 2
     both = a * signal_rate + b * noise_rate
     x_0 = (a * x_t - noise_rate * output) / both
     return Prediction(x_0, (b * x_t + signal_rate * output) / both)
@@ -100,9 +97,8 @@ def as_denoiser(
     """Wrap a network so that samplers need not know its kind of prediction.
 
     model: called as ``model(x_t, t, given)``, or ``model(x_t, t)`` where nothing is given. kind:
-    one of `KINDS`. given: labels (B, K) or context (B, L, D). clip: keep the clean guess in
-    [-1, 1], where pictures live, and let eps be what then fits x_t. Raises ValueError for another
-    kind.
+    one of `KINDS`, or ValueError. given: labels (B, K) or context (B, L, D). clip: keep the clean
+    guess in [-1, 1], where pictures live, and let eps be what then fits x_t.
     """
     _refuse_unknown(kind)
     also = () if given is None else (given,)
@@ -123,8 +119,8 @@ def exact_denoiser(x_0_set: Tensor, schedule: Schedule) -> Denoiser:
     x_0_set: (N, ...), such as pictures (N, C, H, W) or points (N, 2), all equally likely. The
     weight of a member is how likely x_t would be if that member were the clean one:
     ``softmax(-|x_t - signal_rate * x_0|^2 / (2 * noise_rate^2))``, over the N members. No network
-    can have a smaller mean squared error on this set. Computed in float64 on the CPU; the set is
-    kept as such. Raises ValueError for an empty set. Karras et al. 2022, eq. 57.
+    can have a smaller mean squared error on this set. Computed in float64 on the CPU. Raises
+    ValueError for an empty set. Karras et al. 2022, eq. 57.
     """
     if x_0_set.ndim < 2 or len(x_0_set) == 0:
         raise ValueError(

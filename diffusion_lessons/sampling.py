@@ -24,10 +24,10 @@ euler         straight on with the velocity             Liu et al. 2022 (rectifi
 The last step arrives at t = 0, where noise_rate is 0: there each sampler returns its guess of x_0,
 and the factor of the fresh noise is 0, since no later step would take that noise away again.
 
-With the same network and times these walks agree with `diffusers` step by step. We differ from it
-on purpose in three places: its DDIM steps T // num_steps rows down where the list of times goes
-one more (30 steps); its Euler for flow visits other times by default; and at pure noise it divides
-a noise guess by next to nothing (see `prediction`).
+With the same network and times these walks agree with `diffusers` step by step, but for three
+places, on purpose: its DDIM steps T // num_steps rows down where the list of times goes one more
+(30 steps); its Euler for flow visits other times by default; and at pure noise it divides a noise
+guess by next to nothing (see `prediction`).
 """
 
 import inspect
@@ -46,13 +46,7 @@ from .schedule import NUM_TRAIN_TIMESTEPS, Rates, Schedule, walk_rates
 
 @dataclass(frozen=True)
 class SampleStep:
-    """A step of a walk.
-
-    Attributes:
-        t, t_next: the times it leads from and to, t_next < t.
-        x_t, x_next: the data at these times, (B, ...).
-        prediction: both guesses at t.
-    """
+    """A step of a walk from t to t_next < t: the data at both, (B, ...), and both guesses at t."""
 
     t: float
     t_next: float
@@ -63,15 +57,17 @@ class SampleStep:
 
 Step = Callable[..., Tensor]
 """From the parameters of a step function, in its order, to x_next."""
+Dice = torch.Generator | None
+Walk = Iterator[SampleStep]
+Start = tuple[Denoiser, Schedule, Tensor, Tensor]  # what each sampler takes first
 
 
 def times(num_steps: int) -> Tensor:
     """Return the times that a sampler visits, from 1 (noise) down to 0 (clean), evenly spaced.
 
-    num_steps: a whole number from 1 to T = 1000. Returns float32, shape (num_steps + 1,). All but
-    the last are ends of table rows, namely of the rows ``round(arange(T, 0, -T / num_steps)) - 1``
-    that `diffusers` calls "trailing" spacing; row r ends at t = (r + 1) / T, see `row_to_t`.
-    Raises ValueError for another number. Lin et al. 2023, table 2.
+    num_steps: 1 to T = 1000, or ValueError. Returns float32, shape (num_steps + 1,). All but the
+    last are ends (`row_to_t`) of the table rows ``round(arange(T, 0, -T / num_steps)) - 1``, which
+    `diffusers` calls "trailing" spacing. Lin et al. 2023, table 2.
     """
     if type(num_steps) is not int or not 1 <= num_steps <= NUM_TRAIN_TIMESTEPS:
         raise ValueError(
@@ -88,9 +84,9 @@ def ddpm_step(
 ) -> Tensor:
     """Take one step of DDPM: the mean of x_next given x_t and the clean guess, plus fresh noise.
 
-    x_t, x_0_hat: (B, ...). noise: standard normal, same shape; its factor is 0 where t_next is 0.
-    Returns x_next, (B, ...). DDPM eq. 7 (mean and variance) and 11, with 1 - alpha_bar written as
-    noise_rate^2, so that it holds on the straight schedule too.
+    x_t, x_0_hat, and noise, standard normal: (B, ...), as x_next. The factor of noise is 0 where
+    t_next is 0. DDPM eq. 7 (mean and variance) and 11, with 1 - alpha_bar written as noise_rate^2,
+    so that it holds on the straight schedule too.
     """
     (a, b), (a_next, b_next) = rates, rates_next
     alpha = (a / a_next) ** 2  # share of the signal's variance that is left between t_next and t
@@ -104,9 +100,8 @@ def ddim_step(
 ) -> Tensor:
     """Take one step of DDIM: remix both guesses at the next time.
 
-    x_0_hat, eps_hat: (B, ...). noise: standard normal, same shape. eta: 0 adds no noise, 1 as much
-    as DDPM. Returns x_next, (B, ...). DDIM eq. 12; step_std is sigma_t(eta) of eq. 16, in terms of
-    snr = (signal_rate / noise_rate)^2.
+    Shapes as in `ddpm_step`. eta: 0 adds no noise, 1 as much as DDPM. DDIM eq. 12; step_std is
+    sigma_t(eta) of eq. 16, in terms of snr = (signal_rate / noise_rate)^2.
     """
     (a, b), (a_next, b_next) = rates, rates_next
     snr_ratio = (a * b_next / (b * a_next)) ** 2  # snr_t / snr_next
@@ -125,9 +120,9 @@ def dpm_solver_step(
 ) -> Tensor:
     """Take one step of DPM-Solver++ 2M: as DDIM, with a guess drawn out of this one and the last.
 
-    x_t, x_0_hat: (B, ...). x_0_hat_before: the clean guess one step earlier, at rates_before.
-    Returns x_next, (B, ...). Lu et al. 2022, algorithm 2, with lambda = log(signal_rate /
-    noise_rate). Where t_next is 0, lambda is infinite and the result nan: see `dpm_solver`.
+    Shapes as in `ddpm_step`; x_0_hat_before: the clean guess one step earlier, at rates_before.
+    Lu et al. 2022, algorithm 2, with lambda = log(signal_rate / noise_rate). Where t_next is 0,
+    lambda is infinite and the result nan: see `dpm_solver`.
     """
     (_, b), (a_next, b_next) = rates, rates_next
     lambda_before, lambda_t, lambda_next = (
@@ -144,10 +139,9 @@ def euler_step(
 ) -> Tensor:
     """Take one Euler step: x_t moves as its two parts do, while the guesses stay.
 
-    x_t, x_0_hat, eps_hat: (B, ...). Returns x_next, (B, ...). On the schedule `flow` this is
-    ``x_t + (t_next - t) * (eps_hat - x_0_hat)``, the step of rectified flow (Liu et al. 2022,
-    algorithm 1); on any other the change of the rates stands where the derivative would. As x_t is
-    a mix of the two guesses, it comes out where `ddim_step` does with eta = 0.
+    Shapes as in `ddpm_step`. On the schedule `flow` this is ``x_t + (t_next - t) * (eps_hat -
+    x_0_hat)``, the step of rectified flow (Liu et al. 2022, algorithm 1); on any other the change
+    of the rates stands where the derivative would. It comes out where DDIM does with eta = 0.
     """
     (a, b), (a_next, b_next) = rates, rates_next
     return x_t + (a_next - a) * x_0_hat + (b_next - b) * eps_hat
@@ -158,21 +152,19 @@ def ddpm(
     schedule: Schedule,
     x_t: Tensor,
     times: Tensor,
-    generator: torch.Generator | None = None,
+    generator: Dice = None,
     step: Step = ddpm_step,
-) -> Iterator[SampleStep]:
+) -> Walk:
     """Walk from x_t at times[0] to times[-1] with `ddpm_step`; yields each step.
 
-    The start is checked and the schedule evaluated, once, when it is called; the denoiser is called
-    as steps are asked for.
+    The start is checked, and the schedule evaluated, when it is called; the denoiser is called as
+    steps are asked for.
 
     Args:
         denoiser: see `prediction.Denoiser`.
-        x_t: pure noise to start from, pictures (B, C, H, W) or points (B, D); the walk keeps its
-            dtype.
+        x_t: pure noise, pictures (B, C, H, W) or points (B, D); the walk keeps its dtype.
         times: falling, in [0, 1], see `times`.
-        generator: draws the noise of the steps; without one, a new one with seed 0, so that a call
-            repeats itself.
+        generator: draws the noise of the steps; None for a new one with seed 0 each time.
         step: your own step function, with the parameters of `ddpm_step` in its order.
 
     Raises:
@@ -181,7 +173,7 @@ def ddpm(
         TypeError: x_t of whole numbers.
     """
     noise = _noise_like(x_t, generator)
-    return _walk(denoiser, schedule, x_t, times, step, ddpm_step, noise=noise)
+    return _walk(ddpm_step, step, (denoiser, schedule, x_t, times), noise=noise)
 
 
 def ddim(
@@ -190,99 +182,79 @@ def ddim(
     x_t: Tensor,
     times: Tensor,
     eta: float = 0.0,
-    generator: torch.Generator | None = None,
+    generator: Dice = None,
     step: Step = ddim_step,
-) -> Iterator[SampleStep]:
-    """Walk from x_t at times[0] to times[-1] with `ddim_step`; yields each step.
+) -> Walk:
+    """Walk as `ddpm` does, with `ddim_step`.
 
-    eta: from 0 (no noise is added: the start decides the picture) to 1 (as `ddpm`). The others, and
-    errors, as in `ddpm`; ValueError also for an eta outside [0, 1].
+    eta: from 0 (no noise is added: the start decides the picture) to 1 (as `ddpm`), or ValueError.
     """
     if not 0 <= eta <= 1:
         raise ValueError(
             f"eta is {eta}; it must lie between 0 (DDIM, no fresh noise) and 1 (as much as DDPM)."
         )
     noise = _noise_like(x_t, generator) if eta > 0 else repeat(torch.zeros_like(x_t))
-    return _walk(denoiser, schedule, x_t, times, step, ddim_step, noise=noise, eta=repeat(eta))
+    return _walk(ddim_step, step, (denoiser, schedule, x_t, times), noise=noise, eta=repeat(eta))
 
 
 def dpm_solver(
     denoiser: Denoiser, schedule: Schedule, x_t: Tensor, times: Tensor, step: Step = dpm_solver_step
-) -> Iterator[SampleStep]:
-    """Walk from x_t at times[0] to times[-1] with `dpm_solver_step`; yields each step.
+) -> Walk:
+    """Walk as `ddpm` does, with `dpm_solver_step` and without noise.
 
-    The first step is one of DDIM, as there is no earlier guess, and so is a step to t = 0. Adds no
-    noise. Arguments and errors as in `ddpm`.
+    The first step is one of DDIM, as there is no earlier guess, and so is a step to t = 0.
     """
-    return _walk(denoiser, schedule, x_t, times, step, dpm_solver_step)
+    return _walk(dpm_solver_step, step, (denoiser, schedule, x_t, times))
 
 
 def euler(
     denoiser: Denoiser, schedule: Schedule, x_t: Tensor, times: Tensor, step: Step = euler_step
-) -> Iterator[SampleStep]:
-    """Walk from x_t at times[0] to times[-1] with `euler_step`; yields each step.
-
-    Adds no noise. Arguments and errors as in `ddpm`.
-    """
-    return _walk(denoiser, schedule, x_t, times, step, euler_step)
+) -> Walk:
+    """Walk as `ddpm` does, with `euler_step` and without noise."""
+    return _walk(euler_step, step, (denoiser, schedule, x_t, times))
 
 
-SAMPLERS: dict[str, Callable[..., Iterator[SampleStep]]] = {
-    "ddpm": ddpm,
-    "ddim": ddim,
-    "dpm-solver++": dpm_solver,
-}
+SAMPLERS: dict[str, Callable[..., Walk]] = {"ddpm": ddpm, "ddim": ddim, "dpm-solver++": dpm_solver}
 """The samplers of lesson 03, by the name that its widgets show."""
 
 
-def finish(steps: Iterator[SampleStep]) -> Tensor:
-    """Run a sampler to its end and return its last x_next.
-
-    steps: the iterator of a sampler. Raises ValueError if it has been run to its end before.
-    """
+def finish(steps: Walk) -> Tensor:
+    """Run a sampler to its end and return its last x_next; ValueError if it has none left."""
     last = deque(steps, maxlen=1)
     if not last:
         raise ValueError("this sampler has already come to its end; call it again for a new walk.")
     return last[0].x_next
 
 
-def _walk(
-    denoiser: Denoiser,
-    schedule: Schedule,
-    x_t: Tensor,
-    times: Tensor,
-    step: Step,
-    rule: Step,
-    **settings: Iterator,
-) -> Iterator[SampleStep]:
+def _walk(rule: Step, step: Step, start: Start, **also: Iterator) -> Walk:
     """Check the start and walk; `step` takes by position what `rule` calls its parameters.
 
-    settings: what a rule takes beside the state of the walk, one value for each step.
+    also: what a rule takes beside the state of the walk, one value for each step.
     """
+    denoiser, schedule, x_t, times = start
     _refuse_bad_start(x_t, times)
     walked = walk_rates(times, x_t, schedule)  # refuses times outside [0, 1]
     parameters = inspect.signature(rule).parameters
     takes_rates = "rates" in inspect.signature(denoiser).parameters
 
     @torch.no_grad()
-    def steps(x_t: Tensor) -> Iterator[SampleStep]:
+    def steps(x_t: Tensor) -> Walk:
         before: dict[str, Tensor] = {}
         for i, (t, t_next) in enumerate(pairwise(times.tolist())):
             where = f"at step {i + 1} of {len(times) - 1} (t = {t:.3f})"
             rates, rates_next = walked[i], walked[i + 1]
-            also = {"rates": rates} if takes_rates else {}
-            guess = denoiser(x_t, x_t.new_full(x_t.shape[:1], t), **also)
+            given = {"rates": rates} if takes_rates else {}
+            guess = denoiser(x_t, x_t.new_full(x_t.shape[:1], t), **given)
             found = {"the denoiser's x_0": guess.x_0, "the denoiser's eps": guess.eps}
             _refuse_other_shape(found, x_t, where)
             known = {"x_t": x_t, "x_0_hat": guess.x_0, "eps_hat": guess.eps, "rates": rates}
-            known |= {"rates_next": rates_next} | {name: next(it) for name, it in settings.items()}
+            known |= {"rates_next": rates_next, **{name: next(it) for name, it in also.items()}}
             known |= before if t_next > 0 else {}  # at t = 0 lambda is infinite
             if known.keys() >= parameters.keys():
                 x_next = step(*(known[name] for name in parameters))
             else:  # DDIM, with the eps that fits x_0_hat also where `read_off` keeps its own
-                eps_hat = (x_t - rates[0] * guess.x_0) / rates[1]
-                no_noise = torch.zeros_like(x_t)
-                x_next = ddim_step(guess.x_0, eps_hat, no_noise, rates, rates_next, 0.0)
+                eps_hat, none = (x_t - rates[0] * guess.x_0) / rates[1], torch.zeros_like(x_t)
+                x_next = ddim_step(guess.x_0, eps_hat, none, rates, rates_next, 0.0)
             found["the step function's x_next"] = x_next
             _refuse_other_shape(found, x_t, where)
             _refuse_nan(found, where)
@@ -292,7 +264,7 @@ def _walk(
     return steps(x_t)
 
 
-def _noise_like(x_t: Tensor, generator: torch.Generator | None) -> Iterator[Tensor]:
+def _noise_like(x_t: Tensor, generator: Dice) -> Iterator[Tensor]:
     """Draw standard normal noise in the shape of x_t, again and again."""
     source = torch.Generator().manual_seed(0) if generator is None else generator
     while True:
@@ -301,34 +273,29 @@ def _noise_like(x_t: Tensor, generator: torch.Generator | None) -> Iterator[Tens
 
 
 def _refuse_bad_start(x_t: Tensor, times: Tensor) -> None:
-    if x_t.ndim not in (2, 4) or len(x_t) == 0:
-        raise ValueError(
-            f"x_t has shape {tuple(x_t.shape)}; give a batch, of pictures (B, C, H, W) or of "
-            "points (B, D). For one picture: x_t[None]."
-        )
-    if not x_t.is_floating_point():
-        raise TypeError(f"x_t has dtype {x_t.dtype}; start from noise: torch.randn(shape).")
-    if not x_t.isfinite().all():
-        raise ValueError("x_t holds NaN or infinity; start from noise: torch.randn(shape).")
-    if times.ndim != 1 or len(times) < 2:
-        raise ValueError(
-            f"times has shape {tuple(times.shape)}; give two times or more, such as times(50)."
-        )
-    for t, t_next in pairwise(times.tolist()):
-        if t_next >= t:
-            raise ValueError(
-                f"times goes from {t:g} to {t_next:g}; it must fall at each step, from noise to "
-                "clean. Perhaps reverse it: times.flip(0)."
-            )
+    shape, steps = tuple(x_t.shape), pairwise(times.flatten().tolist())
+    rise = next((f"{t:g} to {t_next:g}" for t, t_next in steps if t_next >= t), "")
+    start = "start from noise: torch.randn(shape)."
+    for bad, error, sentence in (
+        (x_t.ndim not in (2, 4) or len(x_t) == 0, ValueError, f"x_t has shape {shape}; give a "
+         "batch, of pictures (B, C, H, W) or of points (B, D). For one picture: x_t[None]."),
+        (not x_t.is_floating_point(), TypeError, f"x_t has dtype {x_t.dtype}; {start}"),
+        (not x_t.isfinite().all(), ValueError, f"x_t holds NaN or infinity; {start}"),
+        (times.ndim != 1 or len(times) < 2, ValueError, f"times has shape {tuple(times.shape)}; "
+         "give two times or more, such as times(50)."),
+        (rise, ValueError, f"times goes from {rise}; it must fall at each step, from noise to "
+         "clean. Perhaps reverse it: times.flip(0)."),
+    ):  # fmt: skip
+        if bad:
+            raise error(sentence)
 
 
 def _refuse_other_shape(found: dict[str, Tensor], x_t: Tensor, where: str) -> None:
     for name, part in found.items():
         shape = f"has shape {tuple(part.shape)}" if isinstance(part, Tensor) else f"is {part!r}"
         if not isinstance(part, Tensor) or part.shape != x_t.shape:
-            raise ValueError(
-                f"{where} {name} {shape}; it must have the shape of x_t, {tuple(x_t.shape)}."
-            )
+            wanted = f"it must have the shape of x_t, {tuple(x_t.shape)}"
+            raise ValueError(f"{where} {name} {shape}; {wanted}.")
 
 
 def _refuse_nan(found: dict[str, Tensor], where: str) -> None:
@@ -336,8 +303,7 @@ def _refuse_nan(found: dict[str, Tensor], where: str) -> None:
     if torch.stack([part.isfinite().all() for part in found.values()]).all():
         return
     name = next(name for name, part in found.items() if not part.isfinite().all())
+    hint = "Look for a division by a rate that is 0, or for the root of a negative number."
     if name.startswith("the denoiser"):
         hint = "Look at the network: did its training diverge, or are its weights damaged?"
-    else:
-        hint = "Look for a division by a rate that is 0, or for the root of a negative number."
     raise ValueError(f"{where} {name} holds NaN or infinity. {hint}")

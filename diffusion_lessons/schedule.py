@@ -7,7 +7,7 @@ Time and table. DDPM counts the rows of a table of T = 1000 small noising steps;
 time t from 0 (clean) to 1 (noise). They meet in one rule: after row r (0 to 999) the time is
 ``t = (r + 1) / T``, see `row_to_t`. So t = 0 is the clean picture, before any row, with
 alpha_bar = 1; t = 1/1000 is the end of row 0; t = 1 is the end of row 999. At those times a
-schedule returns the table's own value. Between two of them log(alpha_bar) is a straight line.
+schedule returns the table's own value; between two of them log(alpha_bar) is a straight line.
 The straight schedule `flow` has no table; the same times serve it.
 
 Papers: Ho, Jain & Abbeel 2020 (DDPM), Nichol & Dhariwal 2021 (cosine), Kingma et al. 2021 (SNR),
@@ -32,18 +32,15 @@ Rates = Tensor
 
 
 def linear_beta() -> Tensor:
-    """Return the noise added per table row, rising on a straight line from 0.0001 to 0.02.
-
-    Returns float64, shape (T,). DDPM section 4.
-    """
+    """Return the noise added per row, float64 (T,), straight from 1e-4 to 0.02. DDPM section 4."""
     return torch.linspace(1e-4, 0.02, NUM_TRAIN_TIMESTEPS, dtype=torch.float64)
 
 
 def cosine_beta() -> Tensor:
-    """Return the noise added per table row, such that alpha_bar follows a squared cosine.
+    """Return the noise added per row, float64 (T,), such that alpha_bar follows a squared cosine.
 
-    Returns float64, shape (T,). Nichol & Dhariwal eq. 17 with s = 0.008, and their clipping of beta
-    at 0.999, which changes the last row only: alpha_bar ends at 2.4e-9 instead of 0.
+    Nichol & Dhariwal eq. 17 with s = 0.008, and their clipping of beta at 0.999, which changes the
+    last row only: alpha_bar ends at 2.4e-9 instead of 0.
     """
     s = 0.008
     t = torch.arange(NUM_TRAIN_TIMESTEPS + 1, dtype=torch.float64) / NUM_TRAIN_TIMESTEPS
@@ -52,18 +49,17 @@ def cosine_beta() -> Tensor:
 
 
 def alpha_bar(beta: Tensor) -> Tensor:
-    """Return the share of the signal's variance left after each row: the product of 1 - beta.
+    """Return how much of the signal's variance is left after each row of beta, (T,), as is beta.
 
-    beta: shape (T,), each in [0, 1). Returns the same shape and dtype. DDPM, above eq. 4.
+    The running product of 1 - beta. DDPM, above eq. 4.
     """
     return torch.cumprod(1 - beta, dim=0)
 
 
 def row_to_t(row: Tensor) -> Tensor:
-    """Convert table rows (whole numbers 0 to 999, any shape) to the times at their ends.
+    """Convert table rows (0 to 999, any shape) to the times at their ends, float32: (row + 1) / T.
 
-    t = (row + 1) / T. Returns float32, shape of `row`. Raises ValueError for a row that the table
-    does not have and TypeError for rows that are not whole numbers.
+    Raises ValueError for a row that is not in the table, TypeError for what is no whole number.
     """
     if row.is_floating_point():
         raise TypeError(f"row has dtype {row.dtype}; table rows are whole numbers (torch.int64).")
@@ -79,9 +75,9 @@ def row_to_t(row: Tensor) -> Tensor:
 def linear(t: Tensor) -> tuple[Tensor, Tensor]:
     """Return the rates of DDPM's schedule (`linear_beta`) at time t.
 
-    t: floats in [0, 1], shape (B,). Returns signal_rate and noise_rate, each (B, 1, 1, 1), in the
-    dtype of t, with signal_rate^2 + noise_rate^2 = 1. Raises ValueError or TypeError for any other
-    t. DDPM eq. 4. At t = 1 the signal_rate is still 0.0064: not quite pure noise.
+    t: floats in [0, 1], (B,), or ValueError or TypeError. Returns signal_rate and noise_rate, each
+    (B, 1, 1, 1), in the dtype of t, with signal_rate^2 + noise_rate^2 = 1. DDPM eq. 4. At t = 1 the
+    signal_rate is still 0.0064: not quite pure noise.
     """
     return _rates(t, linear_beta)
 
@@ -106,21 +102,19 @@ def flow(t: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def rates_like(x: Tensor, *rates: Tensor) -> tuple[Tensor, ...]:
-    """Give rates as many axes as x has, so that they multiply item by item.
+    """Give rates, each (B, 1, 1, 1), as many axes as x (B, ...) has, and its dtype.
 
-    x: data, shape (B, ...), such as pictures (B, C, H, W) or points (B, 2). rates: what a schedule
-    returns, each (B, 1, 1, 1). Returns each as (B, 1, ..., 1), in the dtype of x.
+    So they multiply item by item.
     """
     return tuple(rate.to(x.dtype).view(-1, *[1] * (x.ndim - 1)) for rate in rates)
 
 
 def walk_rates(times: Tensor, x: Tensor, schedule: Schedule) -> Tensor:
-    """Evaluate a schedule once for all times of a walk.
+    """Evaluate a schedule once for all times (N,) of a walk of x (B, ...).
 
-    times: floats in [0, 1], shape (N,). x: what is walked, shape (B, ...). Returns `Rates` for each
-    time, (N, 2, B, 1, ..., 1), which multiply x item by item. On the device of x and in its dtype,
-    but float32 where that is half precision: in bfloat16 neighbouring times have the same rates.
-    Raises as the schedule does.
+    Returns `Rates` for each time, (N, 2, B, 1, ..., 1), which multiply x item by item. On the
+    device of x and in its dtype, but float32 where that is half precision: in bfloat16 neighbouring
+    times have the same rates.
     """
     dtype = torch.promote_types(x.dtype, torch.float32)
     rates = torch.stack(schedule(times.to(x.device, dtype)), dim=1)  # (N, 2, 1, 1, 1)
@@ -131,8 +125,7 @@ def walk_rates(times: Tensor, x: Tensor, schedule: Schedule) -> Tensor:
 def snr(t: Tensor, schedule: Schedule) -> Tensor:
     """Return the signal-to-noise ratio at time t: alpha_bar / (1 - alpha_bar), of variances.
 
-    t: floats in [0, 1], shape (B,). Returns shape (B,); infinite at t = 0. Kingma et al. 2021
-    eq. 2.
+    t: floats in [0, 1], (B,), as is the result; infinite at t = 0. Kingma et al. 2021 eq. 2.
     """
     signal_rate, noise_rate = schedule(t)
     return ((signal_rate / noise_rate) ** 2).flatten()
@@ -141,9 +134,9 @@ def snr(t: Tensor, schedule: Schedule) -> Tensor:
 def add_noise(x_0: Tensor, eps: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
     """Jump from clean data to time t at once: signal_rate * x_0 + noise_rate * eps.
 
-    x_0: data, shape (B, ...), such as pictures (B, C, H, W) or points (B, 2). eps: noise of the
-    same shape. t: floats in [0, 1], shape (B,), one for each item. Returns x_t, shape and dtype of
-    x_0. Raises ValueError where shapes do not agree, TypeError for whole numbers. DDPM eq. 4.
+    x_0: data, (B, ...), such as pictures (B, C, H, W) or points (B, 2). eps: noise, same shape. t:
+    floats in [0, 1], (B,), one for each item. Returns x_t, shape and dtype of x_0. Raises
+    ValueError where shapes do not agree, TypeError for whole numbers. DDPM eq. 4.
     """
     if not x_0.is_floating_point():
         raise TypeError(

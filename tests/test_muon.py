@@ -31,9 +31,7 @@ def test_outer_weights_move_as_with_adamw():
         return nn.Parameter(torch.ones(4, 4)), nn.Parameter(torch.ones(4))
 
     (inner, outer), (_, alone) = pair(), pair()
-    both = Muon([inner], [outer], 0.1, (0.9, 0.99), 0.01, fused=False)
-    for group in both.param_groups:
-        group["lr"] = 0.1 * group["share"]
+    both = Muon([{"params": outer}, {"params": inner}], 0.1, (0.9, 0.99), weight_decay=0.01)
     plain = torch.optim.AdamW([alone], 0.1 * ADAMW_SHARE, (0.9, 0.99), weight_decay=0.01)
     for step in range(3):
         inner.grad = torch.randn(4, 4, generator=torch.Generator().manual_seed(step))
@@ -47,7 +45,7 @@ def test_outer_weights_move_as_with_adamw():
 
 def test_first_steps_have_the_stated_size():
     weight = nn.Parameter(torch.zeros(8, 4, 3, 3))
-    muon = Muon([weight], [nn.Parameter(torch.zeros(1))], 0.01, (0.9, 0.99), 0.0, fused=False)
+    muon = Muon([{"params": []}, {"params": weight}], 0.01, (0.9, 0.99), weight_decay=0.0)
     weight.grad = torch.randn(weight.shape, generator=torch.Generator().manual_seed(3))
     muon.step()
     # 8 singular values near 1 over 8 * 36 entries, times 0.2 * sqrt(36) * 0.01

@@ -12,16 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .evaluator import Evaluator
-from .networks import FashionJudge
-from .statistics import frechet_distance, frechet_error, share
+from .networks import Evaluator, FashionJudge
+from .statistics import frechet_distance, frechet_error, shares
 
 NAME = "fashion-judge"
 SIZE = 28
-_SIDES = ((28, 28), (32, 32))
 
 
-class ClothesEvaluator(Evaluator[FashionJudge]):
+class ClothesEvaluator(Evaluator):
     """The classifier of Fashion-MNIST."""
 
     at_once = 500
@@ -30,14 +28,11 @@ class ClothesEvaluator(Evaluator[FashionJudge]):
     def prepare(self, images: Tensor) -> Tensor:
         """Return pictures (N, 1, 28, 28).
 
-        Args:
-            images: (N, 1 or 3, 28, 28) in [-1, 1], or with the black border of two pixels that
-                makes them 32x32 and is cut off; colour becomes its mean.
-
-        Raises:
-            ValueError: another shape.
+        images: (N, 1 or 3, 28, 28) in [-1, 1], or with the black border of two pixels that makes
+        them 32x32 and is cut off; colour becomes its mean. Raises ValueError for another shape.
         """
-        if images.ndim != 4 or images.shape[1] not in (1, 3) or images.shape[2:] not in _SIDES:
+        sides = ((SIZE, SIZE), (32, 32))
+        if images.ndim != 4 or images.shape[1] not in (1, 3) or images.shape[2:] not in sides:
             raise ValueError(
                 f"pictures of the shape {tuple(images.shape)}: give (N, 1 or 3, 28, 28) or 32x32"
             )
@@ -48,19 +43,17 @@ class ClothesEvaluator(Evaluator[FashionJudge]):
     def loss(self, step: int, batch: int, seed: int, *examples: Tensor) -> Tensor:
         """Return the cross-entropy on pictures, half of them mirrored; labels smoothed by 0.05.
 
-        Every picture is seen once before any is seen again. Smoothing after Szegedy et al. 2016,
-        "Rethinking the Inception architecture", section 7.
+        Every picture is seen once before any is seen again. Smoothing: Szegedy et al. 2016, sec. 7.
 
         examples: float32 (N, 1, 28, 28) in [-1, 1], N at least `batch`; classes int64 (N,).
         """
         images, labels = examples
-        epoch_steps = len(images) // batch
-        order = _random(2 * (seed * 1_000_003 + step // epoch_steps))
-        start = step % epoch_steps * batch
-        chosen = torch.randperm(len(images), generator=order)[start : start + batch]
-        coins = torch.rand(batch, generator=_random(2 * (seed * 1_000_003 + step) + 1))
-        x, coins = images[chosen], coins.to(images.device)
-        x = torch.where(coins.view(-1, 1, 1, 1) < 0.5, x.flip(3), x)
+        epoch, step_of_epoch = divmod(step, len(images) // batch)
+        order = torch.randperm(len(images), generator=_random(2 * (seed * 1_000_003 + epoch)))
+        chosen = order[step_of_epoch * batch :][:batch]
+        coins = torch.rand(batch, 1, 1, 1, generator=_random(2 * (seed * 1_000_003 + step) + 1))
+        x = images[chosen]
+        x = torch.where(coins.to(x.device) < 0.5, x.flip(3), x)
         return functional.cross_entropy(self.network(x), labels[chosen], label_smoothing=0.05)
 
     def read(self, images: Tensor) -> Tensor:
@@ -71,9 +64,8 @@ class ClothesEvaluator(Evaluator[FashionJudge]):
         """Measure how often the class of pictures new to it is right: the scores of its card."""
         right = self.read(images) == labels
         by_class = [round(float(right[labels == i].float().mean()), 3) for i in range(10)]
-        return {
-            "test pictures": len(right), **share("right", right), "right by class": by_class
-        }  # fmt: skip
+        measured = shares({"right": right}, "right")
+        return {"test pictures": len(right), **measured, "right by class": by_class}
 
 
 def _random(seed: int) -> torch.Generator:
@@ -82,11 +74,7 @@ def _random(seed: int) -> torch.Generator:
 
 @functools.cache
 def load() -> ClothesEvaluator:
-    """Return the shipped classifier, ready to look at pictures on the CPU.
-
-    Raises:
-        workspace.DamagedFile: its weights are missing or not whole.
-    """
+    """Return the shipped classifier, see `Evaluator.load`."""
     return ClothesEvaluator(FashionJudge()).load(NAME)
 
 
@@ -98,14 +86,9 @@ def box_blurred(images: Tensor) -> Tensor:
 class FrechetMetric:
     """The Frechet distance of sets of pictures to real ones, as a ratio to that of a 3x3 box blur.
 
-    The ratio lets scores in the features of any classifier be compared.
-
-    Args:
-        real: pictures that no model was trained on: the 10,000 test pictures.
-        evaluator: as `load` returns it.
-
-    Attributes:
-        scale: the Frechet distance of `real`, box-blurred, to `real`: the unit of every score.
+    The ratio lets scores in the features of any classifier be compared. `real`: pictures that no
+    model was trained on, such as the 10,000 test pictures. `evaluator`: as `load` returns it.
+    `scale`: the distance of `real`, box-blurred, to `real`, which is the unit of every score.
     """
 
     def __init__(self, real: Tensor, evaluator: ClothesEvaluator):
@@ -118,5 +101,5 @@ class FrechetMetric:
         Scores are comparable only between sets of the same size: see `frechet_distance`.
         """
         features = self._evaluator.features(images)
-        distance = frechet_distance(features, self._real)
-        return distance / self.scale, frechet_error(features, self._real) / self.scale
+        distance, error = (of(features, self._real) for of in (frechet_distance, frechet_error))
+        return distance / self.scale, error / self.scale

@@ -25,16 +25,14 @@ NAMES = ("horizon", "sun x")
 AURORA = VALUES["sky"].index("aurora")  # the one sky with neither sun nor moon
 
 _SEED, _COUNT, _RIDGE = 51_000_000, 2000, 0.03
-_AT_ONCE = 200  # postcards that are drawn together
 Reader = Callable[[Tensor], Tensor]
 
 
 def read(images: Tensor) -> dict[str, Tensor]:
-    """Estimate the factors of each picture, in picture widths, each (N,): "horizon" from the top,
-    "sun x" from the left; nan under an aurora, which has neither sun nor moon.
+    """Estimate the factors of pictures (N, 3, 64, 64) in [-1, 1], in picture widths, each (N,).
 
-    images: (N, 3, 64, 64) in [-1, 1]. The recogniser says which sky it is. How well the reading
-    agrees with the truth is tested (tests/test_factors.py).
+    "horizon" is from the top, "sun x" from the left; nan under an aurora, which has neither sun nor
+    moon. The recogniser says which sky it is.
     """
     sky = recognition.load("recogniser").read(images)["sky"]
     found = torch.full((len(images), len(NAMES)), torch.nan)
@@ -51,20 +49,12 @@ def truth(scenes: postcards.Scenes) -> dict[str, Tensor]:
 
 
 def _features(images: Tensor) -> Tensor:
-    """Return features (N, 768): the sky coarsely and the band around the horizon line by line,
-    each without the contrast and brightness of the whole."""
+    """Return features (N, 768): the sky coarsely, the band around the horizon line by line."""
     parts = (
         functional.adaptive_avg_pool2d(images[:, :, :40], (10, 16)).flatten(1),
         functional.adaptive_avg_pool2d(images[:, :, 24:48], (24, 4)).flatten(1),
     )
     return torch.cat([(x - x.mean(1, True)) / (x.std(1, keepdim=True) + 1e-3) for x in parts], 1)
-
-
-@functools.cache
-def _reader(sky: int) -> Reader:
-    """Fit a regression for one sky: features (N, 768) to factors (N, 2)."""
-    features, sky_of, wanted = _examples()
-    return _kernel_regression(features[sky_of == sky], wanted[sky_of == sky])
 
 
 @functools.cache
@@ -75,20 +65,24 @@ def _examples() -> tuple[Tensor, Tensor, Tensor]:
     contrast = 0.8 + torch.rand(_COUNT, 1, 1, 1, generator=generator)
     tint = 0.3 * (torch.rand(_COUNT, 3, 1, 1, generator=generator) - 0.5)
     plain, changed = [], []
-    for part in torch.arange(_COUNT).split(_AT_ONCE):
+    for part in torch.arange(_COUNT).split(200):  # drawn together
         images = postcards.draw(scenes[part])
         mean = images.mean((2, 3), keepdim=True)
         other = (mean + contrast[part] * (images - mean) + tint[part]).clamp(-1, 1)
         plain.append(_features(images))
         changed.append(_features(other))
-    sky = scenes.attributes["sky"]
     wanted = torch.stack([horizon(scenes), sun_place(scenes)[0]], dim=1)
-    return torch.cat(plain + changed), sky.repeat(2), wanted.repeat(2, 1)
+    return torch.cat(plain + changed), scenes.attributes["sky"].repeat(2), wanted.repeat(2, 1)
 
 
-def _kernel_regression(x: Tensor, y: Tensor) -> Reader:
-    """Fit a ridge regression with a Gaussian kernel as wide as the features' usual distance
-    (Saunders et al. 1998): x (M, D) and y (M, K) to a function of (N, D) that returns (N, K)."""
+@functools.cache
+def _reader(sky: int) -> Reader:
+    """Fit a ridge regression for one sky, features (N, 768) to factors (N, 2).
+
+    With a Gaussian kernel as wide as the features' usual distance (Saunders et al. 1998).
+    """
+    features, sky_of, wanted = _examples()
+    x, y = features[sky_of == sky], wanted[sky_of == sky]
 
     def alike(other: Tensor) -> Tensor:
         return (-torch.cdist(other, x).square() / x.shape[1]).exp().double()

@@ -1,42 +1,96 @@
-"""The networks of the evaluators: two that recognise postcards, and the judge of clothes.
+"""Evaluators, which look at pictures, and their networks: two for postcards, one for clothes.
 
-The first two are built differently on purpose, and trained from different seeds: the recogniser may
-serve in losses and lessons, the judge only measures, and the two should not make the same mistakes.
-Both take pictures (B, 3, 64, 64) in [-1, 1] and give one row of logits per picture.
+The recogniser and the judge of postcards are built differently on purpose, and trained from
+different seeds: the recogniser may serve in losses and lessons, the judge only measures, and both
+should not make the same mistakes.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from diffusion_lessons import workspace
+from diffusion_lessons.training.fit import Fit
 
 FEATURES = 192
 
 
-class Classifier(nn.Module, ABC):
+class Classifier(nn.Module):
     """A network whose last layer, `head`, is linear; distances are taken in its inputs."""
 
+    body: nn.Module
     head: nn.Linear
 
-    @abstractmethod
     def features(self, images: Tensor) -> Tensor:
-        """Return the inputs of the last layer, (B, D)."""
+        """Return the inputs of the last layer for pictures (B, C, H, W), (B, D)."""
+        return self.body(images)
 
     def forward(self, images: Tensor) -> Tensor:
         """Turn pictures into logits, (B, outputs)."""
         return self.head(self.features(images))
 
 
-class Reader(Classifier):
-    """The base of both recognisers: a body that ends in (B, 24 * 8 * 8), then two linear layers.
+class Evaluator(ABC):
+    """A network that looks at pictures in [-1, 1], `at_once` of them together.
 
-    Args:
-        body: pictures (B, 3, 64, 64) to (B, 24 * 8 * 8).
-        bend: the nonlinear function between the two layers.
-        outputs: how many logits it returns for each picture.
+    Attributes:
+        network: pictures as `prepare` returns them to logits.
+        fitting: how `training.fit.Fit` is set to train it.
+    """
+
+    at_once: ClassVar[int]
+    fitting: ClassVar[dict[str, Any]]
+
+    def __init__(self, network: Classifier):
+        self.network = network
+
+    @abstractmethod
+    def prepare(self, images: Tensor) -> Tensor:
+        """Return the pictures as the network takes them."""
+
+    @abstractmethod
+    def loss(self, step: int, batch: int, seed: int, *examples: Tensor) -> Tensor:
+        """Return the loss of one training step; its number and `seed` decide what it sees."""
+
+    def load(self, name: str) -> Self:
+        """Load the shipped weights `name`, and be ready to look at pictures on the CPU.
+
+        Raises workspace.DamagedFile if the weights are missing or not whole.
+        """
+        workspace.fit_weights(self.network, workspace.load_weights(name)[0], name)
+        self.network.eval().requires_grad_(False)
+        return self
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return the inputs of the network's last layer (N, D): where distances are taken."""
+        return self._apply(self.network.features, images)
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Return the outputs of the network, (N, outputs)."""
+        return self._apply(self.network, images)
+
+    @torch.inference_mode()
+    def _apply(self, function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+        return torch.cat([function(part) for part in self.prepare(images).split(self.at_once)])
+
+    def train(self, steps: int, batch: int, learning_rate: float, seed: int, *data: Tensor) -> Fit:
+        """Return the `Fit` that trains the network where it is; the rest is what `loss` takes."""
+
+        def loss(step: int) -> Tensor:
+            return self.loss(step, batch, seed, *data)
+
+        return Fit(self.network, steps, learning_rate, loss, **self.fitting)
+
+
+class Reader(Classifier):
+    """The base of both recognisers: a body from (B, 3, 64, 64) to (B, 24 * 8 * 8), then two linear
+    layers with `bend` between them.
     """
 
     def __init__(self, body: nn.Module, bend: Callable[[Tensor], Tensor], outputs: int):
@@ -46,8 +100,8 @@ class Reader(Classifier):
         self.head = nn.Linear(FEATURES, outputs)
 
     def features(self, images: Tensor) -> Tensor:
-        """Return the inputs of the last layer for pictures (B, 3, 64, 64): (B, 192)."""
-        return self.bend(self.squeeze(self.body(images)))
+        """Return the inputs of the last layer, (B, 192)."""
+        return self.bend(self.squeeze(super().features(images)))
 
 
 class ResidualBlock(nn.Module):
@@ -66,11 +120,7 @@ class ResidualBlock(nn.Module):
 
 
 class Recogniser(Reader):
-    """A residual network: strided convolutions halve the picture, shortcuts keep it trainable.
-
-    Args:
-        outputs: how many logits it returns for each picture.
-    """
+    """A residual network: strided convolutions halve the picture, shortcuts keep it trainable."""
 
     def __init__(self, outputs: int):
         body = nn.Sequential(
@@ -78,11 +128,9 @@ class Recogniser(Reader):
             nn.BatchNorm2d(32),
             nn.ReLU(),
             nn.Conv2d(32, 64, 3, stride=2, padding=1),  # (B, 64, 16, 16)
-            ResidualBlock(64),
-            ResidualBlock(64),
+            *(ResidualBlock(64) for _ in range(2)),
             nn.Conv2d(64, 128, 3, stride=2, padding=1),  # (B, 128, 8, 8)
-            ResidualBlock(128),
-            ResidualBlock(128),
+            *(ResidualBlock(128) for _ in range(2)),
             nn.BatchNorm2d(128),
             nn.ReLU(),
             nn.Conv2d(128, 24, 1),  # (B, 24, 8, 8): few channels, every place kept
@@ -101,10 +149,8 @@ class PatchBlock(nn.Module):
         super().__init__()
         self.look = nn.Conv2d(channels, channels, 5, padding=2, groups=channels)
         self.norm = nn.GroupNorm(1, channels)
-        self.widen, self.narrow = (
-            nn.Conv2d(channels, 3 * channels, 1),
-            nn.Conv2d(3 * channels, channels, 1),
-        )
+        self.widen = nn.Conv2d(channels, 3 * channels, 1)
+        self.narrow = nn.Conv2d(3 * channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return features (B, C, h, w) of the same shape."""
@@ -112,21 +158,14 @@ class PatchBlock(nn.Module):
 
 
 class Judge(Reader):
-    """A patch network: 4x4 patches of the picture become a 16x16 map.
-
-    Args:
-        outputs: how many logits it returns for each picture.
-    """
+    """A patch network: 4x4 patches of the picture become a 16x16 map."""
 
     def __init__(self, outputs: int):
         body = nn.Sequential(
             nn.Conv2d(3, 72, 6, stride=4, padding=1),  # (B, 72, 16, 16), patches overlap by a pixel
-            PatchBlock(72),
-            PatchBlock(72),
+            *(PatchBlock(72) for _ in range(2)),
             nn.Conv2d(72, 144, 2, stride=2),  # (B, 144, 8, 8)
-            PatchBlock(144),
-            PatchBlock(144),
-            PatchBlock(144),
+            *(PatchBlock(144) for _ in range(3)),
             nn.GroupNorm(1, 144),
             nn.Conv2d(144, 24, 1),  # (B, 24, 8, 8)
             nn.Flatten(),
@@ -134,13 +173,9 @@ class Judge(Reader):
         super().__init__(body, functional.gelu, outputs)
 
 
-def convolution(channels: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    """Return a 3x3 convolution, a batch norm and a ReLU; a stride of 2 halves the picture."""
-    return nn.Sequential(
-        nn.Conv2d(channels, outputs, 3, stride, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(),
-    )
+def _convolution(channels: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(channels, outputs, 3, stride, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
 class FashionJudge(Classifier):
@@ -149,18 +184,14 @@ class FashionJudge(Classifier):
     def __init__(self) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            convolution(1, 32),  # (B, 32, 28, 28)
-            convolution(32, 32, stride=2),  # (B, 32, 14, 14)
-            convolution(32, 64),
-            convolution(64, 64, stride=2),  # (B, 64, 7, 7)
-            convolution(64, 96),
+            _convolution(1, 32),  # (B, 32, 28, 28)
+            _convolution(32, 32, stride=2),  # (B, 32, 14, 14)
+            _convolution(32, 64),
+            _convolution(64, 64, stride=2),  # (B, 64, 7, 7)
+            _convolution(64, 96),
             nn.AdaptiveAvgPool2d(3),  # (B, 96, 3, 3)
             nn.Flatten(),
             nn.Linear(96 * 3 * 3, 128),
             nn.ReLU(),
         )
         self.head = nn.Linear(128, 10)
-
-    def features(self, images: Tensor) -> Tensor:
-        """Return the inputs of the last layer for pictures (B, 1, 28, 28): (B, 128)."""
-        return self.body(images)

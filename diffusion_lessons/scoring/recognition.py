@@ -7,7 +7,7 @@ left, middle, right. `by_place` brings the truth into that form.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 import torch
@@ -17,56 +17,51 @@ from torch.nn import functional
 from diffusion_lessons import postcards
 from diffusion_lessons.postcards import VALUES, Scenes
 
-from .evaluator import Evaluator
-from .networks import Judge, Reader, Recogniser
-from .statistics import share
+from .networks import Evaluator, Judge, Recogniser
+from .statistics import shares
 
 #: The two networks that ship, by the name of their weights. "judge" is for measuring only.
 NETWORKS: dict[str, type[Recogniser] | type[Judge]] = {"recogniser": Recogniser, "judge": Judge}
 SIZE = 64  # width and height of the pictures that the networks look at
 
-#: Kinds of scene that are scored: name -> (split, kind) of `postcards.sample_scenes`.
-SCENE_KINDS: dict[str, tuple[str, str | None]] = {
+Reading = dict[str, Tensor]
+Kinds = Mapping[str, tuple[str, str | None]]  # by name: (split, kind) of `postcards.sample_scenes`
+
+SCENE_KINDS: Kinds = {
     "single": ("train", "single"), "single, held-out pairs": ("held_out", "single"),
     "group": ("train", "group"), "pair": ("train", "pair"),
 }  # fmt: skip
 
-Reading = dict[str, Tensor]
-Condition = Callable[[Scenes, torch.Generator], Tensor]
 _PLACES = len(VALUES["position"])
+_OF_A_THING = ("object", "colour", "size")
 # Logits of each place: nothing, one, two or three, then what it is.
-_AT_A_PLACE = {"count": len(VALUES["count"]) + 1} | {
-    name: len(VALUES[name]) for name in ("object", "colour", "size")
-}
+AT_A_PLACE = {"count": len(VALUES["count"]) + 1} | {name: len(VALUES[name]) for name in _OF_A_THING}
 _OF_THE_SCENE = {name: len(VALUES[name]) for name in ("sky", "ground")}
-OUTPUTS = sum(_OF_THE_SCENE.values()) + _PLACES * sum(_AT_A_PLACE.values())
+OUTPUTS = sum(_OF_THE_SCENE.values()) + _PLACES * sum(AT_A_PLACE.values())
 
 
 def by_place(attributes: dict[str, Tensor]) -> Reading:
     """Bring the truth about scenes (`postcards.attributes`) into the form of a reading.
 
-    Returns:
-        name to int64: (N,) for sky and ground; (N, 3) for count, object, colour and size of what
-        stands at left, middle and right, as indices into `VALUES`, -1 where nothing stands.
+    Name to int64 indices into `VALUES`: (N,) for sky and ground; (N, 3) for count, object, colour
+    and size of what stands at left, middle and right, -1 where nothing stands.
     """
     position = attributes["position"]
-    rows = torch.arange(len(position))
+    there = position >= 0
     reading = {name: attributes[name].clone() for name in _OF_THE_SCENE}
-    for name in _AT_A_PLACE:
+    for name in AT_A_PLACE:
         reading[name] = torch.full((len(position), _PLACES), -1)
-        for slot in range(position.shape[1]):
-            there = position[:, slot] >= 0
-            reading[name][rows[there], position[there, slot]] = attributes[name][there, slot]
+        reading[name][there.nonzero()[:, 0], position[there]] = attributes[name][there]
     return reading
 
 
 def split_logits(logits: Tensor) -> dict[str, Tensor]:
     """Split (N, OUTPUTS) by name: (N, values) for sky and ground, else (N, 3 places, values)."""
-    widths = [*_OF_THE_SCENE.values(), *(_PLACES * width for width in _AT_A_PLACE.values())]
-    parts = dict(zip((*_OF_THE_SCENE, *_AT_A_PLACE), logits.split(widths, dim=1), strict=True))
+    widths = [*_OF_THE_SCENE.values(), *(_PLACES * width for width in AT_A_PLACE.values())]
+    parts = zip((*_OF_THE_SCENE, *AT_A_PLACE), logits.split(widths, dim=1), strict=True)
     return {
-        name: part.view(len(part), _PLACES, -1) if name in _AT_A_PLACE else part
-        for name, part in parts.items()
+        name: part.unflatten(1, (_PLACES, -1)) if name in AT_A_PLACE else part
+        for name, part in parts
     }
 
 
@@ -78,7 +73,7 @@ def agreement(reading: Reading, truth: Reading) -> dict[str, Tensor]:
     """
     should = truth["count"] >= 0
     right = {name: reading[name] == truth[name] for name in _OF_THE_SCENE}
-    for name in ("object", "colour", "size", "count"):
+    for name in (*_OF_A_THING, "count"):
         right[name] = ((reading[name] == truth[name]) | ~should).all(dim=1)
     right["position"] = ((reading["count"] >= 0) == should).all(dim=1)
     right["all"] = torch.stack(list(right.values())).all(dim=0)
@@ -87,16 +82,11 @@ def agreement(reading: Reading, truth: Reading) -> dict[str, Tensor]:
 
 def reading_loss(logits: Tensor, truth: Reading) -> Tensor:
     """Return the cross-entropy of everything; at an empty place only that it is empty counts."""
-    parts = split_logits(logits)
-    loss = sum(functional.cross_entropy(parts[name], truth[name]) for name in _OF_THE_SCENE)
-    loss = loss + functional.cross_entropy(
-        parts["count"].flatten(0, 1), truth["count"].flatten() + 1
-    )
-    for name in ("object", "colour", "size"):
-        loss = loss + functional.cross_entropy(
-            parts[name].flatten(0, 1), truth[name].flatten(), ignore_index=-1
-        )
-    return loss
+    wanted = truth | {"count": truth["count"] + 1}
+    return functools.reduce(torch.add, [
+        functional.cross_entropy(part.flatten(0, -2), wanted[name].flatten(), ignore_index=-1)
+        for name, part in split_logits(logits).items()
+    ])  # fmt: skip
 
 
 def blurred(images: Tensor, sigma: Tensor) -> Tensor:
@@ -119,46 +109,12 @@ def imperfect(images: Tensor, generator: torch.Generator) -> Tensor:
     coarse = functional.interpolate(small, size=images.shape[2:], mode="bilinear")
     images = torch.where(dice[1].view(-1, 1, 1, 1) < 0.15, coarse, images)
     strength = torch.where(dice[2] < 0.4, 0.25 * dice[2] / 0.4, 0.0).view(-1, 1, 1, 1)
-    return images + strength * torch.randn(images.shape, generator=generator)
+    return noisy(images, strength, generator)
 
 
-def every_pair(count: int, seed: int) -> Scenes:
-    """Sample the training mix, with the held-out pairs as frequent as any other pair.
-
-    A judge has to read what a model should never have seen: trained on the training split alone,
-    the judge read 100 % of its single scenes right, and only 76 % of the held-out ones.
-    """
-    colours, objects = len(VALUES["colour"]), len(VALUES["object"])
-    rare = round(count * len(postcards.HELD_OUT) / (colours * objects))
-    return postcards.concatenate([
-        postcards.sample_scenes(count - rare, seed, "train"),
-        postcards.sample_scenes(rare, 2**30 + seed, "held_out"),
-    ])  # fmt: skip
-
-
-def spoiled_conditions() -> dict[str, Condition]:
-    """Return, by name, ways to spoil pictures: as drawn, smaller, blurred, noisy, covered."""
-
-    def blur(sigma: float, scenes: Scenes, _: torch.Generator) -> Tensor:
-        return blurred(postcards.draw(scenes), torch.full((len(scenes),), sigma))
-
-    def noise(std: float, scenes: Scenes, generator: torch.Generator) -> Tensor:
-        images = postcards.draw(scenes)
-        return images + std * torch.randn(images.shape, generator=generator)
-
-    return {
-        "as drawn": lambda scenes, _: postcards.draw(scenes),
-        "drawn at 32x32": lambda scenes, _: postcards.draw(scenes, 32),
-        **{
-            text.format(strength): functools.partial(spoil, strength)
-            for text, spoil, strengths in (
-                ("blurred, sigma {} pixels", blur, (0.5, 1.0, 1.5, 2.0, 3.0)),
-                ("noise of standard deviation {}", noise, (0.1, 0.2, 0.3, 0.5)),
-                ("{:.0%} of the thing covered", covered, (0.25, 0.5)),
-            )
-            for strength in strengths
-        },
-    }
+def noisy(images: Tensor, std: float | Tensor, generator: torch.Generator) -> Tensor:
+    """Add noise of a standard deviation."""
+    return images + std * torch.randn(images.shape, generator=generator)
 
 
 def covered(part: float, scenes: Scenes, generator: torch.Generator) -> Tensor:
@@ -172,13 +128,48 @@ def covered(part: float, scenes: Scenes, generator: torch.Generator) -> Tensor:
     return torch.where(bar, 0.0, images)
 
 
-class PostcardEvaluator(Evaluator[Reader]):
+def spoiled(scenes: Scenes, seed: int) -> Iterator[tuple[str, Tensor]]:
+    """Yield names and pictures: as drawn, smaller, blurred, noisy, covered; noise from `seed`."""
+
+    def dice() -> torch.Generator:
+        return torch.Generator().manual_seed(seed)
+
+    images = postcards.draw(scenes)
+    yield "as drawn", images
+    yield "drawn at 32x32", postcards.draw(scenes, 32)
+    for sigma in (0.5, 1.0, 1.5, 2.0, 3.0):
+        yield f"blurred, sigma {sigma} pixels", blurred(images, torch.full((len(scenes),), sigma))
+    for std in (0.1, 0.2, 0.3, 0.5):
+        yield f"noise of standard deviation {std}", noisy(images, std, dice())
+    for part in (0.25, 0.5):
+        yield f"{part:.0%} of the thing covered", covered(part, scenes, dice())
+
+
+def every_pair(count: int, seed: int) -> Scenes:
+    """Sample the training mix, with the held-out pairs as frequent as any other pair.
+
+    A judge has to read what a model should never have seen: trained on the training split alone,
+    the judge read 100 % of its single scenes right, and only 76 % of the held-out ones.
+    """
+    pairs = len(VALUES["colour"]) * len(VALUES["object"])
+    rare = round(count * len(postcards.HELD_OUT) / pairs)
+    return postcards.concatenate([
+        postcards.sample_scenes(count - rare, seed, "train"),
+        postcards.sample_scenes(rare, 2**30 + seed, "held_out"),
+    ])  # fmt: skip
+
+
+def of_kinds(kinds: Kinds, count: int, seed: int) -> Iterator[tuple[str, Scenes]]:
+    """Yield the name of each kind and `count` scenes of it."""
+    for name, (split, kind) in kinds.items():
+        yield name, postcards.sample_scenes(count, seed, split, kind)
+
+
+class PostcardEvaluator(Evaluator):
     """One of the recognisers: says what a picture (3, H, W) shows, by place (see `by_place`)."""
 
     at_once = 32  # each picture takes megabytes while it is read
-    fitting: ClassVar = {
-        "weight_decay": 0.02, "betas": (0.9, 0.999), "warm_up": 0.05, "fused": False,
-    }  # fmt: skip
+    fitting: ClassVar = {"weight_decay": 0.02, "betas": (0.9, 0.999), "fused": False}
 
     def prepare(self, images: Tensor) -> Tensor:
         """Return the pictures at the size the recognisers look at, 64x64, resized smoothly."""
@@ -190,10 +181,14 @@ class PostcardEvaluator(Evaluator[Reader]):
         """Say what each picture (N, 3, H, W) in [-1, 1] shows, by place."""
         logits = split_logits(self.logits(images))
         reading = {name: value.argmax(-1) for name, value in logits.items()}
-        reading["count"] = reading["count"] - 1  # 0 is "nothing here"
-        for name in ("object", "colour", "size"):
+        reading["count"] -= 1  # 0 is "nothing here"
+        for name in _OF_A_THING:
             reading[name] = torch.where(reading["count"] >= 0, reading[name], -1)
         return reading
+
+    def agrees(self, images: Tensor, scenes: Scenes) -> dict[str, Tensor]:
+        """Return the `agreement` of what it reads in pictures with the scenes they should show."""
+        return agreement(self.read(images), by_place(postcards.attributes(scenes)))
 
     def loss(self, step: int, batch: int, seed: int, *examples: Tensor) -> Tensor:
         """Return the `reading_loss` on freshly drawn scenes of every pair, some spoiled."""
@@ -201,10 +196,10 @@ class PostcardEvaluator(Evaluator[Reader]):
         own_seed = seed * 1_000_003 + step
         scenes = every_pair(batch, own_seed)
         faults = torch.Generator().manual_seed(2**31 + own_seed)
-        images = imperfect(postcards.draw(scenes), faults).to(device)
+        images = imperfect(postcards.draw(scenes), faults)
         truth = by_place(postcards.attributes(scenes))
         truth = {name: value.to(device) for name, value in truth.items()}
-        return reading_loss(self.network(images), truth)
+        return reading_loss(self.network(images.to(device)), truth)
 
     def report(self, count: int, seed: int) -> dict[str, dict]:
         """Measure how often fresh pictures are read right, with 95 % intervals: a card's table.
@@ -212,29 +207,22 @@ class PostcardEvaluator(Evaluator[Reader]):
         Kinds of scene as drawn, then single scenes spoiled in several ways, `count` pictures each.
         Scenes and noise come from `seed` and the two after it, which training must not have used.
         """
-        rows = {}
-        for name, (split, kind) in {**SCENE_KINDS, "training mix": ("train", None)}.items():
-            scenes = postcards.sample_scenes(count, seed, split, kind)
-            rows[name] = self._row(scenes, postcards.draw(scenes))
-        scenes = postcards.sample_scenes(count, seed + 1, "train", "single")
-        for name, spoil in spoiled_conditions().items():
-            generator = torch.Generator().manual_seed(seed + 2)
-            rows[f"single, {name}"] = self._row(scenes, spoil(scenes, generator))
-        return rows
 
-    def _row(self, scenes: Scenes, images: Tensor) -> dict:
-        right = agreement(self.read(images), by_place(postcards.attributes(scenes)))
-        shares = {name: round(float(value.float().mean()), 4) for name, value in right.items()}
-        return {"pictures": len(scenes), **shares, **share("all", right["all"])}
+        def row(images: Tensor, scenes: Scenes) -> dict:
+            return {"pictures": count, **shares(self.agrees(images, scenes), "all")}
+
+        kinds: Kinds = {**SCENE_KINDS, "training mix": ("train", None)}
+        rows = {name: row(postcards.draw(s), s) for name, s in of_kinds(kinds, count, seed)}
+        scenes = postcards.sample_scenes(count, seed + 1, "train", "single")
+        spoilt = spoiled(scenes, seed + 2)
+        return rows | {f"single, {name}": row(images, scenes) for name, images in spoilt}
 
 
 @functools.cache
 def load(name: str) -> PostcardEvaluator:
-    """Return a shipped network, "recogniser" or "judge", ready to read pictures on the CPU.
+    """Return a shipped network, "recogniser" or "judge", see `Evaluator.load`.
 
-    Raises:
-        ValueError: an unknown name.
-        workspace.DamagedFile: its weights are missing or not whole.
+    Raises ValueError for an unknown name.
     """
     if name not in NETWORKS:
         raise ValueError(f"no network {name!r}: choose one of {', '.join(NETWORKS)}")

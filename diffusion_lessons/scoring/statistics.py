@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import inf, log10, sqrt
 from statistics import NormalDist
 
@@ -17,16 +18,8 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float
     With p = successes / trials and z the normal quantile of the confidence (1.96 for 0.95), its
     ends are the two shares q that solve (p - q)**2 = z**2 * q * (1 - q) / trials. Unlike
     p +- z * sqrt(p * (1 - p) / trials) it stays in [0, 1] and keeps a width at p = 0 and p = 1.
-    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference";
-    recommended by Brown, Cai and DasGupta 2001, "Interval estimation for a binomial proportion".
-
-    Args:
-        successes: how often it went well, 0..trials.
-        trials: how often it was tried, 1 or more.
-        confidence: how often such intervals contain the true share, between 0 and 1.
-
-    Raises:
-        ValueError: a number outside its range.
+    Wilson 1927, "Probable inference". Raises ValueError unless 0 <= successes <=
+    trials, 1 <= trials and 0 < confidence < 1.
     """
     if trials < 1:
         raise ValueError(f"trials is {trials}: a share needs at least one trial")
@@ -39,17 +32,21 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float
     middle = (share + weight / 2) / (1 + weight)
     half = sqrt(weight * share * (1 - share) + weight * weight / 4) / (1 + weight)
     low = 0.0 if successes == 0 else middle - half
-    high = 1.0 if successes == trials else middle + half
-    return low, high
+    return low, 1.0 if successes == trials else middle + half
 
 
-def share(name: str, right: Tensor) -> dict:
-    """Return the share of `right`, bool (N,), and its 95 % interval (Wilson), as on a card."""
-    interval = wilson(int(right.sum()), len(right))
-    return {
-        name: round(float(right.float().mean()), 4),
-        f"{name}, 95 % interval": [round(end, 4) for end in interval],
-    }
+def shares(right: Mapping[str, Tensor], *bounded: str) -> dict:
+    """Return the share of each of `right`, bool (N,), and the 95 % interval of those in `bounded`.
+
+    As on a card: "name" and "name, 95 % interval" (`wilson`), with four decimals.
+    """
+    row: dict[str, float | list[float]] = {}
+    for name, each in right.items():
+        row[name] = round(float(each.float().mean()), 4)
+        if name in bounded:
+            ends = wilson(int(each.sum()), len(each))
+            row[f"{name}, 95 % interval"] = [round(end, 4) for end in ends]
+    return row
 
 
 def psnr(images: Tensor, truth: Tensor) -> float:
@@ -74,18 +71,11 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     |mean_a - mean_b|**2 + trace(C_a + C_b - 2 * (C_a @ C_b)**0.5), with C the covariances. The
     trace of the last root is the sum of the singular values of C_a**0.5 @ C_b**0.5, which exists
     also where a covariance has no inverse (fewer rows than features). Two finite sets from one
-    source do not come out at 0 but above it, the more so the smaller they are: compare only sets
-    of the same size, and show real against real of that size beside them.
-    Source: Heusel et al. 2017, "GANs trained by a two time-scale update rule", equation 6.
+    source come out above 0, the more so the smaller they are: compare only sets of the same size,
+    and show real against real of that size beside them. Heusel et al. 2017, equation 6.
 
-    Args:
-        a, b: features (N, D), such as those of `recognition.load(...).features`; each its own N.
-
-    Returns:
-        the distance, in squared units of the features, computed in float64 on the CPU.
-
-    Raises:
-        ValueError: not (N, D), fewer than 2 rows, another D in `b`, a number that is not finite.
+    a, b: features (N, D), each its own N, 2 or more. Computed in float64 on the CPU. Raises
+    ValueError for other shapes and for numbers that are not finite.
     """
     if a.ndim == b.ndim == 2 and a.shape[1] != b.shape[1]:
         raise ValueError(
@@ -104,17 +94,10 @@ def frechet_error(a: Tensor, b: Tensor, groups: int = 20) -> float:
     The distance is taken again without each of `groups` equal parts of `a` in turn; the error is
     sqrt((groups - 1) / groups * sum((distance_i - mean)**2)). It says how far another sample of
     the same size would scatter, not by how much the distance is too large for its size. (A
-    bootstrap would draw rows twice and so make every distance larger.)
-    Source: Efron and Stein 1981, "The jackknife estimate of variance", with groups left out.
+    bootstrap would draw rows twice and so make every distance larger.) Efron and Stein 1981.
 
-    Args:
-        a: features (N, D) in random order, N at least 2 * groups; rows past a multiple of `groups`
-            stay in every time.
-        b: features (M, D), held fixed.
-        groups: how many parts, 2 or more.
-
-    Raises:
-        ValueError: a number outside its range, or as `frechet_distance` does.
+    a: features (N, D) in random order, N at least 2 * groups; rows past a multiple of `groups`, 2
+    or more, stay in every time. b: held fixed. Raises ValueError as `frechet_distance` does.
     """
     if groups < 2:
         raise ValueError(f"groups is {groups}: leaving one out takes at least 2, such as 20")
@@ -148,16 +131,9 @@ def nearest(queries: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
     no table of all the distances is ever held; the distance to the one found is then taken
     directly. Of two pictures whose distances differ by less than about 0.001, either may be found.
 
-    Args:
-        queries: (Q, ...), Q 1 or more.
-        pictures: (P, ...) of the same shape and range, P 1 or more.
-
-    Returns:
-        distances (Q,): the root of the mean squared difference of the pixels, in their units;
-        indices int64 (Q,): which of `pictures`.
-
-    Raises:
-        ValueError: an empty set, another shape, or a number that is not finite.
+    queries: (Q, ...). pictures: (P, ...) of the same shape and range. Returns distances (Q,), the
+    root of the mean squared difference of the pixels, and which of `pictures`, int64 (Q,). Raises
+    ValueError for an empty set, another shape, or a number that is not finite.
     """
     if queries.shape[1:] != pictures.shape[1:] or 0 in (len(queries), len(pictures)):
         raise ValueError(

@@ -19,8 +19,17 @@ from diffusion_lessons.postcards.scenes import SCENE_ATTRIBUTES, Thing, value_of
 from diffusion_lessons.postcards.styles import styled
 
 from . import clothes, recognition
-from .recognition import SCENE_KINDS, Reading
-from .statistics import frechet_distance, frechet_error, psnr, share
+from .recognition import SCENE_KINDS, Kinds, Reading
+from .statistics import frechet_distance, frechet_error, psnr, shares
+
+_CAPTIONED: Kinds = {
+    "single, full captions": ("train", "single"),
+    "single of held-out pairs, full captions": ("held_out", "single"),
+    "group, full captions": ("train", "group"),
+    "pair, full captions": ("train", "pair"),
+    "single, varied captions": ("train", "single"),
+    "training mix, varied captions": ("train", None),
+}
 
 
 def asked(name: str, count: int, seed: int) -> Tensor:
@@ -52,10 +61,40 @@ def score(name: str, images: Tensor, seed: int) -> dict:
         ValueError: too few pictures, or of a shape that a judge does not take.
         data.DataUnavailable, workspace.DamagedFile: real pictures or a judge cannot be had.
     """
-    if len(images) < 40:
-        raise ValueError(f"{len(images)} pictures: a Frechet distance and its error need 40")
-    scores = _score_clothes if name == "fashion-mnist" else _score_postcards
-    return {"pictures": len(images), **scores(name, images, seed)}
+    count = len(images)
+    if count < 40:
+        raise ValueError(f"{count} pictures: a Frechet distance and its error need 40")
+    if name == "fashion-mnist":
+        right = {"class right": clothes.load().read(images) == asked(name, count, seed)[:, 0]}
+        distance = "Frechet distance over that of a 3x3 blur"
+        metric, real = _clothes_metric(), data.load(name, clothes.SIZE, 1).sample(count, seed + 1)
+        measured = *metric.score(images), metric.score(real.x_0)[0]
+    else:
+        judge, images = recognition.load("judge"), images.expand(-1, 3, -1, -1)
+        agrees = judge.agrees(images, data.sample_scenes(name, count, seed, "test"))
+        right = {
+            "object and colour right": agrees["object"] & agrees["colour"],
+            "everything right": agrees["all"],
+        }
+        distance = "Frechet distance"
+        scenes = (data.sample_scenes(name, count, new, "test") for new in (seed + 1, seed + 2))
+        fresh, other = (judge.features(postcards.draw(s, images.shape[-1])) for s in scenes)
+        features = judge.features(images)
+        measured = (
+            frechet_distance(features, fresh),
+            frechet_error(features, fresh),
+            frechet_distance(other, fresh),
+        )
+    names = distance, "Frechet distance, standard error", "Frechet distance of real pictures"
+    distances = {name: round(value, 4) for name, value in zip(names, measured, strict=True)}
+    return {"pictures": count, **shares(right, *right), **distances}
+
+
+@functools.cache
+def _clothes_metric() -> clothes.FrechetMetric:
+    """Return the metric against the 10,000 test pictures."""
+    real = data.load("fashion-mnist", clothes.SIZE, 1, "test").all().x_0
+    return clothes.FrechetMetric(real, clothes.load())
 
 
 def round_trips(model: Autoencoder, count: int, seed: int) -> dict:
@@ -65,28 +104,30 @@ def round_trips(model: Autoencoder, count: int, seed: int) -> dict:
     mean squared error over all pictures), and how often the judge reads everything right in the
     decoded pictures, beside how often it does in the pictures themselves. Styled ones: the PSNR.
 
-    Args:
-        count: pictures of each kind.
-        seed: of the scenes; training must not have used it.
+    count: pictures of each kind. seed: of the scenes; training must not have used it.
     """
     judge, rows = recognition.load("judge"), {}
-    for name, (split, kind) in SCENE_KINDS.items():
-        scenes = postcards.sample_scenes(count, seed, split, kind)
-        images, truth = postcards.draw(scenes), recognition.by_place(postcards.attributes(scenes))
+    for name, scenes in recognition.of_kinds(SCENE_KINDS, count, seed):
+        images, mask = postcards.draw(scenes), postcards.object_mask(scenes).expand(-1, 3, -1, -1)
         back = there_and_back(model, images)
-        mask = postcards.object_mask(scenes).expand_as(images)
-        right, best = (recognition.agreement(judge.read(x), truth)["all"] for x in (back, images))
+        right = "everything right", "everything right in the pictures themselves"
+        agrees = [judge.agrees(x, scenes)["all"] for x in (back, images)]
         rows[name] = {
             "pictures": count,
             "PSNR": round(psnr(back, images), 2),
             "PSNR inside the things": round(psnr(back[mask], images[mask]), 2),
-            **share("everything right", right),
-            "everything right in the pictures themselves": round(float(best.float().mean()), 4),
+            **shares(dict(zip(right, agrees, strict=True)), right[0]),
         }
     dice = torch.Generator().manual_seed(seed)
     images = styled(postcards.draw(postcards.sample_scenes(count, seed)), 1.0, dice)
     decibels = round(psnr(there_and_back(model, images), images), 2)
     return {**rows, "styled": {"pictures": count, "PSNR": decibels}}
+
+
+def there_and_back(model: Autoencoder, images: Tensor) -> Tensor:
+    """Encode pictures (N, 3, H, W) to the mean of their latents and decode them, in [-1, 1]."""
+    with torch.inference_mode():
+        return torch.cat([model.decode(model.encode(x)[0]).clamp(-1, 1) for x in images.split(128)])
 
 
 def follows(draw: Callable[[list[str]], Tensor], count: int, seed: int) -> dict:
@@ -95,29 +136,19 @@ def follows(draw: Callable[[list[str]], Tensor], count: int, seed: int) -> dict:
     Full captions: everything has to be right. Varied captions, with synonyms and half of it left
     out: what they say has to be, see `matches`.
 
-    Args:
-        draw: captions to pictures (N, 3, H, W) in [-1, 1], one each.
-        count: captions of each kind.
-        seed: of the scenes that the captions are of; training must not have used it.
+    draw: captions to pictures (N, 3, H, W) in [-1, 1], one each. count: captions of each kind.
+    seed: of the scenes that the captions are of; training must not have used it.
     """
-    judge, rows = recognition.load("judge"), {}
-    for name, split, kind, full in (
-        ("single, full captions", "train", "single", True),
-        ("single of held-out pairs, full captions", "held_out", "single", True),
-        ("group, full captions", "train", "group", True),
-        ("pair, full captions", "train", "pair", True),
-        ("single, varied captions", "train", "single", False),
-        ("training mix, varied captions", "train", None, False),
-    ):
-        scenes = postcards.sample_scenes(count, seed, split, kind)
+    judge, rows, said = recognition.load("judge"), {}, "what was said is right"
+    for name, scenes in recognition.of_kinds(_CAPTIONED, count, seed):
+        full = name.endswith("full captions")
         written = postcards.described_captions(scenes, seed, full)
         reading = judge.read(draw([caption.text for caption in written]))
-        right = matches(reading, [caption.description for caption in written])
-        rows[name] = {"pictures": count, **share("what was said is right", right)}
+        right = {said: matches(reading, [caption.description for caption in written])}
         if full:
             truth = recognition.by_place(postcards.attributes(scenes))
-            agreed = recognition.agreement(reading, truth)
-            rows[name] |= {part: round(float(v.float().mean()), 4) for part, v in agreed.items()}
+            right |= recognition.agreement(reading, truth)
+        rows[name] = {"pictures": count, **shares(right, said)}
     return rows
 
 
@@ -127,9 +158,7 @@ def matches(reading: Reading, descriptions: Sequence[Description]) -> Tensor:
     Every thing of the description has to stand at a place of its own, with each attribute that it
     names; nothing else may stand there. Of the scenery only what the description names counts.
 
-    Args:
-        reading: of N pictures, as a judge gives it.
-        descriptions: N of them, as `postcards.parse` returns them, in the order of the pictures.
+    reading: of N pictures, as a judge gives it. descriptions: theirs, as `postcards.parse` gives.
     """
     rows = {name: values.tolist() for name, values in reading.items()}
     return torch.tensor([
@@ -140,15 +169,14 @@ def matches(reading: Reading, descriptions: Sequence[Description]) -> Tensor:
 
 def _matches(picture: dict, description: Description) -> bool:
     """Return whether a picture, read by place, shows what a description says."""
-    for name in SCENE_ATTRIBUTES:
-        value = value_of(description, name)
-        if value is not None and VALUES[name].index(value) != picture[name]:
-            return False
     things = description["things"]
     taken = [place for place, count in enumerate(picture["count"]) if count >= 0]
     if things and len(taken) != len(things):
         return False
-    return any(
+    return all(
+        value_of(description, name) in (None, VALUES[name][picture[name]])
+        for name in SCENE_ATTRIBUTES
+    ) and any(
         all(_fits(picture, place, thing) for place, thing in zip(places, things, strict=False))
         for places in itertools.permutations(taken)
     )
@@ -156,58 +184,5 @@ def _matches(picture: dict, description: Description) -> bool:
 
 def _fits(picture: dict, place: int, thing: Thing) -> bool:
     """Return whether what stands at a place has every attribute that is named of a thing."""
-    there = {name: picture[name][place] for name in ("object", "colour", "size", "count")}
-    there["position"] = place
-    return all(
-        value is None or VALUES[name].index(value) == there[name] for name, value in thing.items()
-    )
-
-
-def there_and_back(model: Autoencoder, images: Tensor) -> Tensor:
-    """Encode pictures (N, 3, H, W) to the mean of their latents and decode them, in [-1, 1]."""
-    with torch.inference_mode():
-        return torch.cat([model.decode(model.encode(x)[0]).clamp(-1, 1) for x in images.split(128)])
-
-
-def _score_postcards(name: str, images: Tensor, seed: int) -> dict:
-    judge, count = recognition.load("judge"), len(images)
-    scenes = data.sample_scenes(name, count, seed, "test")
-    images = images.expand(-1, 3, -1, -1)
-    truth = recognition.by_place(postcards.attributes(scenes))
-    right = recognition.agreement(judge.read(images), truth)
-    features, fresh, other = (
-        judge.features(pictures)
-        for pictures in (
-            images,
-            *(
-                postcards.draw(data.sample_scenes(name, count, new, "test"), images.shape[-1])
-                for new in (seed + 1, seed + 2)
-            ),
-        )
-    )
-    return {
-        **share("object and colour right", right["object"] & right["colour"]),
-        **share("everything right", right["all"]),
-        "Frechet distance": round(frechet_distance(features, fresh), 4),
-        "Frechet distance, standard error": round(frechet_error(features, fresh), 4),
-        "Frechet distance of real pictures": round(frechet_distance(other, fresh), 4),
-    }
-
-
-def _score_clothes(name: str, images: Tensor, seed: int) -> dict:
-    right = clothes.load().read(images) == asked(name, len(images), seed)[:, 0]
-    distance, error = _clothes_metric().score(images)
-    real = data.load(name, clothes.SIZE, 1).sample(len(images), seed + 1).x_0
-    return {
-        **share("class right", right),
-        "Frechet distance over that of a 3x3 blur": round(distance, 4),
-        "Frechet distance, standard error": round(error, 4),
-        "Frechet distance of real pictures": round(_clothes_metric().score(real)[0], 4),
-    }
-
-
-@functools.cache
-def _clothes_metric() -> clothes.FrechetMetric:
-    """Return the metric against the 10,000 test pictures."""
-    real = data.load("fashion-mnist", clothes.SIZE, 1, "test").all().x_0
-    return clothes.FrechetMetric(real, clothes.load())
+    there = {"position": place, **{name: picture[name][place] for name in recognition.AT_A_PLACE}}
+    return all(value in (None, VALUES[name][there[name]]) for name, value in thing.items())

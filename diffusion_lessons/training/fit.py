@@ -13,14 +13,15 @@ import signal
 import threading
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .muon import Muon
 
 LARGEST_GRADIENT = 1.0  # the norm that longer gradients are clipped to
-WRAPPERS = ("_orig_mod", "module")  # what torch.compile and DataParallel call the network inside
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,7 @@ class Fit:
 
     Args:
         model: the network, on the device that it is to be trained on; trained in place.
-        steps: the number of steps in all.
-        learning_rate: its peak.
+        steps, learning_rate: how many in all, and the peak of the rate.
         loss: from a step's number to its loss, a tensor of one number. Its random numbers have to
             follow from that number alone, so that a resumed training repeats them.
         inner: names of the weights that Muon updates, see `muon`; AdamW updates the others.
@@ -53,7 +53,6 @@ class Fit:
         fused: let torch update all weights in one call: twice as fast, with other rounding.
 
     Attributes:
-        model: the network in training.
         ema: the network to keep: the running average of `model`, or `model` itself without one.
         step: the number of steps that are done.
 
@@ -76,30 +75,26 @@ class Fit:
         ema_decay: float | None = None,
         fused: bool = True,
     ):
-        if steps < 1:
-            raise ValueError(f"steps is {steps}: training takes a whole number of them, from 1 up")
-        if not 0 <= warm_up <= 1:
-            raise ValueError(f"warm_up is {warm_up}: it is a share of the steps, from 0 to 1")
-        if ema_decay is not None and not 0 <= ema_decay < 1:
-            raise ValueError(f"ema_decay is {ema_decay}: choose one from 0 up to 0.9999, or None")
+        for name, value, fine, rule in (
+            ("steps", steps, steps >= 1, "training takes a whole number of them, from 1 up"),
+            ("warm_up", warm_up, 0 <= warm_up <= 1, "it is a share of the steps, from 0 to 1"),
+            ("ema_decay", ema_decay, 0 <= (ema_decay or 0) < 1, "choose 0 to 0.9999, or None"),
+        ):
+            if not fine:
+                raise ValueError(f"{name} is {value}: {rule}")
         self.model, self.steps, self.learning_rate, self.step = model, steps, learning_rate, 0
-        self.ema = model
-        if ema_decay is not None:
-            self.ema = copy.deepcopy(model).requires_grad_(False).eval()
+        average = ema_decay is not None
+        self.ema = copy.deepcopy(model).requires_grad_(False).eval() if average else model
         self._loss, self._ema_decay = loss, ema_decay
         self._rising = max(1, int(warm_up * steps))
         learned = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        outer = [name for name in learned if name not in inner]
-        self._names = [*outer, *(name for name in learned if name in inner)]
-        split = [learned[name] for name in self._names]
-        self._optimizer: torch.optim.Optimizer
-        if inner:
-            parts = split[len(outer) :], split[: len(outer)]
-            self._optimizer = Muon(*parts, learning_rate, betas, weight_decay, fused)
-        else:
-            self._optimizer = torch.optim.AdamW(
-                split, learning_rate, betas, weight_decay=weight_decay, fused=fused
-            )
+        self._names = sorted(learned, key=lambda name: name in inner)  # in the optimizer's order
+        groups = [
+            {"params": [p for name, p in learned.items() if (name in inner) is side]}
+            for side in (False, True)
+        ]
+        kind = Muon if inner else torch.optim.AdamW
+        self._optimizer = kind(groups, learning_rate, betas, weight_decay=weight_decay, fused=fused)
 
     def __len__(self) -> int:
         """Return the number of steps that are left."""
@@ -125,7 +120,7 @@ class Fit:
             raise
         with uninterrupted():
             for group in self._optimizer.param_groups:
-                group["lr"] = rate * group.get("share", 1.0)
+                group["lr"] = rate
             self._optimizer.step()
             self._follow()
             self.step += 1
@@ -152,17 +147,13 @@ class Fit:
             return
         decay = min(self._ema_decay, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            averages: list[Tensor] = list(self.ema.parameters())
-            now: list[Tensor] = list(self.model.parameters())
+            averages, now = (list[Tensor](m.parameters()) for m in (self.ema, self.model))
             torch._foreach_lerp_(averages, now, 1 - decay)
             for average, buffer in zip(self.ema.buffers(), self.model.buffers(), strict=True):
                 average.copy_(buffer)
 
     def state(self) -> dict[str, Tensor]:
-        """Return all that the next step depends on, by name, on the CPU.
-
-        The weights, their average and the optimizer's state, named "model.", "ema.", "optimizer.".
-        """
+        """Return all that the next step depends on, on the CPU: "model.", "ema.", "optimizer."."""
         tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
         if self.ema is not self.model:
             tensors |= {f"ema.{name}": t for name, t in self.ema.state_dict().items()}
@@ -170,10 +161,7 @@ class Fit:
             for key, tensor in kept.items():
                 tensors[f"optimizer.{key}.{self._names[index]}"] = tensor
         plain = torch.contiguous_format  # as files hold them
-        return {
-            name: tensor.detach().to("cpu").clone(memory_format=plain)
-            for name, tensor in tensors.items()
-        }
+        return {name: t.detach().cpu().clone(memory_format=plain) for name, t in tensors.items()}
 
     def restore(self, tensors: dict[str, Tensor], step: int) -> None:
         """Resume after `step` steps from what `state` returned then.
@@ -197,19 +185,44 @@ class Fit:
 
     def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
         """Give the parameters back their tensors, named "exp_avg.layer.weight" and the like."""
-        numbers = {name: index for index, name in enumerate(self._names)}
         learned = dict(self.model.named_parameters())
         states: dict[int, dict[str, Tensor]] = {}
         for rest, tensor in tensors.items():
             key, _, name = rest.partition(".")
-            states.setdefault(numbers[name], {})[key] = tensor
+            if key != "step" and tensor.shape == learned[name].shape:
+                # A fused update needs all in one order in memory.
+                tensor = torch.empty_like(learned[name], requires_grad=False).copy_(tensor)
+            states.setdefault(self._names.index(name), {})[key] = tensor
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": states, "param_groups": groups})
-        for name in numbers:  # a fused update needs all in one order in memory
-            for key, tensor in self._optimizer.state[learned[name]].items():
-                if key != "step" and tensor.shape == learned[name].shape:
-                    same = torch.empty_like(learned[name], requires_grad=False).copy_(tensor)
-                    self._optimizer.state[learned[name]][key] = same
+
+
+def fit_seeded(
+    model: nn.Module,
+    batches: Callable[[int], Any],
+    loss: Callable[[Any, torch.Generator], Tensor],
+    steps: int,
+    learning_rate: float,
+    seed: int,
+    ema_decay: float | None,
+    half: bool,
+) -> Fit:
+    """Return a `Fit`, with Muon, to a loss of each step's batch and dice: see `loss.train`.
+
+    half: compute in bfloat16, twice as fast where the processor has instructions for it.
+    """
+    device = next(model.parameters()).device.type
+
+    def loss_of(step: int) -> Tensor:
+        batch, dice = batches(step), torch.Generator()
+        dice.manual_seed(2**31 + seed * 1_000_003 + step)
+        # On a CPU the fused attention takes ten times as long in bfloat16.
+        attention = sdpa_kernel(SDPBackend.MATH) if half else contextlib.nullcontext()
+        with torch.autocast(device, torch.bfloat16, enabled=half), attention:
+            return loss(batch, dice)
+
+    inner = inner_weights(model)
+    return Fit(model, steps, learning_rate, loss_of, inner=inner, ema_decay=ema_decay)
 
 
 def inner_weights(model: nn.Module) -> list[str]:
@@ -218,14 +231,12 @@ def inner_weights(model: nn.Module) -> list[str]:
     Those with two axes or more, except in the layers that the network lists in `outer_layers`; none
     if it has no such list. A network in torch.compile or DataParallel has the same inner weights.
     """
-    for wrapper in WRAPPERS:
+    for wrapper in ("_orig_mod", "module"):  # what these two call the network inside
         if isinstance(inside := getattr(model, wrapper, None), nn.Module):
             return [f"{wrapper}.{name}" for name in inner_weights(inside)]
-    outer = getattr(model, "outer_layers", None)
-    if outer is None:
-        return []
-    weights = ((name, p) for name, p in model.named_parameters() if p.ndim >= 2)
-    return [name for name, p in weights if not name.startswith(outer)]
+    outer = getattr(model, "outer_layers", "")  # every name begins with ""
+    learned = model.named_parameters()
+    return [name for name, p in learned if p.ndim >= 2 and not name.startswith(outer)]
 
 
 @contextlib.contextmanager

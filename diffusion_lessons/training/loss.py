@@ -5,18 +5,16 @@ One loss serves every kind of prediction and every schedule; `fit.Fit` takes the
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from diffusion_lessons.data import Batch
 from diffusion_lessons.prediction import target
 from diffusion_lessons.schedule import Schedule, add_noise, rates_like
 
-from .fit import Fit, inner_weights
+from .fit import Fit, fit_seeded
 
 LEAST_TIME = 0.001  # training sees times from here to 1: row 0 of a table to its last row
 LARGEST_WEIGHT = 10.0  # of the clean guess's error, where there is little noise
@@ -41,19 +39,10 @@ def diffusion_loss(
     with little noise, which need the finest work, would hardly count. The weight is 10 at most, so
     that the last grains of noise do not take all of the network's capacity.
 
-    Args:
-        model: called as model(x_t, t), or model(x_t, t, given).
-        x_0: clean data (B, ...).
-        t: (B,) floats in [0, 1].
-        eps: noise, shape of x_0.
-        kind: one of `prediction.KINDS`.
-        given: labels (B, K), or context (B, L, D), or None.
-
-    Returns:
-        one number. DDPM eq. 14; Salimans & Ho 2022 section 4 on the weights.
-
-    Raises:
-        ValueError: shapes that do not fit, an unknown kind.
+    model: called as model(x_t, t), or model(x_t, t, given). x_0: clean data (B, ...). t: (B,)
+    floats in [0, 1]. eps: noise, shape of x_0. kind: one of `prediction.KINDS`. given: labels
+    (B, K), or context (B, L, D), or None. Raises ValueError for shapes that do not fit and an
+    unknown kind. DDPM eq. 14; Salimans & Ho 2022 section 4 on the weights.
     """
     rates = schedule(t)
     x_t = add_noise(x_0, eps, t, lambda _: rates)
@@ -98,25 +87,16 @@ def train(
         batches: the data of each step and what is given to the network with it; labels (B, 0)
             give it nothing.
         kind: the kind of prediction, one of `prediction.KINDS`.
-        steps, learning_rate, ema_decay: see `fit.Fit`.
+        steps, learning_rate, ema_decay, half: see `fit.Fit` and `fit.fit_seeded`.
         seed: 0 to 2000.
-        half: compute in bfloat16, twice as fast where the processor has instructions for it.
     """
     device = next(model.parameters()).device
 
-    def loss(step: int) -> Tensor:
-        generator = torch.Generator().manual_seed(2**31 + seed * 1_000_003 + step)
-        batch = batches(step)
+    def loss(batch: Batch, dice: torch.Generator) -> Tensor:
         x_0 = batch.x_0.to(device)
-        t = spread_times(len(x_0), generator).to(device)
-        eps = torch.randn(x_0.shape, generator=generator).to(device)
+        t = spread_times(len(x_0), dice).to(device)
+        eps = torch.randn(x_0.shape, generator=dice).to(device)
         given = batch.given.to(device) if batch.given.shape[1] else None
-        with torch.autocast(device.type, torch.bfloat16, enabled=half), _plain_attention(half):
-            return diffusion_loss(model, x_0, t, eps, schedule, kind, given)
+        return diffusion_loss(model, x_0, t, eps, schedule, kind, given)
 
-    return Fit(model, steps, learning_rate, loss, inner=inner_weights(model), ema_decay=ema_decay)
-
-
-def _plain_attention(half: bool) -> contextlib.AbstractContextManager:
-    """Switch to unfused attention: on a CPU the fused one takes ten times as long in bfloat16."""
-    return sdpa_kernel(SDPBackend.MATH) if half else contextlib.nullcontext()
+    return fit_seeded(model, batches, loss, steps, learning_rate, seed, ema_decay, half)

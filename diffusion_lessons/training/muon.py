@@ -6,7 +6,6 @@ torch.optim.Muon is for weights with two axes only; the kernels of convolutions 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -37,42 +36,27 @@ def orthogonalised(gradient: Tensor) -> Tensor:
 
 
 class Muon(torch.optim.AdamW):
-    """Muon for `inner` weights, AdamW with 0.3 times the learning rate for the `outer` ones.
+    """Muon for inner weights, AdamW with 0.3 times the learning rate for the outer ones.
 
     Muon steps along the orthogonalised momentum of the gradient, times 0.2 * sqrt(its longer side),
     which gives the step the size of one of AdamW. Jordan et al. 2024; Liu et al. 2025
     ("Muon is scalable for LLM training") eq. 4.
 
-    Args:
-        inner: weights with two or more axes; kernels (N, C, k, k) are seen as (N, C * k * k).
-        outer: biases, norms, tables, the first layer and the last.
-        learning_rate: of the inner weights.
-        betas, weight_decay, fused: of AdamW; the decay is for both.
+    It takes what AdamW takes, with two groups of weights: first the outer ones (biases, norms,
+    tables, the first layer and the last), then those with two axes or more; kernels (N, C, k, k)
+    are seen as (N, C * k * k).
     """
-
-    def __init__(
-        self,
-        inner: Iterable[Tensor],
-        outer: Iterable[Tensor],
-        learning_rate: float,
-        betas: tuple[float, float],
-        weight_decay: float,
-        fused: bool,
-    ):
-        groups = [
-            {"params": list(outer), "share": ADAMW_SHARE, "muon": False},
-            {"params": list(inner), "share": 1.0, "muon": True},
-        ]
-        super().__init__(groups, learning_rate, betas, weight_decay=weight_decay, fused=fused)
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]  # no closure
         """Take one step of both, from the gradients in the parameters."""
-        inner = self.param_groups[1]
+        outer, inner = self.param_groups
         gradients = [weight.grad for weight in inner["params"]]
         for weight in inner["params"]:
             weight.grad = None  # AdamW skips parameters without a gradient
+        rate, outer["lr"] = outer["lr"], ADAMW_SHARE * outer["lr"]
         super().step()
+        outer["lr"] = rate
         for weight, gradient in zip(inner["params"], gradients, strict=True):
             weight.grad = gradient
             if gradient is not None:

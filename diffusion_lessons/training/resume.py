@@ -47,18 +47,15 @@ def carry_out(name: str, recipe: dict, fit: Fit) -> dict[str, int]:
         OSError: the state could not be written.
     """
     print_of = _fingerprint(recipe, fit)
-    before = _pick_up(name, print_of, fit)
+    seconds = {"CPU": 0.0, "GPU": 0.0} | _pick_up(name, print_of, fit)
     on_cpu = next(fit.model.parameters()).device.type == "cpu"
     clock, unit = (time.process_time, "CPU") if on_cpu else (time.monotonic, "GPU")
-    started, kept_at = clock(), time.monotonic()
-
-    def seconds() -> dict[str, float]:
-        so_far = before.get(unit, 0.0) + clock() - started
-        return before | {unit: so_far}
+    started, kept_at = clock() - seconds[unit], time.monotonic()
 
     def keep() -> None:
         with uninterrupted():
-            notes = {"step": fit.step, "fingerprint": print_of, "seconds": seconds()}
+            seconds[unit] = clock() - started
+            notes = {"step": fit.step, "fingerprint": print_of, "seconds": seconds}
             workspace.save_partial(name, fit.state(), notes)
 
     try:
@@ -74,7 +71,7 @@ def carry_out(name: str, recipe: dict, fit: Fit) -> dict[str, int]:
             f"stopped at step {fit.step} of {fit.steps}; run the same line again to go on"
         ) from None
     keep()
-    return {f"{unit} seconds": round(spent) for unit, spent in seconds().items() if spent}
+    return {f"{unit} seconds": round(spent) for unit, spent in seconds.items() if spent}
 
 
 def forget(name: str) -> None:
