@@ -12,7 +12,7 @@ from torch.nn import functional
 from diffusion_lessons import conditioning, postcards
 from diffusion_lessons.models import CaptionReader
 from diffusion_lessons.postcards import Caption
-from diffusion_lessons.scoring.statistics import share
+from diffusion_lessons.scoring.statistics import shares
 from diffusion_lessons.training.fit import Fit, inner_weights
 
 from .recipe import FRESH_SEED, SCORED, Recipe
@@ -67,7 +67,9 @@ class CaptionsRecipe(Recipe):
                 logits = model(tokens, conditioning.noun_places(tokens))
             guesses = torch.stack([part.argmax(dim=1) for part in logits], dim=1)
             right = ((guesses == truth) | (truth == _NOT_ASKED)).all(dim=1)
-            scores[kind] = {"captions": SCORED} | share("everything right", right)
+            scores[kind] = {"captions": SCORED} | shares(
+                {"everything right": right}, "everything right"
+            )
         return {
             "caption_reader": self.network(),
             "words": list(conditioning.WORDS),
