@@ -22,8 +22,8 @@ def tiny(seed=0):
 
 def batches(step):
     """Four pictures of 2x2 squares of one colour each."""
-    images = random(4, 3, 2, 2, seed=step).clamp(-1, 1).repeat_interleave(8, 2)
-    images = images.repeat_interleave(8, 3)
+    images = random(4, 3, 2, 2, seed=step).clamp(-1, 1)
+    images = images.repeat_interleave(8, 2).repeat_interleave(8, 3)
     mask = torch.zeros(4, 1, 16, 16, dtype=torch.bool)
     mask[:, :, 4:8, 4:8] = True
     return images, mask
@@ -48,30 +48,27 @@ def test_kl_is_zero_for_plain_noise_alone():
     assert latents.kl(random(1000), random(1000, seed=1)).min() >= 0
 
 
+def sample(mean, log_variance, seed=0):
+    return latents.sample_latent(mean, log_variance, torch.Generator().manual_seed(seed))
+
+
 def test_samples_have_the_mean_and_the_variance():
     mean, variance = torch.tensor([-1.0, 0.0, 3.0]), torch.tensor([0.01, 1.0, 4.0])
-    z = latents.sample_latent(
-        mean.expand(40_000, 3), variance.log().expand(40_000, 3), torch.Generator().manual_seed(0)
-    )
+    z = sample(mean.expand(40_000, 3), variance.log().expand(40_000, 3))
     assert torch.allclose(z.mean(0), mean, atol=0.03)
     assert torch.allclose(z.var(0), variance, rtol=0.03)
 
 
 def test_a_sample_is_settled_by_its_generator():
     mean, log_variance = random(2, 4, 8, 8), random(2, 4, 8, 8, seed=1)
-    first, again, other = (
-        latents.sample_latent(mean, log_variance, torch.Generator().manual_seed(seed))
-        for seed in (5, 5, 6)
-    )
+    first, again, other = (sample(mean, log_variance, seed) for seed in (5, 5, 6))
     assert torch.equal(first, again) and not torch.equal(first, other)
-    assert torch.allclose(
-        latents.sample_latent(mean, mean * 0 - 20, torch.Generator()), mean, atol=3e-4
-    )
+    assert torch.allclose(sample(mean, mean * 0 - 20), mean, atol=3e-4)
 
 
 def test_gradients_go_through_a_sample():
     mean, log_variance = random(4).requires_grad_(), random(4, seed=1).requires_grad_()
-    z = latents.sample_latent(mean, log_variance, torch.Generator().manual_seed(0))
+    z = sample(mean, log_variance)
     z.sum().backward()
     assert mean.grad.tolist() == [1, 1, 1, 1]
     assert torch.allclose(log_variance.grad, (z - mean).detach() / 2)
@@ -80,15 +77,11 @@ def test_gradients_go_through_a_sample():
 # --- what the loss sees ---
 
 
-def test_whoever_is_right_has_no_loss():
+def test_whoever_is_right_has_no_loss_and_an_even_shift_costs_its_size_and_more_inside():
+    """A shift changes no difference of neighbours."""
     images, mask = batches(0)
     assert latents.reconstruction_loss(images, images, mask) == 0
     assert latents.perceptual_loss(images, images, lambda x: x) == 0
-
-
-def test_an_even_shift_costs_its_size_everywhere_and_once_more_inside():
-    """It changes no difference of neighbours."""
-    images, mask = batches(0)
     loss = latents.reconstruction_loss(images + 0.1, images, mask)
     assert loss == pytest.approx(0.1 * (1 + latents.MASK_WEIGHT), rel=1e-4)
 
@@ -101,16 +94,13 @@ def test_the_same_error_costs_more_inside_the_things():
 
 
 def test_one_step_of_brightness_costs_by_its_slope():
+    """In a picture without things."""
     images, mask = torch.zeros(1, 3, 4, 6), torch.zeros(1, 1, 4, 6, dtype=torch.bool)
+    assert latents.reconstruction_loss(images + 1, images, mask) == pytest.approx(1)
     decoded = images.clone()
     decoded[..., 3:] = 0.5  # one step of 0.5 among five differences along a row
     expected = 0.25 + latents.SLOPE_WEIGHT * 0.5 / 5
     assert latents.reconstruction_loss(decoded, images, mask) == pytest.approx(expected)
-
-
-def test_a_picture_without_things_has_a_loss():
-    images, mask = torch.zeros(1, 3, 8, 8), torch.zeros(1, 1, 8, 8, dtype=torch.bool)
-    assert latents.reconstruction_loss(images + 1, images, mask) == pytest.approx(1)
 
 
 def test_the_perceptual_loss_is_a_share_of_the_features():

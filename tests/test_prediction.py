@@ -1,25 +1,18 @@
 """A network's training targets and the guesses from its output, against plain algebra."""
 
 import math
+import operator
 
 import pytest
 import torch
 
-from diffusion_lessons import schedule
-from diffusion_lessons.prediction import (
-    KINDS,
-    SMALLEST_RATE,
-    Prediction,
-    as_denoiser,
-    exact_denoiser,
-    read_off,
-    target,
-)
+from diffusion_lessons import prediction, schedule
+from diffusion_lessons.prediction import Prediction, as_denoiser, exact_denoiser, read_off, target
 from diffusion_lessons.schedule import add_noise
 
 SCHEDULES = [schedule.linear, schedule.cosine, schedule.flow]
 each_schedule = pytest.mark.parametrize("rates_at", SCHEDULES)
-each_kind = pytest.mark.parametrize("kind", KINDS)
+each_kind = pytest.mark.parametrize("kind", prediction.KINDS)
 
 
 def a_mix(shape, rates_at, t, dtype=torch.float64):
@@ -32,19 +25,11 @@ def a_mix(shape, rates_at, t, dtype=torch.float64):
 @each_schedule
 @each_kind
 @pytest.mark.parametrize("shape", [(5, 3, 4, 4), (5, 2)])
-def test_what_was_said_gives_back_what_was_mixed(kind, rates_at, shape):
+def test_a_target_gives_back_what_was_mixed_and_any_output_mixes_to_x_t(kind, rates_at, shape):
     x_0, eps, t, x_t = a_mix(shape, rates_at, torch.tensor([0.001, 0.2, 0.5, 0.9, 0.999]))
-    output = target(kind, x_0, eps, *rates_at(t))
-    guess = read_off(kind, output, x_t, *rates_at(t))
-    torch.testing.assert_close(guess.x_0, x_0)
-    torch.testing.assert_close(guess.eps, eps)
-
-
-@each_schedule
-@each_kind
-def test_both_guesses_mix_to_x_t_whatever_was_said(kind, rates_at):
-    _, output, t, x_t = a_mix((4, 2), rates_at, torch.tensor([0.05, 0.3, 0.7, 0.95]))
-    guess = read_off(kind, output, x_t, *rates_at(t))
+    guess = read_off(kind, target(kind, x_0, eps, *rates_at(t)), x_t, *rates_at(t))
+    torch.testing.assert_close((guess.x_0, guess.eps), (x_0, eps))
+    guess = read_off(kind, eps.flip(0), x_t, *rates_at(t))
     torch.testing.assert_close(add_noise(guess.x_0, guess.eps, t, rates_at), x_t)
 
 
@@ -70,22 +55,22 @@ def test_nothing_is_nan_at_either_end(kind, rates_at, dtype):
 
 
 def test_where_dividing_means_nothing_the_other_guess_is_0():
-    for rates_at in (schedule.cosine, schedule.flow):
-        _, output, t, x_t = a_mix((1, 2), rates_at, torch.ones(1))
-        guess = read_off("eps", output, x_t, *rates_at(t))
-        assert guess.eps is output and (guess.x_0 == 0).all()
-    for rates_at in SCHEDULES:
-        _, output, t, x_t = a_mix((1, 2), rates_at, torch.zeros(1))
-        guess = read_off("x_0", output, x_t, *rates_at(t))
-        assert guess.x_0 is output and (guess.eps == 0).all()
+    at_noise = [("eps", "x_0", rates_at, 1.0) for rates_at in (schedule.cosine, schedule.flow)]
+    at_clean = [("x_0", "eps", rates_at, 0.0) for rates_at in SCHEDULES]
+    for kind, other, rates_at, time in at_noise + at_clean:
+        _, output, t, x_t = a_mix((1, 2), rates_at, torch.tensor([time]))
+        guess = read_off(kind, output, x_t, *rates_at(t))
+        assert getattr(guess, kind) is output and (getattr(guess, other) == 0).all()
 
 
 def test_the_smallest_rate_lies_between_the_last_row_of_cosine_and_all_others():
     t = schedule.row_to_t(torch.arange(1000))
     for rates_at in SCHEDULES:
         signal_rate, noise_rate = (rate.flatten() for rate in rates_at(t))
-        assert (signal_rate[:-1] > SMALLEST_RATE).all() and (noise_rate > SMALLEST_RATE).all()
-    assert schedule.cosine(t)[0][-1] < SMALLEST_RATE < schedule.linear(t)[0][-1]
+        assert (signal_rate[:-1] > prediction.SMALLEST_RATE).all() and (
+            noise_rate > prediction.SMALLEST_RATE
+        ).all()
+    assert schedule.cosine(t)[0][-1] < prediction.SMALLEST_RATE < schedule.linear(t)[0][-1]
 
 
 @each_kind
@@ -98,8 +83,7 @@ def test_a_denoiser_hides_the_kind(kind):
 
     guess = as_denoiser(knows_all, schedule.cosine, kind)(x_t, t)
     assert isinstance(guess, Prediction)
-    torch.testing.assert_close(guess.x_0, x_0)
-    torch.testing.assert_close(guess.eps, eps)
+    torch.testing.assert_close((guess.x_0, guess.eps), (x_0, eps))
 
 
 def test_labels_reach_the_network():
@@ -140,17 +124,10 @@ def test_an_unknown_kind_another_shape_and_an_empty_set_are_refused(call, messag
 
 def posterior_mean(x_t, members, signal_rate, noise_rate):
     """The mean of the members, each weighted by its likelihood, in plain Python floats."""
-    likelihoods = [
-        math.exp(
-            -sum((x - signal_rate * y) ** 2 for x, y in zip(x_t, member, strict=True))
-            / (2 * noise_rate**2)
-        )
-        for member in members
-    ]
-    total = sum(likelihoods)
+    away = [math.dist(x_t, [signal_rate * y for y in member]) for member in members]
+    likely = [math.exp(-(distance**2) / (2 * noise_rate**2)) for distance in away]
     return [
-        sum(weight * member[i] for weight, member in zip(likelihoods, members, strict=True)) / total
-        for i in range(len(x_t))
+        sum(map(operator.mul, likely, axis)) / sum(likely) for axis in zip(*members, strict=True)
     ]
 
 
@@ -180,9 +157,8 @@ def test_the_exact_denoiser_at_both_ends(rates_at):
     assert at_the_end.x_0.dtype == torch.float32 and at_the_end.x_0.shape == (1, 3, 8, 8)
     # The linear road ends with a trace of the picture, worth a little more than 1 in 100 here.
     tolerance = 0.05 if rates_at is schedule.linear else 1e-3
-    torch.testing.assert_close(
-        at_the_end.x_0, pictures.mean(0, keepdim=True), atol=tolerance, rtol=0
-    )
+    mean = pictures.mean(0, keepdim=True)
+    torch.testing.assert_close(at_the_end.x_0, mean, atol=tolerance, rtol=0)
 
 
 def test_no_guess_beats_the_exact_one():

@@ -14,20 +14,25 @@ def mix(seed=0):
     return x_0, eps, torch.rand(6, generator=generator).clamp(0.35, 0.85)
 
 
+def loss_of(output, kind, road=schedule.cosine, t=None):
+    """The loss of a network that says the same whatever it is shown."""
+    x_0, eps, at = mix()
+    return training.diffusion_loss(lambda *_: output, x_0, at if t is None else t, eps, road, kind)
+
+
 @pytest.mark.parametrize("kind", prediction.KINDS)
 @pytest.mark.parametrize("road", [schedule.cosine, schedule.linear, schedule.flow])
 def test_whoever_is_right_has_no_loss(kind, road):
     x_0, eps, t = mix()
     answer = prediction.target(kind, x_0, eps, *road(t))
-    loss = training.diffusion_loss(lambda x, t: answer, x_0, t, eps, road, kind)
-    assert loss == 0
-    assert training.diffusion_loss(lambda x, t: answer + 1, x_0, t, eps, road, kind) > 0.5
+    assert loss_of(answer, kind, road) == 0 and loss_of(answer + 1, kind, road) > 0.5
 
 
-def test_the_loss_of_noise_is_the_mean_squared_error():
-    x_0, eps, t = mix()
-    loss = training.diffusion_loss(lambda x, t: 0 * x, x_0, t, eps, schedule.cosine, "eps")
-    assert loss == pytest.approx((eps**2).mean().item())
+def test_the_loss_of_noise_is_the_mean_squared_error_and_little_noise_does_not_blow_it_up():
+    x_0, eps, _ = mix()
+    assert loss_of(0 * x_0, "eps") == pytest.approx((eps**2).mean().item())
+    nearly_clean = loss_of(0 * x_0, "x_0", t=torch.full((6,), 1e-6))
+    assert nearly_clean == pytest.approx(10 * (x_0**2).mean().item(), rel=1e-3)
 
 
 @pytest.mark.parametrize("road", [schedule.cosine, schedule.flow])
@@ -40,16 +45,8 @@ def test_the_weights_make_an_error_in_x_0_one_in_v(road):
     eps_of_wrong = prediction.read_off("x_0", wrong, x_t, *rates).eps
     same = "v" if road is schedule.cosine else "velocity"
     output = prediction.target(same, wrong, eps_of_wrong, *rates)
-    as_x_0 = training.diffusion_loss(lambda x, t: wrong, x_0, t, eps, road, "x_0")
-    as_other = training.diffusion_loss(lambda x, t: output, x_0, t, eps, road, same)
-    assert as_x_0 == pytest.approx(as_other.item(), rel=1e-4)
-
-
-def test_little_noise_does_not_blow_up_the_loss():
-    x_0, eps, _ = mix()
-    t = torch.full((6,), 1e-6)
-    loss = training.diffusion_loss(lambda x, t: 0 * x, x_0, t, eps, schedule.cosine, "x_0")
-    assert loss == pytest.approx(10 * (x_0**2).mean().item(), rel=1e-3)
+    as_other = loss_of(output, same, road).item()
+    assert loss_of(wrong, "x_0", road) == pytest.approx(as_other, rel=1e-4)
 
 
 def test_labels_reach_the_network():
@@ -70,9 +67,8 @@ def test_times_are_spread_evenly():
     assert t.shape == (8,) and t.min() >= training.LEAST_TIME and t.max() <= 1
     parts = ((t - training.LEAST_TIME) / (1 - training.LEAST_TIME) * 8).floor()
     assert sorted(parts.tolist()) == list(range(8))
-    many = torch.cat(
-        [training.spread_times(4, torch.Generator().manual_seed(s)) for s in range(2000)]
-    )
+    dice = torch.Generator().manual_seed(2)
+    many = torch.cat([training.spread_times(4, dice) for _ in range(2000)])
     assert many.mean() == pytest.approx(0.5, abs=0.01)
 
 
@@ -94,8 +90,7 @@ def test_the_same_seed_trains_the_same_network():
     first, second = start(small()), start(small())
     torch.manual_seed(5)  # training does not look at torch's own dice
     assert run(first, 6) == run(second, 6)
-    for a, b in zip(first.ema.parameters(), second.ema.parameters(), strict=True):
-        assert torch.equal(a, b)
+    assert all(map(torch.equal, first.ema.parameters(), second.ema.parameters()))
 
 
 def test_a_stopped_training_goes_on_as_if_nothing_had_happened():
@@ -105,8 +100,8 @@ def test_a_stopped_training_goes_on_as_if_nothing_had_happened():
     again = start(small())
     again.restore(part.state(), part.step)
     assert run(again, 3) == pytest.approx(losses[3:], rel=1e-5)
-    for a, b in zip(whole.ema.parameters(), again.ema.parameters(), strict=True):
-        assert torch.allclose(a, b, rtol=1e-4, atol=1e-6)
+    ends = (dict(fit.ema.named_parameters()) for fit in (whole, again))
+    torch.testing.assert_close(*ends, rtol=1e-4, atol=1e-6)
 
 
 def test_points_without_labels_are_learned():

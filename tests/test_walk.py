@@ -10,13 +10,7 @@ import torch
 from diffusion_lessons import schedule
 from diffusion_lessons.prediction import Prediction, as_denoiser, exact_denoiser
 from diffusion_lessons.sampling import ddim, ddpm, dpm_solver, euler, finish, times
-from tests.test_sampling import (
-    CENTRES,
-    each_schedule,
-    each_walk,
-    mixture_denoiser,
-    noise,
-)
+from tests.test_sampling import CENTRES, each_schedule, each_walk, mixture_denoiser, noise
 
 FLOW_WALK = lambda x_t, t: Prediction(x_t, x_t), schedule.flow, torch.ones(2, 2), times(3)
 
@@ -123,7 +117,7 @@ def test_a_bad_start_and_bad_times_are_refused_at_once(walk, x_t, when, message)
 
 @each_walk
 @pytest.mark.parametrize("guess", ["x_0", "eps"])
-def test_a_network_that_breaks_is_named_with_its_step(walk, guess):
+def test_a_guess_that_breaks_or_has_another_shape_is_named_with_its_step(walk, guess):
     def denoiser(x_t, t):
         guesses = {"x_0": x_t, "eps": x_t}
         return Prediction(**guesses | ({guess: x_t * math.nan} if t[0] < 0.5 else {}))
@@ -132,10 +126,6 @@ def test_a_network_that_breaks_is_named_with_its_step(walk, guess):
     assert len(list(islice(steps, 6))) == 6
     with pytest.raises(ValueError, match=rf"at step 7 of 10 \(t = 0.400\).*{guess} holds NaN"):
         next(steps)
-
-
-@each_walk
-def test_a_guess_of_another_shape_is_named(walk):
     steps = walk(lambda x_t, t: Prediction(x_t[:1], x_t), schedule.flow, noise(2), times(3))
     with pytest.raises(ValueError, match=r"step 1 of 3.*x_0 has shape \(1, 2\).*\(2, 2\)"):
         next(steps)
