@@ -138,7 +138,7 @@ def test_the_slider_needs_few_steps():
 
 
 def test_the_training_is_the_one_that_is_announced():
-    says("It takes about two minutes.")
+    says("It takes about a minute.")
     live = recipes.LIVE_LATENT
     marks = [int(n) for n in re.findall(r"\d+", re.search(r"step in \((.*?), live", TEXT)[1])]
     assert marks == sorted(marks) and marks[-1] < live.steps

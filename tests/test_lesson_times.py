@@ -14,7 +14,6 @@ STATED = re.compile(r'Core path: about (\d+) minutes\. Parts marked "deeper": ab
 RUNS = {
     "runs in less than a minute": (0, 60),
     "runs in about two minutes": (75, 150),
-    "runs in about three minutes": (130, 220),
 }
 """What a lesson says of its run, and which seconds that may be."""
 ROUNDED = 2.6  # minutes: everything is stated to five minutes

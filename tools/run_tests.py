@@ -23,6 +23,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import results
 from tests.browser.lab import find_chromium
 from tests.nbval_lessons import FOLDER, prepare
 from tools import notebooks
@@ -37,8 +38,7 @@ LESSONS = [
     *PYTEST, "-p", "tests.nbval_lessons", "--nbval-lax",
     "--nbval-current-env", "--nbval-cell-timeout=600",
 ]  # fmt: skip
-BROWSER = [*PYTEST[:-1], "worksteal", "tests/browser"]  # its longest file has all lessons
-LONGEST_FIRST = ("02", "05", "04", "03")
+BROWSER = [*PYTEST[:-1], "loadgroup", "tests/browser"]
 FAST_LESSON = "01"
 PASSED = FOLDER / "passed.json"
 
@@ -85,6 +85,13 @@ def fingerprint(lesson: Path) -> str:
     return digest.hexdigest()
 
 
+def longest_first(lessons: list[Path]) -> list[Path]:
+    """Sort lessons by the seconds that were measured, those that were not before all others: of two
+    processes that take one after the other, neither is idle for long at the end."""
+    seconds = results.read("lesson_times")["seconds"]
+    return sorted(lessons, key=lambda path: -seconds.get(path.stem, {"whole": 1e9})["whole"])
+
+
 def run_lessons(paths: list[Path]) -> Group:
     """Run each lesson once, the longest first, except those that passed as they are."""
     before = json.loads(PASSED.read_text()) if PASSED.is_file() and not os.environ.get("CI") else {}
@@ -94,8 +101,7 @@ def run_lessons(paths: list[Path]) -> Group:
         print(f"skipped: {path.name}, unchanged since it last passed, as are package and data")
     if not ready:
         return Group("passed before, unchanged")
-    ready.sort(key=lambda path: (*(path.name[:2] != n for n in LONGEST_FIRST), path.name))
-    copies = [str(prepare(path)) for path in ready]
+    copies = [str(prepare(path)) for path in longest_first(ready)]
     group = run("the lessons, each from top to bottom", [*LESSONS, *copies])
     if group.end == "passed":
         PASSED.write_text(json.dumps(before | {p.name: prints[p.name] for p in ready}, indent=1))

@@ -103,11 +103,11 @@ LIVE_AUTOENCODER = AutoencoderRecipe(
     steps=250, batch=32, learning_rate=1e-2, ema_decay=0.98, half=False,
 )  # fmt: skip
 
-#: What lesson 05 trains while the learner looks on: about two minutes on two cores.
+#: What lesson 05 trains while the learner looks on: about a minute on two cores.
 LIVE_LATENT = TextToImageRecipe(
     seed=0, captions="captions", autoencoder="autoencoder", pictures=3072,
     kinds={"single": 1.0}, widths=(64, 128), blocks=(1, 2), schedule="cosine", kind="x_0",
-    p_uncond=0.1, full=1.0, steps=1000, batch=32, learning_rate=1e-2, ema_decay=0.99,
+    p_uncond=0.1, full=1.0, steps=400, batch=32, learning_rate=1e-2, ema_decay=0.99,
     half=False, num_inference_steps=8, guidance_scale=3.0,
 )  # fmt: skip
 

@@ -21,18 +21,25 @@ def orthogonalised(gradient: Tensor) -> Tensor:
     Five rounds of a polynomial that moves each singular value towards 1 (they end between about 0.7
     and 1.2), so that no direction of the step is much longer than another. Jordan et al. 2024.
     """
-    a, b, c = _POLYNOMIAL
     x = gradient.flatten(1)
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
     x = x / (x.norm() + 1e-7)
-    square, product = x @ x.T, torch.eye(len(x), dtype=x.dtype, device=x.device)
-    for _ in range(5):  # on the small square alone, which is cheaper; x is multiplied once, below
-        polynomial = a * torch.eye(len(x), dtype=x.dtype, device=x.device)
-        polynomial += b * square + c * square @ square
-        square, product = polynomial @ square @ polynomial, polynomial @ product
+    square = x @ x.T  # the rounds work on this small square, which is cheaper
+    product = polynomial = _polynomial(square)
+    for _ in range(4):
+        square = polynomial @ square @ polynomial
+        polynomial = _polynomial(square)
+        product = polynomial @ product
     x = product @ x
     return (x.T if tall else x).reshape(gradient.shape)
+
+
+def _polynomial(square: Tensor) -> Tensor:
+    a, b, c = _POLYNOMIAL
+    result = b * square + c * square @ square
+    result.diagonal().add_(a)
+    return result
 
 
 class Muon(torch.optim.AdamW):
