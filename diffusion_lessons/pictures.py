@@ -56,10 +56,16 @@ _LINE = 17  # from one line of a label to the next, in pixels of the page
 def to_uint8(images: torch.Tensor) -> np.ndarray:
     """Return pictures (N, C, H, W) in [-1, 1] as uint8 (N, H, W, 3); C is 1 (grey) or 3 (RGB).
 
-    Values outside [-1, 1] are clipped, as a screen does. Raises ValueError on another shape, and on
-    values that are not finite.
+    Values outside [-1, 1] are clipped, as a screen does. Raises ValueError on another shape, on
+    whole numbers, and on values that are not finite.
     """
-    images = torch.as_tensor(images).detach().to("cpu", torch.float32)
+    images = torch.as_tensor(images).detach().cpu()
+    if not images.is_floating_point():
+        raise ValueError(
+            f"pictures of {images.dtype}: give floats in [-1, 1]; from 0 to 255 they become so by "
+            "images / 127.5 - 1"
+        )
+    images = images.float()
     if images.dim() != 4 or images.shape[1] not in (1, 3):
         raise ValueError(
             f"pictures have shape {tuple(images.shape)}, expected (N, C, H, W) with C = 1 or 3; "

@@ -8,8 +8,10 @@ import contextlib
 import hashlib
 import json
 import os
+import tempfile
 from pathlib import Path
 
+import platformdirs
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
@@ -53,6 +55,22 @@ def data_path(*parts: str) -> Path:
     beside = package.parent / "data"
     root = beside if (package.parent / "pyproject.toml").is_file() else package / "shipped"
     return root.joinpath(*parts)
+
+
+def user_path(*parts: str) -> Path:
+    """Return the path of `parts` in the learner's own folder, which no update touches.
+
+    Linux: ~/.local/share/diffusion-lessons; macOS: ~/Library/Application Support/diffusion-lessons;
+    Windows: %LOCALAPPDATA%\\diffusion-lessons. Where there is no home folder, as in some
+    containers: a temporary one.
+    """
+    try:
+        own = platformdirs.user_data_path("diffusion-lessons", appauthor=False)
+    except RuntimeError:  # neither HOME nor a user of this number
+        own = Path("~")
+    if not own.is_absolute():
+        own = Path(tempfile.gettempdir(), "diffusion-lessons")
+    return own.joinpath(*parts)
 
 
 def sha256(path: Path) -> str:

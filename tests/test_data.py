@@ -303,3 +303,52 @@ def test_batches_of_an_endless_set_are_fresh_at_each_step():
 def test_batches_that_cannot_be_had(count, seed, message):
     with pytest.raises(ValueError, match=message):
         load(one(torch.zeros(1, 2, 2)), 2).batches(count, seed)
+
+
+def photograph(mode, *shape):
+    """A picture of 6x6 in `mode` that is black where nothing hides it, and hidden everywhere."""
+    picture = Image.new("RGBA", (6, 6), (0, 0, 0, 0))
+    return picture.convert(mode) if mode != "P" else picture.quantize(4)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_a_picture_hides_is_white(mode):
+    batch = load(one(photograph(mode)), size=12, channels=3).sample(1, seed=0)
+    assert batch.x_0.min() > 0.99
+
+
+def test_a_photograph_that_lies_on_its_side_in_the_file_is_turned(tmp_path):
+    picture = Image.new("RGB", (8, 8), "black")
+    picture.paste("white", (0, 0, 8, 4))  # the upper half
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter, clockwise
+    picture.save(tmp_path / "turned.png", exif=exif)
+    x_0 = load(one(Image.open(tmp_path / "turned.png")), size=8, channels=3).sample(1, 0).x_0[0]
+    assert x_0[:, :, 4:].min() > 0.9 and x_0[:, :, :4].max() < -0.9  # the right half
+
+
+def test_a_broken_file_is_named_by_its_number(tmp_path):
+    class Folder:
+        classes = ("a",)
+
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            if index == 2:
+                raise OSError("image file is truncated")
+            return Image.new("RGB", (8, 8)), 0
+
+    pictures = load(Folder(), size=8, channels=3)
+    with pytest.raises(ValueError, match="item 2 of Folder: image file is truncated"):
+        pictures.sample(3, seed=0)
+
+
+def test_pictures_are_float32_whatever_torch_s_default_is():
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        own = load(one(torch.ones(3, 8, 8)), size=8, channels=3).sample(1, seed=0)
+        assert {own.x_0.dtype, load("sprites", 16).sample(1, seed=0).x_0.dtype} == {torch.float32}
+    finally:
+        torch.set_default_dtype(before)

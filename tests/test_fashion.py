@@ -69,7 +69,7 @@ def empty(monkeypatch, tmp_path):
     monkeypatch.setenv("DIFFUSION_LESSONS_DATA", str(tmp_path / "mine"))
     clone = tmp_path / "clone" / "data"
     monkeypatch.setattr(fashion, "data_path", lambda *parts: clone.joinpath(*parts))
-    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    monkeypatch.setattr(fashion, "user_path", (tmp_path / "home").joinpath)
     return tmp_path / "mine"
 
 
@@ -219,7 +219,7 @@ def test_a_file_that_cannot_be_read(stand_in, monkeypatch):
 
 
 def test_where_it_is_looked_for_and_where_it_would_go(empty, monkeypatch, tmp_path):
-    clone, home = tmp_path / "clone" / "data", tmp_path / "home" / ".cache" / "diffusion-lessons"
+    clone, home = tmp_path / "clone" / "data", tmp_path / "home" / "data"
     assert fashion._root() == empty
     for root in (home, clone, empty):  # each found before the one that was made before it
         make_stand_in(root / "FashionMNIST" / "raw")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from diffusion_lessons import workspace
 from diffusion_lessons.widgets import gallery
 from diffusion_lessons.widgets.gallery import Gallery, Settings
 
@@ -97,7 +98,7 @@ def test_other_files_and_damaged_ones_are_left_out_and_left_alone(tmp_path):
 
 
 def test_without_a_folder_it_is_the_user_s_own_and_made_late(tmp_path, monkeypatch):
-    monkeypatch.setattr(gallery.platformdirs, "user_data_path", lambda name, **_: tmp_path / name)
+    monkeypatch.setattr(workspace.platformdirs, "user_data_path", lambda name, **_: tmp_path / name)
     keeper = Gallery()
     assert keeper.pictures() == [] and list(tmp_path.iterdir()) == []
     assert keeper.keep(PIXELS, HOUSE).parent == tmp_path / "diffusion-lessons" / "gallery"

@@ -92,6 +92,7 @@ REFUSED = [
     *((torch.zeros(shape), None, re.escape(str(shape)))
       for shape in ((3, 4, 4), (1, 2, 4, 4), (4, 4), (2, 4, 4, 3))),
     (torch.full((1, 3, 2, 2), torch.nan), None, "not finite"),
+    (torch.full((1, 3, 2, 2), 255, dtype=torch.uint8), None, "torch.uint8: give floats"),
     (torch.zeros(0, 3, 4, 4), None, "N = 0"),
     (_ramp(), ["a"], "1 labels for 2 pictures"),
 ]  # fmt: skip

@@ -2,11 +2,13 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 import torch
 
-from diffusion_lessons import workspace
+from diffusion_lessons import quiz, workspace
+from diffusion_lessons.widgets import gallery
 
 CARD = {"what": "a network for this test"}
 
@@ -254,3 +256,16 @@ def test_a_place_for_weights_is_tried_out_before_the_work(tmp_path):
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(read_only_folder):
     with pytest.raises(PermissionError, match="could not be written"):
         workspace.check_writable(read_only_folder / "net.safetensors")
+
+
+@pytest.mark.parametrize("answer", [RuntimeError("no home"), Path("~/.local/share/x")])
+def test_without_a_home_folder_what_a_learner_keeps_has_a_place(monkeypatch, answer):
+    def user_data_path(*_, **__):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(workspace.platformdirs, "user_data_path", user_data_path)
+    assert workspace.user_path("gallery").is_absolute()
+    assert workspace.user_path("gallery").name == "gallery"
+    quiz.start(), gallery.Gallery()  # neither raises

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffusion_lessons.workspace import data_path, sha256
+from diffusion_lessons.workspace import data_path, sha256, user_path
 
 #: SHA-256 of the four unpacked files of Fashion-MNIST (Xiao, Rasul, Vollgraf 2017, arXiv
 #: 1708.07747). torchvision checks only the packed ones, and reads an altered unpacked file.
@@ -79,18 +79,18 @@ def _torchvision_datasets() -> Any:
 def _root() -> Path:
     """The folder that holds FashionMNIST/raw, or the one to download it into.
 
-    Looked for where DIFFUSION_LESSONS_DATA points, in the course's data/, in the user's cache.
+    Looked for where DIFFUSION_LESSONS_DATA points, in the course's data/, in the user's own folder.
     """
     named = os.environ.get("DIFFUSION_LESSONS_DATA")
-    own = Path.home() / ".cache" / "diffusion-lessons"
+    own = user_path("data")
     roots = [Path(named).expanduser()] if named else []
     roots += [data_path(), own]
     for root in roots:
         raw = root / "FashionMNIST" / "raw"
         if all((raw / n).is_file() or (raw / f"{n}.gz").is_file() for n in FASHION_SHA256):
             return root
-    is_clone = data_path().parent != Path(__file__).resolve().parent
-    return roots[0] if named or is_clone else own
+    installed = Path(__file__).resolve().parents[1] in data_path().parents
+    return own if installed and not named else roots[0]
 
 
 def _unpack_or_download(fashion_mnist: Any, root: Path, raw: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from diffusion_lessons import postcards
@@ -244,7 +245,7 @@ def _drawn(name: str, size: int, channels: int, split: str) -> PictureSet:
 
     def take(count: int, seed: int) -> Batch:
         shown = sample_scenes(name, count, seed, split)
-        images = _with_channels(postcards.draw(shown, size), channels)
+        images = _with_channels(postcards.draw(shown, size).float(), channels)
         captions = words.captions(shown, seed + MAX_SEED * (split == "test"))
         return Batch(images, labels(name, shown), captions)
 
@@ -274,7 +275,10 @@ def _fashion_mnist(size: int, channels: int, split: str) -> PictureSet:
     at_a_time = 2048
 
     def read(rows: Tensor) -> Batch:
-        images, labels = torch.zeros(len(rows), channels, size, size), targets[rows]
+        images, labels = (
+            torch.zeros(len(rows), channels, size, size, dtype=torch.float32),
+            targets[rows],
+        )
         for start in range(0, len(rows), at_a_time):
             part = pixels[rows[start : start + at_a_time], None].float() / 255
             images[start : start + at_a_time] = _fit(part, size, channels)
@@ -292,12 +296,12 @@ def _own(pairs: Any, size: int, channels: int) -> PictureSet:
         try:
             picture, label = _pair(pairs[index])
             return _fit(_pixels(picture)[None], size, channels)[0], *_label(label, classes)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OSError) as error:  # the last: a broken file
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"item {index} of {name}: {error}") from error
 
     def read(rows: Tensor) -> Batch:
-        images = torch.zeros(len(rows), channels, size, size)
+        images = torch.zeros(len(rows), channels, size, size, dtype=torch.float32)
         labels, captions = torch.zeros(len(rows), 1, dtype=torch.int64), []
         for i, index in enumerate(rows.tolist()):
             images[i], labels[i, 0], caption = one(index)
@@ -336,7 +340,12 @@ def _pixels(picture: Any) -> Tensor:
     if hasattr(picture, "mode") and hasattr(picture, "convert"):  # a PIL image
         if picture.mode in ("F", "I") or picture.mode.startswith("I;"):
             raise ValueError(f"a PIL image of mode {picture.mode!r}: convert it to 'L' or 'RGB'")
-        picture = np.array(picture.convert("L" if picture.mode in ("1", "L", "LA") else "RGB"))
+        picture = ImageOps.exif_transpose(picture)  # photographs lie on their side in the file
+        if picture.has_transparency_data:  # what cannot be seen has colours, too
+            picture = picture.convert("RGBA")
+            white = Image.new("RGBA", picture.size, "white")
+            picture = Image.alpha_composite(white, picture).convert("RGB")
+        picture = np.array(picture.convert("L" if picture.mode in ("1", "L") else "RGB"))
     if isinstance(picture, np.ndarray):
         picture = torch.from_numpy(np.ascontiguousarray(picture))
         picture = picture.movedim(-1, 0) if picture.ndim == 3 else picture

@@ -1,8 +1,4 @@
-"""Where a learner's progress is kept: one file in the user's data folder of the platform.
-
-    Linux    ~/.local/share/diffusion-lessons/quiz-progress.json
-    macOS    ~/Library/Application Support/diffusion-lessons/quiz-progress.json
-    Windows  %LOCALAPPDATA%\\diffusion-lessons\\quiz-progress.json
+"""Where a learner's progress is kept: one file in the user's own folder, see `workspace.user_path`.
 
 It is not in the clone, so it survives getting the course again. Whatever is wrong with disk or
 file, the quiz goes on, in memory if need be, and `notice` says what happened.
@@ -13,9 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import filelock
-import platformdirs
 
-from diffusion_lessons.workspace import write_whole
+from diffusion_lessons.workspace import user_path, write_whole
 
 from .progress import NewerProgress, Progress, from_json
 
@@ -28,8 +23,7 @@ class Store:
 
     def __init__(self, folder: Path | str | None = None) -> None:
         """`folder` is made when something is saved; None: the user's data folder."""
-        usual = platformdirs.user_data_path("diffusion-lessons", appauthor=False)
-        self.path = Path(usual if folder is None else folder) / FILE
+        self.path = (user_path() if folder is None else Path(folder)) / FILE
         self._found = self._trouble = ""
 
     @property

@@ -16,11 +16,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from diffusion_lessons import __version__
+from diffusion_lessons.workspace import user_path
 
 FOLDER = "gallery"
 """The folder of a gallery that was given none, in the user's data folder of the platform: all
@@ -60,8 +60,7 @@ class Gallery:
 
     def __init__(self, folder: Path | str | None = None) -> None:
         """`folder` is made when the first picture is kept; None: the usual one, see `FOLDER`."""
-        own = platformdirs.user_data_path("diffusion-lessons", appauthor=False)
-        self.folder = Path(own / FOLDER if folder is None else folder).absolute()
+        self.folder = Path(user_path(FOLDER) if folder is None else folder).absolute()
         self._homeless: list[Kept] = []
 
     def keep(self, pixels: np.ndarray, settings: Settings) -> Path:
