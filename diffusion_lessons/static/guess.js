@@ -2,17 +2,18 @@
 
 function render({ model, el }) {
   const [question, options] = [model.get("question"), model.get("options")];
-  const entry = options ? radios(question, options, -1, ready) : textField(question, "", "number");
+  const entry = options ? radios(question, options, -1, ready) : textField(question, "", { inputmode: "decimal" });
   entry.node.classList.toggle("dl-list", Boolean(options));
   entry.input?.addEventListener("input", ready);
-  const guess = () => (options ? (options[entry.place()] ?? "") : entry.place());
+  const number = () => (Number.isFinite(numberIn(entry.place())) ? String(numberIn(entry.place())) : "");
+  const guess = () => (options ? (options[entry.place()] ?? "") : number());
   const status = make("p", { className: "dl-words", attrs: { role: "status" } });
   const commit = button("Commit", () => {
     if (guess()) {
       model.set("committed", guess());
       model.save_changes();
       ready();
-    } else status.textContent = options ? "Choose one of the options first." : "Write a number first.";
+    } else status.textContent = options ? "Choose one of the options first." : "Write a number first, such as 0.5.";
   });
   function ready() {
     const committed = model.get("committed");

@@ -155,10 +155,18 @@ function radios(name, words, start, moved) {
   return control;
 }
 
-/** A line of text, or a number, with its label. */
-function textField(name, start = "", type = "text", attrs = {}) {
+/** The number that somebody typed, or NaN: with a decimal point or comma; "1,000" and "1 000" are a
+ * thousand. */
+function numberIn(text) {
+  const plain = text.replace(/[\s'’_]/g, "");
+  const thousands = /^[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$/.test(plain);
+  return plain ? Number(thousands ? plain.replaceAll(",", "") : plain.replace(",", ".")) : NaN;
+}
+
+/** A line of text with its label. */
+function textField(name, start = "", attrs = {}) {
   const id = idOf("text");
-  const input = ownKeys(make("input", { type, id, value: start, step: "any", attrs }));
+  const input = ownKeys(make("input", { type: "text", id, value: start, attrs }));
   return {
     input,
     node: make("div", { className: "dl-text" }, [make("label", { htmlFor: id, textContent: name }), input]),

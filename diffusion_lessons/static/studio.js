@@ -7,11 +7,11 @@ const SEEDS = 10000; // a surprise has a seed below this one
 /** A number that may be typed, or moved by arrow keys and by the buttons beside it. */
 function numberField(name, { step, low, high, hint }, moved) {
   const note = make("span", { className: "dl-hint", id: idOf("hint"), textContent: hint });
-  const { input, node, place } = textField(name, "", "text", {
+  const { input, node, place } = textField(name, "", {
     role: "spinbutton", inputmode: "decimal", "aria-valuemin": low, "aria-valuemax": high, "aria-describedby": note.id,
   });
   function say() {
-    const number = input.value.trim() === "" ? NaN : Number(input.value.replace(",", "."));
+    const number = numberIn(input.value);
     if (Number.isFinite(number)) input.setAttribute("aria-valuenow", number);
     else input.removeAttribute("aria-valuenow");
     return Number.isFinite(number) ? number : low;

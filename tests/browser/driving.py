@@ -14,6 +14,8 @@ CONTROLS = (
     "input:not([type=hidden]), select, textarea, button:not([aria-hidden=true]), [role=slider], "
     "[role=application]"
 )
+KIND = """n => n.getAttribute("role")
+  ?? (n.inputMode === "decimal" ? "number" : n.type || n.localName)"""
 ANSWER_LIMIT_S, IDLE_LIMIT_S = 60, 10
 
 
@@ -91,7 +93,9 @@ def _drive_output(notebook: Notebook, output: ElementHandle) -> list[str]:
 
 def _drive(page: Page, output: ElementHandle, control: ElementHandle) -> str:
     """Move one control through its range; what is wrong with it, or nothing."""
-    kind = control.evaluate("n => n.getAttribute('role') ?? (n.type || n.localName)")
+    kind = control.evaluate(
+        "n => n.getAttribute('role') ?? (n.inputMode === 'decimal' ? 'number' : n.type || n.localName)"
+    )
     if kind in ("range", "slider"):
         return _drive_slider(page, output, control)
     before = _seen(output)

@@ -276,10 +276,20 @@ def test_a_guess_is_committed_and_may_be_changed(page):
     assert sent(page)[-1] == {"committed": "nothing"}
 
 
-def test_a_number_is_committed(page):
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [("250", "250"), ("0,5", "0.5"), (" .5 ", "0.5"), ("-1.25", "-1.25"), ("1,000", "1000"),
+     ("12 500", "12500"), ("1,234,567.5", "1234567.5"), ("1e-3", "0.001")],
+)  # fmt: skip
+def test_a_number_is_committed_however_it_is_typed(page, typed, number):
     put(page, widgets.guess("How many steps?"))
-    page.get_by_role("button", name="Commit").click()
-    assert page.get_by_role("status").inner_text() == "Write a number first."
-    page.get_by_role("spinbutton", name="How many steps?").press_sequentially("250")
-    page.get_by_role("button", name="Commit").click()
-    assert sent(page) == [{"committed": "250"}]
+    commit, status = page.get_by_role("button", name="Commit"), page.get_by_role("status")
+    for nothing in ("", "many", "1;2"):
+        page.get_by_role("textbox", name="How many steps?").fill(nothing)
+        commit.click()
+        assert status.inner_text() == "Write a number first, such as 0.5."
+    page.get_by_role("textbox", name="How many steps?").fill("")
+    page.get_by_role("textbox", name="How many steps?").press_sequentially(typed)
+    commit.click()
+    assert sent(page) == [{"committed": number}]
+    assert status.inner_text().startswith(f"Committed: {number}. Go on")
