@@ -93,9 +93,7 @@ def _drive_output(notebook: Notebook, output: ElementHandle) -> list[str]:
 
 def _drive(page: Page, output: ElementHandle, control: ElementHandle) -> str:
     """Move one control through its range; what is wrong with it, or nothing."""
-    kind = control.evaluate(
-        "n => n.getAttribute('role') ?? (n.inputMode === 'decimal' ? 'number' : n.type || n.localName)"
-    )
+    kind = control.evaluate(KIND)
     if kind in ("range", "slider"):
         return _drive_slider(page, output, control)
     before = _seen(output)
