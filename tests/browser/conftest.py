@@ -78,3 +78,8 @@ def open_cells(browser: Browser, lab: Server, request: pytest.FixtureRequest) ->
     """Open a notebook of the given cells in JupyterLab."""
     name = re.sub(r"\W", "-", request.node.name)[:40]
     return lambda *cells: opened(browser, lab, write_notebook(lab.folder, name, *cells))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the lessons, which take longest, come first."""
+    items.sort(key=lambda item: item.path.stem != "test_lessons_in_browser")

@@ -16,7 +16,7 @@ CONTROLS = (
 )
 KIND = """n => n.getAttribute("role")
   ?? (n.inputMode === "decimal" ? "number" : n.type || n.localName)"""
-ANSWER_LIMIT_S, IDLE_LIMIT_S = 60, 10
+ANSWER_LIMIT_S, IDLE_LIMIT_S = 60, 3
 
 
 def faults_of(notebook: Notebook) -> list[str]:
@@ -38,13 +38,13 @@ def pictures_without_words(page: Page) -> list[str]:
     return [f"a picture without a text alternative: {picture}" for picture in found]
 
 
-def axe_violations(page: Page, shell: bool = False) -> list[str]:
-    """What axe-core finds in the notebook's own content, or (`shell`) in JupyterLab around it."""
+def axe_violations(page: Page) -> list[str]:
+    """What axe-core finds in the notebook's own content."""
     load_axe(page)
     present = [selector for selector in CONTENT if page.query_selector(selector)]
-    if not present and not shell:
+    if not present:
         return []
-    context = {"exclude" if shell else "include": present}
+    context = {"include": present}
     found = page.evaluate("context => axe.run(context, { resultTypes: ['violations'] })", context)
     return [
         f"axe {one['impact']} {one['id']}: {node['html'][:140]}"
@@ -65,6 +65,11 @@ def load_axe(page: Page) -> None:
     if not page.evaluate("() => 'axe' in window"):
         script = resources.files("axe_playwright_python").joinpath("axe.min.js")
         page.evaluate(script.read_text("utf-8") + "\n;undefined")
+
+
+def _seen(output: ElementHandle) -> str:
+    """What the output shows beside the controls themselves: pictures, drawings and words."""
+    return output.evaluate("n => window.probe.seen(n)")
 
 
 def _drive_output(notebook: Notebook, output: ElementHandle) -> list[str]:
@@ -145,7 +150,7 @@ def _drive_slider(page: Page, output: ElementHandle, control: ElementHandle) -> 
 
 
 def _drive_radio(page: Page, output: ElementHandle, control: ElementHandle) -> str:
-    """The arrow keys choose another option, and what is shown depends on it."""
+    """The arrow keys choose another option, and one that cannot be chosen shows something else."""
     before = _seen(output)
     control.focus()
     page.keyboard.press("Space")
@@ -153,9 +158,10 @@ def _drive_radio(page: Page, output: ElementHandle, control: ElementHandle) -> s
     page.keyboard.press("ArrowDown")
     if here and control.evaluate("n => n.checked"):
         return "does not move: the arrow keys do not reach it"
-    if not output.query_selector("canvas, svg, img"):
-        return ""  # a question: its Commit button shows what was chosen
-    return "" if _wait_change(page, output, before) or here else "is dead: nothing changes"
+    if here or not output.query_selector("canvas, svg, img"):
+        _settle(page, output)
+        return ""  # ways may show the same; a question's Commit button shows what was chosen
+    return "" if _wait_change(page, output, before) else "is dead: nothing changes"
 
 
 def _drive_spinbutton(page: Page, output: ElementHandle, control: ElementHandle) -> str:
@@ -219,7 +225,7 @@ def _wait_change(page: Page, output: ElementHandle, before: str) -> bool:
     while _seen(output) == before:
         page.wait_for_timeout(50)
         now = time.monotonic()
-        if not page.evaluate("() => window.probe.idle()"):
+        if not page.evaluate("() => window.probe.idle() && window.probe.heard()"):
             idle_since = now
         if now - idle_since > IDLE_LIMIT_S or now - start > ANSWER_LIMIT_S:
             return False
@@ -235,11 +241,8 @@ def _settle(page: Page, output: ElementHandle) -> None:
         now, busy = _seen(output), output.query_selector("[aria-busy=true]")
         same = same + 1 if now == before and not busy else 0
         before = now
-        page.wait_for_timeout(120 if _asks_kernel(output) else 20)
-
-
-def _asks_kernel(output: ElementHandle) -> bool:
-    return output.query_selector(".dl-gallery, .widget-interact, .jupyter-widgets") is not None
+        asks_kernel = output.query_selector(".dl-wait, .widget-interact")
+        page.wait_for_timeout(120 if asks_kernel else 20)
 
 
 def _name(control: ElementHandle) -> str:
@@ -253,8 +256,3 @@ def _place(control: ElementHandle) -> str:
 def _said(output: ElementHandle) -> str:
     """What the output tells a screen reader by itself: a button may answer in words alone."""
     return output.evaluate("n => window.probe.said(n)")
-
-
-def _seen(output: ElementHandle) -> str:
-    """What the output shows beside the controls themselves: pictures, drawings and words."""
-    return output.evaluate("n => window.probe.seen(n)")

@@ -93,6 +93,7 @@ def faults_found(browser, lab):
         return faults_of(notebook)
 
 
+@pytest.mark.xdist_group("broken")  # in one process, which needs to open them only once
 @pytest.mark.parametrize("name", BROKEN)
 def test_the_checks_can_fail(faults_found, name):
     assert any(BROKEN[name][1] in fault for fault in faults_found), faults_found
