@@ -6,6 +6,7 @@ It only measures: no loss and no choice of weights uses it.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -40,14 +41,14 @@ class ClothesEvaluator(Evaluator):
         inside = slice(border, border + SIZE)
         return images[:, :, inside, inside].mean(1, keepdim=True)
 
-    def loss(self, step: int, batch: int, seed: int, *examples: Tensor) -> Tensor:
+    def loss(self, step: int, batch: int, seed: int, data: Sequence[Tensor] = ()) -> Tensor:
         """Return the cross-entropy on pictures, half of them mirrored; labels smoothed by 0.05.
 
         Every picture is seen once before any is seen again. Smoothing: Szegedy et al. 2016, sec. 7.
 
-        examples: float32 (N, 1, 28, 28) in [-1, 1], N at least `batch`; classes int64 (N,).
+        data: float32 (N, 1, 28, 28) in [-1, 1], N at least `batch`; classes int64 (N,).
         """
-        images, labels = examples
+        images, labels = data
         epoch, step_of_epoch = divmod(step, len(images) // batch)
         order = torch.randperm(len(images), generator=_random(2 * (seed * 1_000_003 + epoch)))
         chosen = order[step_of_epoch * batch :][:batch]
@@ -58,14 +59,14 @@ class ClothesEvaluator(Evaluator):
 
     def read(self, images: Tensor) -> Tensor:
         """Return the most probable class of each picture, int64 (N,)."""
-        return self.logits(images).argmax(1)
+        return self._apply(self.network, images).argmax(1)
 
     def report(self, images: Tensor, labels: Tensor) -> dict:
         """Measure how often the class of pictures new to it is right: the scores of its card."""
         right = self.read(images) == labels
         by_class = [round(float(right[labels == i].float().mean()), 3) for i in range(10)]
-        measured = shares({"right": right}, "right")
-        return {"test pictures": len(right), **measured, "right by class": by_class}
+        row = {"test pictures": len(right), **shares({"right": right}, "right")}
+        return row | {"right by class": by_class}
 
 
 def _random(seed: int) -> torch.Generator:

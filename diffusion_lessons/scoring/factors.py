@@ -42,10 +42,9 @@ def read(images: Tensor) -> dict[str, Tensor]:
     return dict(zip(NAMES, found.unbind(1), strict=True))
 
 
-def truth(scenes: postcards.Scenes) -> dict[str, Tensor]:
-    """Return the true factors of scenes, as `read` estimates them from their pictures."""
-    sun = sun_place(scenes)[0].masked_fill(scenes.attributes["sky"] == AURORA, torch.nan)
-    return {"horizon": horizon(scenes), "sun x": sun}
+def truth(scenes: postcards.Scenes) -> Tensor:
+    """Return the true factors of scenes, (N, 2) as in `NAMES`, the sun's place under any sky."""
+    return torch.stack([horizon(scenes), sun_place(scenes)[0]], dim=1)
 
 
 def _features(images: Tensor) -> Tensor:
@@ -71,8 +70,8 @@ def _examples() -> tuple[Tensor, Tensor, Tensor]:
         other = (mean + contrast[part] * (images - mean) + tint[part]).clamp(-1, 1)
         plain.append(_features(images))
         changed.append(_features(other))
-    wanted = torch.stack([horizon(scenes), sun_place(scenes)[0]], dim=1)
-    return torch.cat(plain + changed), scenes.attributes["sky"].repeat(2), wanted.repeat(2, 1)
+    skies = scenes.attributes["sky"]
+    return torch.cat(plain + changed), skies.repeat(2), truth(scenes).repeat(2, 1)
 
 
 @functools.cache

@@ -7,8 +7,9 @@ should not make the same mistakes.
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
 import torch
@@ -37,15 +38,10 @@ class Classifier(nn.Module):
 
 
 class Evaluator(ABC):
-    """A network that looks at pictures in [-1, 1], `at_once` of them together.
+    """A network that looks at pictures in [-1, 1]."""
 
-    Attributes:
-        network: pictures as `prepare` returns them to logits.
-        fitting: how `training.fit.Fit` is set to train it.
-    """
-
-    at_once: ClassVar[int]
-    fitting: ClassVar[dict[str, Any]]
+    at_once: ClassVar[int]  # pictures that it looks at together
+    fitting: ClassVar[dict[str, Any]]  # how `training.fit.Fit` is set to train it
 
     def __init__(self, network: Classifier):
         self.network = network
@@ -55,7 +51,7 @@ class Evaluator(ABC):
         """Return the pictures as the network takes them."""
 
     @abstractmethod
-    def loss(self, step: int, batch: int, seed: int, *examples: Tensor) -> Tensor:
+    def loss(self, step: int, batch: int, seed: int, data: Sequence[Tensor] = ()) -> Tensor:
         """Return the loss of one training step; its number and `seed` decide what it sees."""
 
     def load(self, name: str) -> Self:
@@ -71,20 +67,13 @@ class Evaluator(ABC):
         """Return the inputs of the network's last layer (N, D): where distances are taken."""
         return self._apply(self.network.features, images)
 
-    def logits(self, images: Tensor) -> Tensor:
-        """Return the outputs of the network, (N, outputs)."""
-        return self._apply(self.network, images)
-
     @torch.inference_mode()
     def _apply(self, function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
         return torch.cat([function(part) for part in self.prepare(images).split(self.at_once)])
 
     def train(self, steps: int, batch: int, learning_rate: float, seed: int, *data: Tensor) -> Fit:
         """Return the `Fit` that trains the network where it is; the rest is what `loss` takes."""
-
-        def loss(step: int) -> Tensor:
-            return self.loss(step, batch, seed, *data)
-
+        loss = functools.partial(self.loss, batch=batch, seed=seed, data=data)
         return Fit(self.network, steps, learning_rate, loss, **self.fitting)
 
 

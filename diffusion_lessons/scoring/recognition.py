@@ -7,7 +7,7 @@ left, middle, right. `by_place` brings the truth into that form.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -82,11 +82,11 @@ def agreement(reading: Reading, truth: Reading) -> dict[str, Tensor]:
 
 def reading_loss(logits: Tensor, truth: Reading) -> Tensor:
     """Return the cross-entropy of everything; at an empty place only that it is empty counts."""
-    wanted = truth | {"count": truth["count"] + 1}
-    return functools.reduce(torch.add, [
-        functional.cross_entropy(part.flatten(0, -2), wanted[name].flatten(), ignore_index=-1)
-        for name, part in split_logits(logits).items()
-    ])  # fmt: skip
+    losses = []
+    for name, part in split_logits(logits).items():
+        wanted = (truth[name] + (name == "count")).flatten().to(part.device)
+        losses.append(functional.cross_entropy(part.flatten(0, -2), wanted, ignore_index=-1))
+    return functools.reduce(torch.add, losses)
 
 
 def blurred(images: Tensor, sigma: Tensor) -> Tensor:
@@ -179,7 +179,7 @@ class PostcardEvaluator(Evaluator):
 
     def read(self, images: Tensor) -> Reading:
         """Say what each picture (N, 3, H, W) in [-1, 1] shows, by place."""
-        logits = split_logits(self.logits(images))
+        logits = split_logits(self._apply(self.network, images))
         reading = {name: value.argmax(-1) for name, value in logits.items()}
         reading["count"] -= 1  # 0 is "nothing here"
         for name in _OF_A_THING:
@@ -190,16 +190,14 @@ class PostcardEvaluator(Evaluator):
         """Return the `agreement` of what it reads in pictures with the scenes they should show."""
         return agreement(self.read(images), by_place(postcards.attributes(scenes)))
 
-    def loss(self, step: int, batch: int, seed: int, *examples: Tensor) -> Tensor:
+    def loss(self, step: int, batch: int, seed: int, data: Sequence[Tensor] = ()) -> Tensor:
         """Return the `reading_loss` on freshly drawn scenes of every pair, some spoiled."""
-        device = next(self.network.parameters()).device
         own_seed = seed * 1_000_003 + step
         scenes = every_pair(batch, own_seed)
         faults = torch.Generator().manual_seed(2**31 + own_seed)
         images = imperfect(postcards.draw(scenes), faults)
-        truth = by_place(postcards.attributes(scenes))
-        truth = {name: value.to(device) for name, value in truth.items()}
-        return reading_loss(self.network(images.to(device)), truth)
+        logits = self.network(images.to(self.network.head.weight.device))
+        return reading_loss(logits, by_place(postcards.attributes(scenes)))
 
     def report(self, count: int, seed: int) -> dict[str, dict]:
         """Measure how often fresh pictures are read right, with 95 % intervals: a card's table.

@@ -52,14 +52,9 @@ def score(name: str, images: Tensor, seed: int) -> dict:
     for, and the Frechet distance to the test pictures over that of a 3x3 blur. The floor beside a
     distance is what as many real pictures score. Shares come with 95 % intervals (Wilson).
 
-    Args:
-        name: the data set, one of `data.NAMES`.
-        images: (N, C, size, size) in [-1, 1], N at least 40.
-        seed: as it was given to `asked`; real pictures come from the seeds after it.
-
-    Raises:
-        ValueError: too few pictures, or of a shape that a judge does not take.
-        data.DataUnavailable, workspace.DamagedFile: real pictures or a judge cannot be had.
+    name: one of `data.NAMES`. images: (N, C, size, size) in [-1, 1], N at least 40. seed: as it was
+    given to `asked`; real pictures come from the seeds after it. Raises ValueError for too few
+    pictures or another shape, `DataUnavailable` or `DamagedFile` where what it needs is not there.
     """
     count = len(images)
     if count < 40:
@@ -68,23 +63,18 @@ def score(name: str, images: Tensor, seed: int) -> dict:
         right = {"class right": clothes.load().read(images) == asked(name, count, seed)[:, 0]}
         distance = "Frechet distance over that of a 3x3 blur"
         metric, real = _clothes_metric(), data.load(name, clothes.SIZE, 1).sample(count, seed + 1)
-        measured = *metric.score(images), metric.score(real.x_0)[0]
+        measured = [*metric.score(images), metric.score(real.x_0)[0]]
     else:
         judge, images = recognition.load("judge"), images.expand(-1, 3, -1, -1)
         agrees = judge.agrees(images, data.sample_scenes(name, count, seed, "test"))
-        right = {
-            "object and colour right": agrees["object"] & agrees["colour"],
-            "everything right": agrees["all"],
-        }
+        right = {"object and colour right": agrees["object"] & agrees["colour"]}
+        right["everything right"] = agrees["all"]
         distance = "Frechet distance"
         scenes = (data.sample_scenes(name, count, new, "test") for new in (seed + 1, seed + 2))
         fresh, other = (judge.features(postcards.draw(s, images.shape[-1])) for s in scenes)
         features = judge.features(images)
-        measured = (
-            frechet_distance(features, fresh),
-            frechet_error(features, fresh),
-            frechet_distance(other, fresh),
-        )
+        measured = [frechet_distance(features, fresh), frechet_error(features, fresh)]
+        measured.append(frechet_distance(other, fresh))
     names = distance, "Frechet distance, standard error", "Frechet distance of real pictures"
     distances = {name: round(value, 4) for name, value in zip(names, measured, strict=True)}
     return {"pictures": count, **shares(right, *right), **distances}

@@ -179,7 +179,7 @@ class Fit:
             if self.ema is not self.model:
                 self.ema.load_state_dict(parts["ema"])
             self._restore_optimizer(parts["optimizer"])
-        except (RuntimeError, KeyError) as error:
+        except (RuntimeError, KeyError, ValueError) as error:
             raise ValueError(f"this state is not one of this network: {error}") from error
         self.step = step
 

@@ -28,17 +28,11 @@ def carry_out(name: str, recipe: dict, fit: Fit) -> dict[str, int]:
     """Take the steps of `fit` that earlier calls left, with a progress bar.
 
     At the end the last state is still kept, so that what follows may be interrupted too: remove it
-    with `forget`.
+    with `forget`. Returns its duration over all calls: "CPU seconds" and "GPU seconds", where they
+    are not 0. CPU seconds add up over the cores; GPU seconds are by the clock.
 
-    Args:
-        name: of the weights.
-        recipe: all that determines the training; if an earlier, unfinished one had another, this
-            one starts from scratch and says so.
-        fit: before its first step.
-
-    Returns:
-        its duration over all calls: "CPU seconds" and "GPU seconds", where they are not 0. CPU
-        seconds add up over the cores; GPU seconds are by the clock.
+    name: of the weights. fit: before its first step. recipe: all that determines the training; if
+    an earlier, unfinished training had another, this call starts from scratch and says so.
 
     Raises:
         Paused: it was interrupted.
