@@ -197,8 +197,8 @@ def test_an_error_in_draw_is_an_answer_and_the_next_request_works(drawn, problem
     live = widgets.live(draw, [Slider("seed", 0, 9)])
     _ask(live, 1, 3)
     assert set(live.answer) == {"id", "problem"} and live.values == {"seed": 0}
-    said = live.answer["problem"]
-    assert said == problem if isinstance(drawn, Exception) else problem in said
+    words = live.answer["problem"]
+    assert words == problem if isinstance(drawn, Exception) else problem in words
     _ask(live, 2, 4)
     assert live.answer["id"] == 2 and "problem" not in live.answer
 
@@ -245,7 +245,7 @@ def test_the_still_picture_of_live_is_the_one_on_show():
 
 
 @pytest.fixture
-def said(monkeypatch):
+def displayed(monkeypatch):
     """The HTML that compare displays."""
     pages = []
     module = "diffusion_lessons.widgets.guess"  # the name `widgets.guess` is the function
@@ -253,32 +253,32 @@ def said(monkeypatch):
     return pages
 
 
-def test_a_guess_is_compared_with_the_truth(said):
+def test_a_guess_is_compared_with_the_truth(displayed):
     guess = widgets.guess("How much?", ["a half", "a <third>"])
     guess.committed = "a <third>"
     guess.compare("a half", "the rates are 0.7 & 0.7.")
-    assert said == [
+    assert displayed == [
         "<p>You said <b>a &lt;third&gt;</b>. Not this time. It is <b>a half</b>, because "
         "the rates are 0.7 &amp; 0.7.</p>"
     ]
     guess.committed = "a half"
     guess.compare("a half", "so.")
-    assert "✓ Right." in said[1]
+    assert "✓ Right." in displayed[1]
 
 
-def test_without_a_guess_the_answer_stays_folded(said):
+def test_without_a_guess_the_answer_stays_folded(displayed):
     widgets.guess("How much?", ["a half", "a third"]).compare("a half", "so.")
-    assert "No guess is committed yet" in said[0]
-    assert "a half" in said[0].split("<summary>")[1]
-    assert "a half" not in said[0].split("<summary>")[0]
+    assert "No guess is committed yet" in displayed[0]
+    assert "a half" in displayed[0].split("<summary>")[1]
+    assert "a half" not in displayed[0].split("<summary>")[0]
 
 
 @pytest.mark.parametrize(("number", "verdict"), [("105", "Close"), ("200", "100 away")])
-def test_a_number_is_compared_by_distance(said, number, verdict):
+def test_a_number_is_compared_by_distance(displayed, number, verdict):
     guess = widgets.guess("How many?")
     guess.committed = number
     guess.compare(100, "so it is.")
-    assert verdict in said[0]
+    assert verdict in displayed[0]
 
 
 def test_the_truth_is_one_of_the_options():

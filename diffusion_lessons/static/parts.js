@@ -74,7 +74,7 @@ function paintAll(node, { count, width, height }, rgb) {
 }
 
 /** A number as one would say it: three digits, powers of ten where it is very large or small. */
-function said(value) {
+function numberWords(value) {
   if (!Number.isFinite(value)) return value > 0 ? "infinite" : "not defined";
   const size = Math.abs(value);
   if (size !== 0 && (size >= 1e5 || size < 1e-3)) {

@@ -52,7 +52,7 @@ function render({ model, el }) {
   function move(dx, dy) {
     cursor.x = round(cursor.x + dx * step);
     cursor.y = round(cursor.y + dy * step);
-    show(`cross at x ${said(cursor.x)}, y ${said(cursor.y)}; ${number()}`);
+    show(`cross at x ${numberWords(cursor.x)}, y ${numberWords(cursor.y)}; ${number()}`);
   }
   function addHere() {
     add(cursor.x, cursor.y);

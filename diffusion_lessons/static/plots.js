@@ -29,7 +29,7 @@ function ticks(low, high, wish = 4) {
 }
 
 /** Axes with marks at `xs` and `ys`; `xName` stands below. */
-function axes(svg, x, xs, y, ys, xName = "", yText = said) {
+function axes(svg, x, xs, y, ys, xName = "", yText = numberWords) {
   for (const mark of ys) {
     svg.append(
       draw("line", { class: "dl-grid", x1: BOX.left, x2: BOX.left + INNER_W, y1: y(mark), y2: y(mark) }),
@@ -39,7 +39,7 @@ function axes(svg, x, xs, y, ys, xName = "", yText = said) {
   const base = BOX.top + INNER_H;
   svg.append(draw("line", { class: "dl-axis", x1: BOX.left, x2: BOX.left + INNER_W, y1: base, y2: base }));
   const below = (px, py, text) => draw("text", { class: "dl-tick", x: px, y: py, "text-anchor": "middle" }, text);
-  for (const mark of xs) svg.append(below(x(mark), base + 16, said(mark)));
+  for (const mark of xs) svg.append(below(x(mark), base + 16, numberWords(mark)));
   svg.append(below(BOX.left + INNER_W / 2, BOX.height - 2, xName));
 }
 

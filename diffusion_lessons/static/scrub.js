@@ -44,7 +44,7 @@ function barsPanel({ data, overlay, edges, top }) {
       const points = [...part].map((_, i) => [middle(i), curves && Math.min(curves[at * bins + i], top)]);
       if (curves) curve.setAttribute("d", pathOf(points, x, y));
       const highest = Math.max(...part);
-      cut.textContent = highest > top ? `tallest bar ${said(highest)}, cut` : "";
+      cut.textContent = highest > top ? `tallest bar ${numberWords(highest)}, cut` : "";
     },
   };
 }
@@ -62,7 +62,7 @@ function curvePanel(data, choices, stops, xName) {
   const y = upwards(low, high);
   const svg = plot();
   const marks = data.log_y ? ticks(low, high, 4).filter(Number.isInteger) : ticks(low, high, 4);
-  axes(svg, x, ticks(Math.min(...xs), Math.max(...xs)), y, marks, xName, data.log_y ? powerOfTen : said);
+  axes(svg, x, ticks(Math.min(...xs), Math.max(...xs)), y, marks, xName, data.log_y ? powerOfTen : numberWords);
   const guide = draw("line", { class: "dl-guide", y1: BOX.top, y2: BOX.top + INNER_H });
   svg.append(guide);
   const lines = data.lines.map((line, i) => {
@@ -95,7 +95,7 @@ function curvePanel(data, choices, stops, xName) {
           inKey.style.display = c === choice ? "" : "none";
         });
         if (placed) looks[choice].marker.setAttribute("transform", `translate(${px} ${y(value)})`);
-        number.textContent = said(values[at]);
+        number.textContent = numberWords(values[at]);
         return `${name} ${number.textContent}`;
       });
       return numbers.join(", ");

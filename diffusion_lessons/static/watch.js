@@ -41,8 +41,8 @@ function lossCurve(total) {
       draw("path", { class: "dl-line dl-style0", d: pathOf(line(mean), x, y) }),
     );
     const last = mean.length - 1;
-    title.textContent = last < 0 ? "loss" : `loss ${said(Number(mean[last].toPrecision(2)))}`;
-    const now = last < 0 ? "none yet" : `${said(mean[0])} at first, ${said(mean[last])} at step ${steps[last].toFixed()}`;
+    title.textContent = last < 0 ? "loss" : `loss ${numberWords(Number(mean[last].toPrecision(2)))}`;
+    const now = last < 0 ? "none yet" : `${numberWords(mean[0])} at first, ${numberWords(mean[last])} at step ${steps[last].toFixed()}`;
     svg.setAttribute("aria-label", `The loss so far: ${now}.`);
   }
   return { node, put };

@@ -75,7 +75,11 @@ def scrub(
     if count < 2:
         raise ValueError(f"the slider has {count} stops, expected two or more")
     contents = [panel.content(len(options), count) for panel in panels]
-    _check_size(contents)
+    if (size := _bytes_in(contents)) > LARGEST:
+        raise ValueError(
+            f"the frames are {size / 1e6:.1f} MB, at most {LARGEST / 1e6:.0f} MB open at once: "
+            "take fewer stops, smaller pictures or fewer choices"
+        )
     return Scrubber(
         contents,
         name=name,
@@ -96,15 +100,6 @@ def _nested(what: str, words: Sequence, choices: int, count: int | None) -> list
     if lengths != [count] * choices:
         raise ValueError(f"{what} has lists of {lengths}, expected {choices} of {count} stops")
     return lists
-
-
-def _check_size(contents: list[dict]) -> None:
-    size = _bytes_in(contents)
-    if size > LARGEST:
-        raise ValueError(
-            f"the frames are {size / 1e6:.1f} MB, at most {LARGEST / 1e6:.0f} MB open at once: "
-            "take fewer stops, smaller pictures or fewer choices"
-        )
 
 
 def _bytes_in(value: object) -> int:

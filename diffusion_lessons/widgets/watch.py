@@ -86,10 +86,9 @@ class Watch(PageWidget):
         self, points: torch.Tensor, caption: str, behind: torch.Tensor | None = None
     ) -> None:
         """Add a stage to the strip: points (N, 2) in the plane, over faint ones (K, 2) `behind`."""
-        stage = {"kind": "points", "caption": caption, "data": _pairs("points", points)}
-        self._add(
-            stage | {"behind": _pairs("behind", torch.empty(0, 2) if behind is None else behind)}
-        )
+        behind = torch.empty(0, 2) if behind is None else behind
+        data = {"data": _pairs("points", points), "behind": _pairs("behind", behind)}
+        self._add({"kind": "points", "caption": caption, **data})
 
     def still(self) -> tuple[str, bytes | None]:
         """Return the loss curve and the strip; before the first step, a sentence."""

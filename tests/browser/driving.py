@@ -114,9 +114,9 @@ def _drive(page: Page, output: ElementHandle, control: ElementHandle) -> str:
         return _drive_text(page, output, control, kind)
     elif kind in ("submit", "button", "checkbox"):
         _to_the_end(page, output)
-        before, said = _seen(output), _said(output)
+        before, words = _seen(output), _announced(output)
         control.focus()
-        changed = _changes_after(page, output, "Space", before) or _said(output) != said
+        changed = _changes_after(page, output, "Space", before) or _announced(output) != words
     else:
         return f"is a control of a kind that this test cannot move: {kind}"
     return "" if changed else "is dead: nothing changes"
@@ -253,6 +253,6 @@ def _place(control: ElementHandle) -> str:
     return control.evaluate("n => n.getAttribute('aria-valuenow') ?? n.value")
 
 
-def _said(output: ElementHandle) -> str:
+def _announced(output: ElementHandle) -> str:
     """What the output tells a screen reader by itself: a button may answer in words alone."""
-    return output.evaluate("n => window.probe.said(n)")
+    return output.evaluate("n => window.probe.announced(n)")

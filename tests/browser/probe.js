@@ -95,7 +95,7 @@ window.probe = (() => {
   }
 
   /** What an output says to a screen reader by itself, beside what it shows. */
-  function said(node) {
+  function announced(node) {
     return [...node.querySelectorAll("[role=status]")].map((n) => n.textContent).join("\n");
   }
 
@@ -120,5 +120,5 @@ window.probe = (() => {
     return `${control.getAttribute("role") ?? (control.type || control.localName)} '${name}'`;
   }
 
-  return { ready, listen, startCell, idle, heard, movement, cellsHeight, errors, seen, said, nameless, nameOf };
+  return { ready, listen, startCell, idle, heard, movement, cellsHeight, errors, seen, announced, nameless, nameOf };
 })();
