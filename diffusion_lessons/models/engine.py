@@ -115,7 +115,7 @@ def fold(layer: CrossAttention, context: Tensor) -> tuple[Tensor, Tensor, Tensor
     """
     k, v = layer.keys_values(context)
     k = k / k.shape[-1] ** 0.5
-    to_q, to_out = layer.to_q.weight.flatten(1), layer.to_out.weight.flatten(1)
+    to_q, to_out = layer.to_q.weight.flatten(1), cast(Tensor, layer.to_out.weight).flatten(1)
     asks = (k @ to_q.unflatten(0, (layer.heads, -1))).flatten(1, 2).transpose(1, 2).contiguous()
     bias = k @ cast(Tensor, layer.to_q.bias).view(layer.heads, -1, 1)
     answers = v @ to_out.T.unflatten(0, (layer.heads, -1))
