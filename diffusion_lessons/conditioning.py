@@ -8,13 +8,12 @@ caption.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from numbers import Real
 
 import torch
 from torch import Tensor
 
+from . import arguments
 from .models import CrossAttention, TextUNet
 from .postcards import VALUES, Description, PromptError
 from .postcards.lexicon import MEANING_OF, plurals, vocabulary
@@ -27,7 +26,7 @@ WORDS = ("", *vocabulary())
 """Every word that the caption encoder knows; its number is its index. Number 0 is padding."""
 
 LENGTH = 32  # words in a context
-LARGEST_SCALE = 30.0
+LARGEST_SCALE = 30
 
 _NUMBER = {word: number for number, word in enumerate(WORDS)}
 _IS_NOUN = torch.tensor([MEANING_OF.get(word, ("", ""))[0] == "object" for word in WORDS])
@@ -127,13 +126,10 @@ def drop_captions(
     work without one. Ho & Salimans 2021, algorithm 1.
 
     context: (B, L, D). null_context: (1, L, D), of the empty caption. Returns (B, L, D). Raises
-    ValueError where `p_uncond` is no probability, a number from 0 to 1.
+    ValueError or TypeError where `p_uncond` is no number from 0 to 1.
     """
-    if not 0 <= p_uncond <= 1:
-        raise ValueError(
-            f"p_uncond is {p_uncond}: give a probability, from 0 (none is dropped) to 1 (all); "
-            "0.1 is usual"
-        )
+    hint = " (0: none is dropped, 1: all; 0.1 is usual)"
+    p_uncond = arguments.number("p_uncond", p_uncond, 0, 1, hint, real=True)
     dropped = torch.rand(len(context), generator=generator) < p_uncond
     return torch.where(dropped.to(context.device)[:, None, None], null_context, context)
 
@@ -173,7 +169,8 @@ def guided(
     Raises:
         TypeError, ValueError: a scale that is no number from 0 to 30, an interval that is none.
     """
-    scale = checked_scale(guidance_scale)
+    hint = " (0 ignores the caption, 1 is off; from 2 to 5 is usual)"
+    scale = arguments.number("guidance_scale", guidance_scale, 0, LARGEST_SCALE, hint, real=True)
     low, high = interval
     if not 0 <= low <= high <= 1:
         raise ValueError(f"interval is {interval}: give two times, 0 <= low <= high <= 1")
@@ -191,21 +188,6 @@ def guided(
         return guide(without, with_caption, now)
 
     return as_denoiser(output, schedule, kind)
-
-
-def checked_scale(guidance_scale: float) -> float:
-    """Return the scale as a float; raises TypeError or ValueError, see `guided`."""
-    if isinstance(guidance_scale, bool) or not isinstance(guidance_scale, Real):
-        raise TypeError(
-            f"guidance_scale is {guidance_scale!r}: give a number, such as 3 (1 is off, 0 ignores "
-            "the caption)"
-        )
-    if not (math.isfinite(guidance_scale) and 0 <= guidance_scale <= LARGEST_SCALE):
-        raise ValueError(
-            f"guidance_scale is {guidance_scale}: it goes from 0 (ignores the caption) over 1 "
-            f"(off) to {LARGEST_SCALE:g}; from 2 to 5 is usual"
-        )
-    return float(guidance_scale)
 
 
 def attention_maps(model: TextUNet, x_t: Tensor, t: Tensor, context: Tensor) -> list[Tensor]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from . import conditioning, models, pictures, sampling, schedule
+from . import arguments, conditioning, models, pictures, sampling, schedule
 from .sampling import SampleStep
+from .schedule import NUM_TRAIN_TIMESTEPS
 
-MOST_STEPS = 1000
+EXAMPLE = "a red house on snow at night"
 AT_ONCE = 16  # pictures that are decoded together: each takes megabytes meanwhile
 
 Prompt = str | Sequence[str]
@@ -135,10 +135,10 @@ class TextToImage:
         """
         if output_type not in ("pil", "pt"):
             raise ValueError(f"output_type is {output_type!r}: choose 'pil' or 'pt'")
-        each = _whole("num_images_per_prompt", num_images_per_prompt, 1000)
-        prompts = [text for text in _listed("prompt", prompt) for _ in range(each)]
+        each = arguments.number("num_images_per_prompt", num_images_per_prompt, 1, 1000)
+        prompts = [text for text in arguments.texts("prompt", prompt, EXAMPLE) for _ in range(each)]
         if negative_prompt is not None:
-            negative = _listed("negative_prompt", negative_prompt)
+            negative = arguments.texts("negative_prompt", negative_prompt, EXAMPLE)
             copies = 1 if len(negative) == 1 else each
             negative_prompt = [text for text in negative for _ in range(copies)]
         latents = self.noise(len(prompts), generator)
@@ -193,14 +193,16 @@ class TextToImage:
         Returns:
             an iterator of steps; all arguments are checked before it is returned.
         """
-        prompts = _listed("prompt", prompt)
+        prompts = arguments.texts("prompt", prompt, EXAMPLE)
         steps, scale = num_inference_steps, guidance_scale
         steps = self.card["num_inference_steps"] if steps is None else steps
         scale = self.card["guidance_scale"] if scale is None else scale
-        times = sampling.times(_whole("num_inference_steps", steps, MOST_STEPS))
+        steps = arguments.number("num_inference_steps", steps, 1, NUM_TRAIN_TIMESTEPS)
         null_context = self.null_context
         if negative_prompt is not None:
-            null_context = self.encode_prompt(_listed("negative_prompt", negative_prompt))
+            null_context = self.encode_prompt(
+                arguments.texts("negative_prompt", negative_prompt, EXAMPLE)
+            )
             if len(null_context) not in (1, len(prompts)):
                 raise ValueError(
                     f"{len(null_context)} negative prompts for {len(prompts)} pictures: give one "
@@ -208,39 +210,10 @@ class TextToImage:
                 )
         if latents is None:
             latents = self.noise(len(prompts), torch.Generator().manual_seed(0))
-        if latents.ndim != 4 or latents.shape[:2] != (len(prompts), self.unet.channels):
-            raise ValueError(
-                f"latents have shape {tuple(latents.shape)}: for {len(prompts)} prompts give "
-                f"{(len(prompts), *self.latent_shape)}, as pipe.noise draws them"
-            )
+        sizes = (len(prompts), self.unet.channels, "h", "w")
+        arguments.shape("latents", latents, sizes, ", as pipe.noise draws them")
         unet, context = self._quick.get(self.unet, self.unet), self.encode_prompt(prompts)
         denoiser = conditioning.guided(
             unet, self.schedule, self.kind, context, null_context, scale, interval
         )
-        return sampling.dpm_solver(denoiser, self.schedule, latents, times)
-
-
-def _listed(name: str, prompt: Prompt) -> list[str]:
-    """Return a prompt or several as a list; raises TypeError or ValueError for what is neither."""
-    prompts: list = list(prompt) if isinstance(prompt, (list, tuple)) else [prompt]
-    for text in prompts:
-        if not isinstance(text, str):
-            raise TypeError(
-                f"{name} is {text!r}: give a text, such as 'a red house on snow at night', or "
-                "several in a list"
-            )
-    if not prompts:
-        raise ValueError(f"{name} is an empty list: give at least one text")
-    return prompts
-
-
-def _whole(name: str, number: int, most: int) -> int:
-    """Return a whole number from 1 to `most` as an int; raises TypeError or ValueError for others.
-
-    numpy's whole numbers count as well: they come out of np.arange and of data frames.
-    """
-    if isinstance(number, bool) or not isinstance(number, Integral):
-        raise TypeError(f"{name} is {number!r}: give a whole number, from 1 to {most}")
-    if not 1 <= number <= most:
-        raise ValueError(f"{name} is {number}: it goes from 1 to {most}")
-    return int(number)
+        return sampling.dpm_solver(denoiser, self.schedule, latents, sampling.times(steps))

@@ -190,7 +190,7 @@ def fit_weights(model: nn.Module, tensors: dict[str, Tensor], name: str) -> None
             f"the weights {name!r} do not fit the {type(model).__name__} that was built for them: "
             f"{fault}. Fix: build the network with the settings in data/weights/{name}.json; if "
             "you did not build it yourself, package and data are of different versions: update "
-            "both together."
+            f"both together. Weights in my_weights of an earlier version: train {name} again."
         )
     model.load_state_dict(tensors)
 

@@ -7,8 +7,8 @@ import torch
 
 from diffusion_lessons import postcards, workspace
 from diffusion_lessons.models import Autoencoder, load_autoencoder
-from diffusion_lessons.models.autoencoder import PlainBlock, Spread
-from diffusion_lessons.models.blocks import Down
+from diffusion_lessons.models.autoencoder import Spread
+from diffusion_lessons.models.blocks import Down, ResBlock
 from diffusion_lessons.scoring.statistics import psnr
 
 TINY = {"encoder": (8, 16), "encoder_blocks": (1, 1), "decoder": (16, 8, 8)}
@@ -115,7 +115,7 @@ def test_it_learns_to_give_a_picture_back():
 
 def test_an_untrained_block_changes_nothing_and_spread_mirrors_down():
     x = pictures(2, 16, 6, 6)
-    assert torch.equal(PlainBlock(16)(x), x)
+    assert torch.equal(ResBlock(16)(x), x)
     down, spread = Down(16, 64), Spread(64, 16)
     with torch.no_grad():
         for layer in (down.mix, spread.mix):
@@ -142,7 +142,9 @@ def test_its_outer_layers_are_layers_of_it():
     "shape", [(3, 64, 64), (1, 1, 64, 64), (1, 4, 64, 64), (1, 3, 60, 64), (1, 3, 64, 65)]
 )
 def test_pictures_of_another_shape_are_refused(shape):
-    with pytest.raises(ValueError, match=r"multiples of 8, such as \(1, 3, 64, 64\)") as refused:
+    with pytest.raises(
+        ValueError, match=r"give \(B, 3, 8h, 8w\), such as \(1, 3, 64, 64\)"
+    ) as refused:
         network().encode(torch.zeros(shape))
     assert str(shape) in str(refused.value)
 

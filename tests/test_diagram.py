@@ -42,7 +42,7 @@ def test_looking_leaves_the_network_as_it_was():
     model = UNet(**SMALL)
     diagram.trace(model, 32)
     assert not any(part._forward_hooks for part in model.modules())
-    with pytest.raises(ValueError, match="multiples of 4"):
+    with pytest.raises(ValueError, match="4h, 4w"):
         diagram.trace(model, 30)
     assert not any(part._forward_hooks for part in model.modules())
 

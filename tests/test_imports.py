@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 FLOORS = (
-    {"__init__", "workspace"},
+    {"__init__", "arguments", "workspace"},
     {"postcards", "schedule"},
     {"data", "models", "pictures", "prediction"},
     {"conditioning", "diagram", "sampling", "training"},

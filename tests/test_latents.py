@@ -187,5 +187,5 @@ def test_half_precision_learns_too_and_keeps_whole_weights():
 
 def test_pictures_of_another_size_are_refused_by_name():
     fit = train(shown=lambda _: (torch.zeros(1, 3, 12, 12), torch.ones(1, 1, 12, 12).bool()))
-    with pytest.raises(ValueError, match=r"\(1, 3, 12, 12\).*multiples of 8"):
+    with pytest.raises(ValueError, match=r"\(1, 3, 12, 12\).*8h, 8w"):
         list(fit)

@@ -127,13 +127,13 @@ WRONG = {
     "a seed below 0": ((SEED, "-1"), "The seed is -1: it goes from 0 to 4294967295"),
     "a seed too large": ((SEED, "1" + "0" * 30), "it goes from 0 to 4294967295"),
     "half a seed": ((SEED, "1.5"), "The seed is '1.5'"),
-    "no steps": ((STEPS, "0"), "is 0: it goes from 1 to 1000"),
-    "too many steps": ((STEPS, "100000"), "is 100000: it goes from 1 to 1000"),
+    "no steps": ((STEPS, "0"), "is 0: give a whole number from 1 to 1000"),
+    "too many steps": ((STEPS, "100000"), "is 100000: give a whole number from 1 to 1000"),
     "steps in words": ((STEPS, "many"), "The number of steps is 'many': write a whole number"),
     "guidance in words": ((GUIDANCE, "high"), "The guidance is 'high': write a number, such as 3"),
-    "negative guidance": ((GUIDANCE, "-1"), "is -1.0: it goes from 0"),
-    "endless guidance": ((GUIDANCE, "inf"), "is inf: it goes from 0"),
-    "no number": ((GUIDANCE, "nan"), "is nan: it goes from 0"),
+    "negative guidance": ((GUIDANCE, "-1"), "is -1.0: give a number from 0"),
+    "endless guidance": ((GUIDANCE, "inf"), "is inf: give a number from 0"),
+    "no number": ((GUIDANCE, "nan"), "is nan: give a number from 0"),
     "nothing": ((GUIDANCE, ""), "The guidance is ''"),
 }
 

@@ -131,15 +131,15 @@ def test_its_outer_layers_are_layers_of_it():
 @pytest.mark.parametrize(
     "x_t, t, words, message",
     [
-        ((4, 8, 8), (1,), (1, 5, 24), r"x_t has shape \(4, 8, 8\).*such as \(1, 4, 8, 8\)"),
-        ((1, 3, 8, 8), (1,), (1, 5, 24), r"takes \(B, 4, H, W\)"),
-        ((1, 4, 7, 8), (1,), (1, 5, 24), "H and W multiples of 2"),
-        ((1, 4, 8, 7), (1,), (1, 5, 24), "H and W multiples of 2"),
-        ((2, 4, 8, 8), (1,), (2, 5, 24), r"t has shape \(1,\) for a batch of 2"),
-        ((2, 4, 8, 8), (), (2, 5, 24), r"t has shape \(\) for a batch of 2.*torch.full\(\(2,\)"),
-        ((2, 4, 8, 8), (2,), (1, 5, 24), r"context has shape \(1, 5, 24\) for 2 latents"),
-        ((2, 4, 8, 8), (2,), (2, 5, 25), r"takes \(2, words, 24\)"),
-        ((2, 4, 8, 8), (2,), (2, 24), r"one caption for each"),
+        ((4, 8, 8), (1,), (1, 5, 24), r"x_t has shape \(4, 8, 8\).*such as \(1, 4, 16, 16\)"),
+        ((1, 3, 8, 8), (1,), (1, 5, 24), r"give \(B, 4, 2h, 2w\)"),
+        ((1, 4, 7, 8), (1,), (1, 5, 24), "4, 2h, 2w"),
+        ((1, 4, 8, 7), (1,), (1, 5, 24), "4, 2h, 2w"),
+        ((2, 4, 8, 8), (1,), (2, 5, 24), r"t has shape \(1,\): give \(2,\)"),
+        ((2, 4, 8, 8), (), (2, 5, 24), r"t has shape \(\): give \(2,\), a time for each"),
+        ((2, 4, 8, 8), (2,), (1, 5, 24), r"context has shape \(1, 5, 24\): give \(2, L, 24\)"),
+        ((2, 4, 8, 8), (2,), (2, 5, 25), r"\(2, 5, 25\): give \(2, L, 24\)"),
+        ((2, 4, 8, 8), (2,), (2, 24), r"a caption for each of the latents"),
     ],
 )
 def test_what_does_not_fit_is_refused(x_t, t, words, message):
@@ -193,10 +193,10 @@ def test_a_word_block_attends_as_torch_does():
 @pytest.mark.parametrize(
     "tokens, message",
     [
-        (torch.zeros(6, dtype=torch.int64), r"shape \(6,\).*takes \(B, 6\).*tokenise"),
+        (torch.zeros(6, dtype=torch.int64), r"shape \(6,\).*give \(B, 6\).*tokenise"),
         (torch.zeros(2, 7, dtype=torch.int64), r"shape \(2, 7\)"),
-        (torch.full((1, 6), 20), "from 20 to 20; this encoder knows 0 to 19"),
-        (torch.full((1, 6), -1), "from -1 to -1"),
+        (torch.full((1, 6), 20), "a token is 20: give a whole number from 0 to 19"),
+        (torch.full((1, 6), -1), "a token is -1"),
     ],
 )
 def test_tokens_that_it_does_not_know_are_refused(tokens, message):

@@ -1,16 +1,7 @@
 """Networks: autoencoder, caption encoder, the U-Nets, a small one for points."""
 
 from .autoencoder import Autoencoder
-from .blocks import (
-    Attention,
-    CrossAttention,
-    CrossAttnBlock,
-    Down,
-    MidBlock,
-    ResBlock,
-    Up,
-    time_features,
-)
+from .blocks import Attention, CrossAttention, Down, ResBlock, Up, time_features
 from .caption_encoder import CaptionEncoder, CaptionReader
 from .engine import QuickDecoder, QuickUNet
 from .points import PointNet
@@ -21,8 +12,7 @@ from .shipped import (
     load_text_unet,
     load_unet,
 )
-from .text_unet import TextUNet
-from .unet import UNet
+from .unet import TextUNet, UNet
 
 __all__ = [
     "Attention",
@@ -30,9 +20,7 @@ __all__ = [
     "CaptionEncoder",
     "CaptionReader",
     "CrossAttention",
-    "CrossAttnBlock",
     "Down",
-    "MidBlock",
     "PointNet",
     "QuickDecoder",
     "QuickUNet",

@@ -12,11 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-HEAD = 32  # channels of each attention head
+from diffusion_lessons import arguments
+
+from .blocks import HEAD
+
+Sizes = Sequence[int]
 
 
 class WordBlock(nn.Module):
-    """Every word asks every other word, then thinks for itself: (B, L, width), same shape out.
+    """Let every word ask every other word, then think for itself: (B, L, width), same shape out.
 
     Two shortcuts around self-attention and a small MLP, each behind a layer norm. Vaswani et al.
     2017 section 3.2; norms first as in GPT-2.
@@ -32,7 +36,7 @@ class WordBlock(nn.Module):
         )
 
     def forward(self, words: Tensor) -> Tensor:
-        """Words (B, L, D), the same shape out."""
+        """Return words of the same shape (B, L, D)."""
         b, length, width = words.shape
         qkv = self.to_qkv(self.norm_1(words)).view(b, length, 3, width // HEAD, HEAD)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, L, 32)
@@ -42,7 +46,7 @@ class WordBlock(nn.Module):
 
 
 class CaptionEncoder(nn.Module):
-    """Captions as numbers of words, (B, length), to their context (B, length, width).
+    """Turn captions as numbers of words, (B, length), into their context (B, length, width).
 
     Args:
         words: how many words there are; number 0 is "nothing", which fills up short captions.
@@ -60,22 +64,19 @@ class CaptionEncoder(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """tokens: int64 (B, length), each from 0 to words - 1. Raises ValueError for others."""
-        if tokens.ndim != 2 or tokens.shape[1] != self.length:
-            raise ValueError(
-                f"tokens have shape {tuple(tokens.shape)}; this encoder takes (B, {self.length}): "
-                "conditioning.tokenise makes them from captions"
-            )
-        if tokens.numel() and not 0 <= int(tokens.min()) <= int(tokens.max()) < self.words:
-            raise ValueError(
-                f"tokens go from {tokens.min()} to {tokens.max()}; this encoder knows 0 to "
-                f"{self.words - 1}"
-            )
+        """Return the context of tokens, int64 (B, length), each from 0 to words - 1.
+
+        Raises ValueError for others.
+        """
+        hint = ", as conditioning.tokenise returns them"
+        arguments.shape("tokens", tokens, ("B", self.length), hint)
+        for token in tokens.aminmax() if tokens.numel() else ():
+            arguments.number("a token", int(token), 0, self.words - 1, hint)
         return self.norm(self.blocks(self.word(tokens) + self.place))
 
 
 class CaptionReader(nn.Module):
-    """A caption encoder with what it was trained by: it says back what a caption says.
+    """Say back what a caption says: a caption encoder with the heads that it was trained with.
 
     Args:
         words, width, layers, length: of its `CaptionEncoder`.
@@ -86,13 +87,7 @@ class CaptionReader(nn.Module):
     outer_layers = ("encoder.word", "encoder.place", "scene", "thing")  # AdamW; Muon the others
 
     def __init__(
-        self,
-        words: int,
-        width: int,
-        layers: int,
-        length: int,
-        scene: Sequence[int],
-        thing: Sequence[int],
+        self, words: int, width: int, layers: int, length: int, scene: Sizes, thing: Sizes
     ):
         super().__init__()
         self.encoder = CaptionEncoder(words, width, layers, length)
@@ -100,17 +95,17 @@ class CaptionReader(nn.Module):
         self.scene, self.thing = nn.Linear(width, sum(scene)), nn.Linear(width, sum(thing))
 
     def forward(self, tokens: Tensor, nouns: Tensor) -> tuple[Tensor, ...]:
-        """Logits (B, answers) for each question about the scene, then about the first thing, then
-        about the second.
+        """Return logits (B, answers) for each question about the scene, then about the first thing,
+        then about the second.
 
-        The words' mean must say what the scene is; the word that names a thing must say all of
-        that thing, its colour and its place, so that who looks at this one word knows them.
+        The words' mean must say what the scene is; the word that names a thing must say all of that
+        thing, its colour and its place, so that who looks at this word knows them.
 
         tokens: (B, length). nouns: (B, 2), where the words stand that name the things.
         """
         words = self.encoder(tokens)
-        said = self.scene(words.mean(dim=1)).split(self.answers["scene"], dim=1)
+        logits = self.scene(words.mean(dim=1)).split(self.answers["scene"], dim=1)
         for place in nouns.unbind(dim=1):
             noun = words[torch.arange(len(words)), place]
-            said += self.thing(noun).split(self.answers["thing"], dim=1)
-        return said
+            logits += self.thing(noun).split(self.answers["thing"], dim=1)
+        return logits

@@ -10,6 +10,8 @@ from __future__ import annotations
 import copy
 import io
 import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 from unittest import mock
 
@@ -17,110 +19,131 @@ import torch
 from torch import Tensor, nn
 
 from .autoencoder import Autoencoder
-from .blocks import KeysValues
-from .text_unet import TextUNet
+from .blocks import CrossAttention, ResBlock
+from .unet import TextUNet
 
 # torch's exporter imports the package onnx for this step alone, which such graphs do not need.
 _NEEDS_ONNX = "torch.onnx._internal.torchscript_exporter.onnx_proto_utils._add_onnxscript_fn"
 
 
-class Engine:
-    """A network whose layers ONNX Runtime runs, without gradients.
+class _Quick:
+    """A function of a network, run by ONNX Runtime without gradients.
 
     A session is built at the first call, in half a second, and again for another number of threads.
-
-    Args:
-        network: called with tensors (B, ...), B free, the other sizes as at the first call.
     """
+
+    function: Callable[..., Tensor]  # from the network and tensors (B, ...) to (B, ...)
 
     def __init__(self, network: nn.Module):
         self.network, self._original = network, _state(network)
         self._sessions: dict[tuple, Any] = {}
 
-    def __deepcopy__(self, memo: dict) -> Engine:
-        """Return an engine of the copied network, as sessions cannot be copied."""
-        return Engine(copy.deepcopy(self.network, memo))
+    def __deepcopy__(self, memo: dict) -> _Quick:
+        return type(self)(copy.deepcopy(self.network, memo))  # sessions cannot be copied
 
     def fits(self) -> bool:
         """Return whether the network is still the one that was given, and on the CPU."""
         on_cpu = next(self.network.parameters()).device.type == "cpu"
         return on_cpu and _state(self.network) == self._original
 
-    def __call__(self, *inputs: Tensor) -> Tensor:
-        """Return the output, (B, ...); torch computes it where there is no ONNX Runtime."""
-        shared = len(inputs[0]) < len(inputs[-1])
-        key = (torch.get_num_threads(), shared)
+    def run(self, *inputs: Tensor) -> Tensor | None:
+        """Return the function's output, or None where there is no ONNX Runtime."""
+        key = (torch.get_num_threads(), len(inputs[0]) < len(inputs[-1]))
         if key not in self._sessions:
-            self._sessions[key] = _session(self.network, inputs, key[0])
-        session = self._sessions[key]
-        if session is None:
-            return self.network(*inputs)
+            self._sessions[key] = _session(_Graph(self.network, self.function), inputs, key[0])
         feed = {f"input_{n}": tensor.numpy() for n, tensor in enumerate(inputs)}
-        return torch.from_numpy(session.run(None, feed)[0])
+        session = self._sessions[key]
+        return None if session is None else torch.from_numpy(session.run(None, feed)[0])
 
 
-class _GivenKeys(nn.Module):
-    """A text U-Net that takes keys and values, two tensors of each cross-attention, for context."""
-
-    def __init__(self, unet: TextUNet):
-        super().__init__()
-        self.unet = unet
-
-    def forward(self, x_t: Tensor, t: Tensor, *keys_values: Tensor) -> Tensor:
-        pairs = zip(keys_values[::2], keys_values[1::2], strict=True)
-        context: KeysValues = dict(zip(self.unet.cross_attentions(), pairs, strict=True))
-        return self.unet.run(x_t, self.unet.embed(t), context)
-
-
-class _Decoder(nn.Module):
-    """The decoder of an autoencoder."""
-
-    def __init__(self, autoencoder: Autoencoder):
-        super().__init__()
-        self.autoencoder = autoencoder
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.autoencoder.decode(z)
-
-
-class QuickUNet:
-    """A text U-Net as a function that is called as it is and computes the same.
-
-    Keys and values are computed once for a context, so once in a walk that hands over one tensor.
-    """
-
-    def __init__(self, unet: TextUNet):
-        self.unet, self.engine = unet, Engine(_GivenKeys(unet))
-        self._walk: tuple[Tensor | None, list[Tensor] | None] = (None, None)
-
-    def __call__(self, x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:
-        """As `TextUNet.forward`."""
-        walk = self._walk  # one tuple, as walks in two threads may take turns here
-        if walk[0] is not context:
-            walk = self._walk = context, self._keys_values(context)
-        if walk[1] is None:
-            return self.unet(x_t, t, context)
-        half = len(x_t) // 2
-        if 2 * half == len(x_t) and all(torch.equal(v[:half], v[half:]) for v in (x_t, t)):
-            x_t = x_t[:half]  # guidance: what stands before the first caption is computed once
-        return self.engine(x_t, t, *walk[1])
-
-    def _keys_values(self, context: Tensor) -> list[Tensor] | None:
-        if not self.engine.fits():
-            return None
-        pairs = [layer.keys_values(context) for layer in self.unet.cross_attentions()]
-        return [tensor.contiguous() for pair in pairs for tensor in pair]
-
-
-class QuickDecoder:
+class QuickDecoder(_Quick):
     """The decoder of an autoencoder as a function that computes the same."""
 
-    def __init__(self, autoencoder: Autoencoder):
-        self.autoencoder, self.engine = autoencoder, Engine(_Decoder(autoencoder))
+    network: Autoencoder
+    function = staticmethod(Autoencoder.decode)
 
     def __call__(self, z: Tensor) -> Tensor:
         """As `Autoencoder.decode`."""
-        return self.engine(z) if self.engine.fits() else self.autoencoder.decode(z)
+        found = self.run(z) if self.fits() else None
+        return self.network.decode(z) if found is None else found
+
+
+class QuickUNet(_Quick):
+    """A text U-Net as a function that is called as it is and computes the same.
+
+    A context is folded into the weights once, so once in a walk that hands over the same tensor.
+    """
+
+    network: TextUNet
+    _walk: tuple[Tensor | None, list[Tensor]] = (None, [])
+
+    @staticmethod
+    def function(unet: TextUNet, x_t: Tensor, t: Tensor, *folded: Tensor) -> Tensor:
+        """Compute `TextUNet.forward` from a folded context, three tensors of each cross-attention.
+
+        With half as many latents as captions, these are the same for both halves of the captions.
+        It changes the U-Net.
+        """
+        layer: Any
+        for n, layer in enumerate(_cross_attentions(unet)):
+            layer.forward = partial(_answer, layer, *folded[3 * n : 3 * n + 3])
+        if len(x_t) < len(t):
+            layer = next(layer for layer in unet.modules() if isinstance(layer, ResBlock))
+            half = layer.forward
+            layer.forward = lambda x, emb: torch.cat([half(x, emb[: x.shape[0]])] * 2)
+        return unet.run(x_t, unet.embed(t), folded[0])
+
+    def __call__(self, x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:
+        """As `TextUNet.forward`."""
+        walk, found = self._walk, None  # one tuple, as walks in two threads may take turns here
+        if walk[0] is not context:
+            layers = _cross_attentions(self.network) if self.fits() else ()
+            walk = self._walk = context, [part for layer in layers for part in fold(layer, context)]
+        if walk[1]:
+            half = len(x_t) // 2
+            twice = 2 * half == len(x_t) and all(torch.equal(v[:half], v[half:]) for v in (x_t, t))
+            # guidance: what stands before the first caption is computed once
+            found = self.run(x_t[:half] if twice else x_t, t, *walk[1])
+        return self.network(x_t, t, context) if found is None else found
+
+
+def fold(layer: CrossAttention, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Fold a context (B, L, D) into the projections of a cross-attention.
+
+    Keys into that of the queries: (B, C, heads * L), and its bias (B, 1, heads * L). Values into
+    that of what was found: (B, heads * L, C). Two products with these are the whole layer.
+    """
+    k, v = layer.keys_values(context)
+    k = k / k.shape[-1] ** 0.5
+    to_q, to_out = layer.to_q.weight.flatten(1), cast(Tensor, layer.to_out.weight).flatten(1)
+    asks = (k @ to_q.unflatten(0, (layer.heads, -1))).flatten(1, 2).transpose(1, 2).contiguous()
+    bias = k @ cast(Tensor, layer.to_q.bias).view(layer.heads, -1, 1)
+    answers = v @ to_out.T.unflatten(0, (layer.heads, -1))
+    return asks, bias.flatten(1)[:, None], answers.flatten(1, 2)
+
+
+def _answer(layer: Any, asks: Tensor, bias: Tensor, answers: Tensor, *x: Any) -> Tensor:
+    """Compute `CrossAttention.forward` from a folded context; only the batch's size stays free."""
+    (c, h, w), length = map(int, x[0].shape[1:]), int(asks.shape[2])
+    places = layer.norm(x[0]).reshape(-1, c, h * w).transpose(1, 2)
+    looks = (places @ asks + bias).reshape(-1, h * w, layer.heads, length // layer.heads)
+    found = looks.softmax(dim=-1).reshape(-1, h * w, length) @ answers + layer.to_out.bias
+    return x[0] + found.transpose(1, 2).reshape(-1, c, h, w)
+
+
+class _Graph(nn.Module):
+    """A function of a copy of a network, as a module that torch can export."""
+
+    def __init__(self, network: nn.Module, function: Callable[..., Tensor]):
+        super().__init__()
+        self.network, self.function = copy.deepcopy(network), function
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self.function(self.network, *inputs)
+
+
+def _cross_attentions(unet: nn.Module) -> list[CrossAttention]:
+    return [layer for layer in unet.modules() if isinstance(layer, CrossAttention)]
 
 
 def _state(network: nn.Module) -> tuple:

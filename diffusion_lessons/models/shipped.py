@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 
 from diffusion_lessons import workspace
 
 from .autoencoder import Autoencoder
 from .caption_encoder import CaptionReader
-from .text_unet import TextUNet
-from .unet import Trunk, UNet
-
-_FORMER_NAMES = (  # of layers, in weights that were trained before they were renamed
-    (r"^time\.", "time_embedding."),
-    (r"^tables\.", "label_embeddings."),
-    (r"^(down|up)s\.", r"\1samplers."),
-    (r"^(down|up)\.(?=mix|spread|join)", r"\1samplers.0."),
-    (r"^on_the_way_(down|up)\.", r"\1_blocks.0."),
-    (r"^middle\.(?=\d+\.(near|far|words)\.)", "mid_block."),
-    (r"^middle\.", "mid_block.resnets."),
-    (r"^attention\.", "mid_block.attentions."),
-    (r"\.near\.", ".resnet."),
-    (r"\.far\.", ".attn."),
-    (r"\.words\.", ".cross_attn."),
-)
+from .unet import TextUNet, UNet
 
 
 def load_unet(name: str) -> tuple[UNet, dict]:
@@ -73,8 +57,6 @@ def _load(name: str, key: str, network: type[nn.Module]) -> tuple:
             f"{name!r} is no {network.__name__} but: {purpose} Choose {_names(key, known)}."
         )
     model = network(**card[key])
-    if issubclass(network, Trunk):
-        tensors = _under_todays_names(tensors)
     workspace.fit_weights(model, tensors, name)
     return model.eval().requires_grad_(False), card
 
@@ -83,16 +65,6 @@ def _names(key: str, known: set[str]) -> str:
     """List the weights, of these files, whose card has `key`: "'fashion' or 'postcards-32'"."""
     names = sorted(Path(file).stem for file in known if file.endswith(".safetensors"))
     return " or ".join(repr(name) for name in names if key in workspace.load_weights(name)[1])
-
-
-def _under_todays_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the layers of a U-Net that was trained with an earlier version of the course."""
-    renamed = {}
-    for key, tensor in tensors.items():
-        for former, name in _FORMER_NAMES:
-            key = re.sub(former, name, key)
-        renamed[key] = tensor
-    return renamed
 
 
 def count_parameters(model: nn.Module) -> int:

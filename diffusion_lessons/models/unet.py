@@ -1,31 +1,35 @@
-"""The U-Net of the lessons: a noisy picture and its noise level in, a guess of the same shape out.
+"""The U-Nets of the lessons: a noisy picture and its noise level in, a guess of the same shape out.
 
 After Ronneberger et al. 2015 (the shape: down, up, and skips between), Ho et al. 2020 appendix B
 (time enters every block, attention where the picture is small) and Nichol & Dhariwal 2021 section
-3 (time as scale and shift). Sized for a CPU core: the picture is folded before the first block, so
-that no block works on full-size maps.
+3 (time as scale and shift); where a caption counts, Rombach et al. 2022 section 3.3 (after the
+residual block every place attends to all words). Sized for a CPU core: the picture is folded before
+the first block, so that no block works on full-size maps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diffusion_lessons import arguments
+
 from .blocks import (
     GROUPS,
     TIME_FEATURES,
     Blocks,
+    CrossAttnBlock,
     Down,
-    KeysValues,
     MidBlock,
     ResBlock,
     Up,
     start_at_zero,
     time_features,
-)
+)  # fmt: skip
 
 
 class Trunk(nn.Module):
@@ -84,7 +88,7 @@ class Trunk(nn.Module):
         self.head = start_at_zero(nn.Conv2d(widths[0], folded, 3, padding=1))
         self.to(memory_format=torch.channels_last)  # a tenth faster on a CPU
 
-    def run(self, x_t: Tensor, emb: Tensor, *context: Tensor | KeysValues) -> Tensor:
+    def run(self, x_t: Tensor, emb: Tensor, *context: Tensor) -> Tensor:
         """Down, through the middle and up: x_t (B, C, H, W) and emb (B, emb) to (B, C, H, W).
 
         context: (B, L, D), handed to each block; none for blocks that take none.
@@ -110,16 +114,9 @@ class Trunk(nn.Module):
     def refuse_misfits(self, x_t: Tensor, t: Tensor) -> None:
         """Raise ValueError for an x_t or a t whose shape does not fit this network."""
         n, c = self.fold_total, self.channels
-        if x_t.ndim != 4 or x_t.shape[1] != c or x_t.shape[2] % n or x_t.shape[3] % n:
-            raise ValueError(
-                f"x_t has shape {tuple(x_t.shape)}; this network takes (B, {c}, H, W) with H and W "
-                f"multiples of {n}, such as (1, {c}, {4 * n}, {4 * n})"
-            )
-        if t.shape != x_t.shape[:1]:
-            raise ValueError(
-                f"t has shape {tuple(t.shape)} for a batch of {len(x_t)}: give each its time, "
-                f"torch.full(({len(x_t)},), 0.5)"
-            )
+        example = f", such as (1, {c}, {8 * n}, {8 * n})"
+        arguments.shape("x_t", x_t, ("B", c, f"{n}h", f"{n}w"), example)
+        arguments.shape("t", t, x_t.shape[:1], ", a time for each x_t")
 
 
 class UNet(Trunk):
@@ -156,19 +153,44 @@ class UNet(Trunk):
         """
         self.refuse_misfits(x_t, t)
         if labels is not None:
-            self._refuse_bad_labels(labels, len(x_t))
+            sizes = (len(x_t), len(self.factors))
+            arguments.shape("labels", labels, sizes, ", an index for each factor")
+            for place, words in enumerate(self.factors):
+                index = int(labels[:, place].max())
+                arguments.number(f"a label of factor {place}", index, -1, words - 1)
         return self.run(x_t, self.embed(t, labels))
 
-    def _refuse_bad_labels(self, labels: Tensor, count: int) -> None:
-        if labels.shape != (count, len(self.factors)):
-            raise ValueError(
-                f"labels have shape {tuple(labels.shape)}; this network takes "
-                f"{(count, len(self.factors))}: for each picture one index per factor"
-            )
-        for place, words in enumerate(self.factors):
-            wrong = labels[:, place][labels[:, place] >= words]
-            if wrong.numel():
-                raise ValueError(
-                    f"label {wrong[0].item()} of factor {place}: it has {words} words, "
-                    f"so 0 to {words - 1}, or -1 where it is left open"
-                )
+
+class TextUNet(Trunk):
+    """A U-Net for latents (B, 4, h, w) that takes a caption's context.
+
+    Every block attends to the caption; those of the coarsest level have self-attention as well.
+    channels: of the latents. widths: multiples of 32. context_channels: of the context, which the
+    caption encoder returns for each word. `blocks`, and errors: as in `Trunk`.
+    """
+
+    def __init__(
+        self,
+        channels: int = 4,
+        widths: Sequence[int] = (96, 192),
+        blocks: Sequence[int] = (2, 2),
+        context_channels: int = 128,
+    ):
+        block = partial(CrossAttnBlock, context_channels=context_channels)
+
+        def middle(width: int, emb: int, count: int) -> Blocks:
+            return Blocks(block(width, emb, self_attn=True) for _ in range(count))
+
+        super().__init__(channels, widths, blocks, 1, partial(block, self_attn=False), middle)
+        self.context_channels = context_channels
+
+    def forward(self, x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:
+        """Return the network's output for noisy latents, (B, channels, h, w).
+
+        context: (B, L, context_channels), from the caption encoder. x_t, t, and errors: as in
+        `UNet.forward`.
+        """
+        self.refuse_misfits(x_t, t)
+        sizes = (len(x_t), "L", self.context_channels)
+        arguments.shape("context", context, sizes, ", a caption for each of the latents")
+        return self.run(x_t, self.embed(t), context)
