@@ -1,15 +1,22 @@
-"""What "Show me" runs: a function for each question, by name, that lets one see the answer."""
+"""What "Show me" runs: for each question a function that lets one see that its answer is true.
+
+It returns what it found, by name, and pictures (N, C, H, W) in [-1, 1] or None. The sentence and
+the labels that its findings are put into stand with the question, in data/quiz.
+"""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 
+from torch import Tensor
+
+from diffusion_lessons import pictures
 from diffusion_lessons.widgets.asking import drawing
 
 from . import about_drawing, about_noise, about_words
-from .shown import Shown
 
-DEMONSTRATIONS: dict[str, Callable[[], Shown]] = {
+DEMONSTRATIONS: dict[str, Callable[[], tuple[dict, Tensor | None]]] = {
     function.__name__: function
     for function in (
         about_drawing.guesses_sharpen,
@@ -31,12 +38,21 @@ DEMONSTRATIONS: dict[str, Callable[[], Shown]] = {
 }
 
 
-def run(name: str) -> Shown:
-    """Run the demonstration `name`, one at a time and without gradients.
+def run(name: str, words: str, picture: dict | None = None) -> dict:
+    """Run a demonstration, one at a time and without gradients, and fill its findings in.
 
-    Raises ValueError for another name.
+    The arguments are those of data/quiz. Return what the page shows: "words", "picture" (a data
+    URL, or ""), its "alt" and "width"; and "found". Raises ValueError for an unknown name.
     """
     if name not in DEMONSTRATIONS:
         raise ValueError(f"no demonstration {name!r}: choose one of {sorted(DEMONSTRATIONS)}")
     with drawing():
-        return DEMONSTRATIONS[name]()
+        found, images = DEMONSTRATIONS[name]()
+    shown = {"words": words.format_map(found), "picture": "", "alt": "", "width": 0, "found": found}
+    if picture and images is not None:
+        labels = [label.format_map(found) for label in picture["labels"]]
+        zoom = max(1, 128 // images.shape[-1])
+        data, width = pictures.on_page(images, labels, picture.get("columns"), zoom)
+        source = f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"
+        shown |= {"picture": source, "alt": picture["alt"], "width": width}
+    return shown

@@ -30,8 +30,8 @@ class Section:
 
 @dataclass(frozen=True)
 class Option:
-    """An answer to choose. `misconception` is what makes one choose it, None for the right one;
-    `why` is said to whoever chose it."""
+    """An answer to choose. `misconception` is why somebody would, None for the right answer; `why`
+    is said to whoever did."""
 
     text: str
     misconception: str | None
@@ -40,7 +40,8 @@ class Option:
 
 @dataclass(frozen=True)
 class Question:
-    """A question with its options by key ("a" to "d"), in the order of the file."""
+    """A question with its options by key ("a" to "d"), in the order of the file; `demonstration`
+    are the arguments of `demonstrations.run`."""
 
     id: str
     intent: str
@@ -48,10 +49,10 @@ class Question:
     options: dict[str, Option]
     right: str
     section: Section
-    demonstration: str | None
+    demonstration: dict | None
 
     def is_right(self, key: str) -> bool:
-        """Whether the option `key` is the right one: the only place that decides this.
+        """Return whether the option `key` is the right one: the only place that decides this.
 
         Raises ValueError for a key that the question does not have.
         """
@@ -62,21 +63,20 @@ class Question:
 
 @cache
 def fifteen() -> tuple[Question, ...]:
-    """The questions of the quiz, in their order. Raises workspace.DamagedFile."""
-    return _questions(_read("questions")["questions"])
+    """Return the questions of the quiz, in their order. Raises workspace.DamagedFile."""
+    return tuple(map(_question, _read("questions")["questions"]))
 
 
 @cache
 def places() -> dict[str, tuple[Question, ...]]:
-    """The questions asked within the lessons, by place: "warm_up 03", "before 03".
-
-    Raises workspace.DamagedFile.
-    """
-    return {place: _questions(rows) for place, rows in _read("practice")["places"].items()}
+    """Return the questions within the lessons by place ("warm_up 03"), else as `fifteen`."""
+    return {
+        place: tuple(map(_question, rows)) for place, rows in _read("practice")["places"].items()
+    }
 
 
 def practice(kind: str, lesson: str) -> tuple[Question, ...]:
-    """The questions of one place. Raises ValueError where there are none."""
+    """Return the questions of one place. Raises ValueError where there are none."""
     known = {place.partition(" ")[2] for place in places() if place.startswith(f"{kind} ")}
     if lesson not in known:
         raise ValueError(f"lesson {lesson!r} has no such questions: choose one of {sorted(known)}")
@@ -87,14 +87,6 @@ def _read(name: str) -> dict:
     return json.loads(workspace.verify(f"quiz/{name}.json").read_text(encoding="utf-8"))
 
 
-def _questions(rows: list[dict]) -> tuple[Question, ...]:
-    return tuple(
-        Question(
-            **row
-            | {
-                "options": {key: Option(**option) for key, option in row["options"].items()},
-                "section": Section(**row["section"]),
-            }
-        )
-        for row in rows
-    )
+def _question(row: dict) -> Question:
+    options = {key: Option(**option) for key, option in row["options"].items()}
+    return Question(**row | {"options": options, "section": Section(**row["section"])})

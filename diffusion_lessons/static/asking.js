@@ -30,17 +30,21 @@ function waiting(picture, words = "drawing …") {
 }
 
 /** Requests in one trait of the model, answers in another. `show(answer)` is called for the first
- * answer and for each one to a request of this view. The node `problem` shows what went wrong; while
- * the kernel is busy, the node `wait` shows `words`, and `picture` is marked as busy. */
-function asking(model, { show, picture, words, request = "request", answer = "answer" }) {
+ * answer and for each one to a request of this view. The node `problem` shows what went wrong, after
+ * `sorry`; while the kernel is busy, the node `wait` shows `words`, and `picture` is marked as busy. */
+function asking(
+  model,
+  { show, picture, words, sorry = "This could not be drawn.", request = "request", answer = "answer" },
+) {
   const problem = make("p", { className: "dl-problem", attrs: { role: "alert" } });
   const wait = waiting(picture, words);
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   let { id, ...sent } = model.get(request); // the newest request of this view, answered or on its way
   let next = null; // the newest wish while that one is on its way
 
+  const busy = () => id > model.get(answer).id;
   function ask(wish) {
-    if (id > model.get(answer).id) next = same(wish, sent) ? null : wish;
+    if (busy()) next = same(wish, sent) ? null : wish;
     else send(wish);
   }
   function send(wish) {
@@ -53,7 +57,7 @@ function asking(model, { show, picture, words, request = "request", answer = "an
   }
   function update() {
     const now = model.get(answer);
-    problem.textContent = now.problem ? `This could not be drawn. ${now.problem}` : "";
+    problem.textContent = now.problem ? `${sorry} ${now.problem}` : "";
     show(now);
   }
   function answered() {
@@ -66,6 +70,7 @@ function asking(model, { show, picture, words, request = "request", answer = "an
     problem,
     wait: wait.node,
     ask,
+    busy,
     /** Whether the kernel was asked for this already, without a problem. */
     known: (wish) => same(wish, next ?? sent) && !model.get(answer).problem,
     begin() {

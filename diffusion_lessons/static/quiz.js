@@ -2,9 +2,8 @@
 
 /** A text in which the word NOT cannot be overlooked. */
 function stemOf(text) {
-  return text
-    .split(/\b(NOT)\b/)
-    .map((part) => (part === "NOT" ? make("strong", { className: "dl-not", textContent: part }) : part));
+  const loud = (textContent) => make("strong", { className: "dl-not", textContent });
+  return text.split(/\b(NOT)\b/).map((part) => (part === "NOT" ? loud(part) : part));
 }
 
 const LAB = /\/lab\/(?:workspaces\/[^/]+\/)?tree\//;
@@ -28,8 +27,7 @@ function linkOf({ words, href }) {
 /** Go to a heading as soon as its notebook is there. JupyterLab does that for open notebooks only:
  * one that it opens for the link stays at its top. Ends when the heading rests, or the reader moves. */
 function landOn(id) {
-  let looks = 0;
-  let rests = 0;
+  let [looks, rests] = [0, 0];
   const timer = setInterval(() => {
     const heading = [...document.querySelectorAll("[data-jupyter-id]")].find(
       (node) => node.dataset.jupyterId === id && node.getClientRects().length,
@@ -47,113 +45,81 @@ function landOn(id) {
 }
 
 /** A sign for the eye; what it means stands beside it in words. */
-function signOf(text) {
-  return make("span", { className: "dl-sign", textContent: text, attrs: { "aria-hidden": "true" } });
-}
+const signOf = (textContent) => make("span", { className: "dl-sign", textContent, attrs: { "aria-hidden": "true" } });
 
 /** A sign for the eye and its words for the ear. */
-function signed(sign, words) {
-  return [signOf(sign), make("span", { className: "dl-hidden", textContent: words })];
+function signed(sign) {
+  const textContent = { "✓": "right: ", "✗": "not right: " }[sign];
+  return [signOf(sign), make("span", { className: "dl-hidden", textContent })];
 }
 
-const signWords = (sign) => ({ "✓": "right: ", "✗": "not right: " })[sign] ?? "";
+const line = (...parts) => make("p", {}, parts);
+const spoken = (tag, className) => make(tag, { className, attrs: { role: "status" } });
 
-/** The question with its options. `chosen(key)` is called when another option is chosen. */
+/** The question; once it is answered, the feedback to an option. Before, `chosen` hears of each choice. */
 function questionCard(chosen) {
   const node = make("div", { className: "dl-question" });
+  const feedback = spoken("div", "dl-feedback");
+  const looked = {}; // by round and question: the places of the options looked at, the last one on show
+  let on = null; // the question on show
+  let name = "";
   let list = null;
-  let asked = "";
-  let marks = [];
-  let keys = [];
+
+  function look(place) {
+    looked[name] = [...looked[name].filter((one) => one !== place), place];
+    list.put(place);
+    const mark = (one) => list.inputs[one].nextSibling.replaceChildren(...signed(on.options[one].feedback.sign));
+    looked[name].forEach(mark);
+    const { sign, verdict, why } = on.options[place].feedback;
+    feedback.classList.toggle("dl-right", sign === "✓");
+    const first = make("p", { className: "dl-verdict" }, [signOf(sign), ` ${verdict}`]);
+    feedback.replaceChildren(first, line(why), line("Where to look: ", linkOf(on.link)));
+  }
+  const moved = () => (on.chosen ? look(list.place()) : chosen());
   return {
     node,
-    key: () => keys[list.place()] ?? "",
+    feedback,
+    key: () => on.options[list.place()]?.key,
     focus: () => (list.inputs.find((input) => input.checked) ?? list.inputs[0]).focus(),
-    put({ id, stem, options, chosen: key }, round) {
-      if (asked !== `${round} ${id}`) {
-        asked = `${round} ${id}`;
-        keys = options.map((option) => option.key);
-        list = radios("", options.map((option) => option.text), -1, () => chosen(keys[list.place()]));
+    put(question, round) {
+      node.hidden = !question;
+      if (question && name !== `${round} ${question.id}`) {
+        name = `${round} ${question.id}`;
+        list = radios("", question.options.map(({ text }) => text), -1, moved);
         list.node.classList.add("dl-list");
-        list.node.querySelector("legend").replaceChildren(...stemOf(stem));
-        marks = list.inputs.map((input) => {
-          const mark = make("span", { className: "dl-mark" });
-          input.after(mark);
-          return mark;
-        });
+        list.node.querySelector("legend").replaceChildren(...stemOf(question.stem));
+        list.inputs.forEach((input) => input.after(make("span", { className: "dl-mark" })));
         node.replaceChildren(list.node);
       }
-      if (key) list.put(keys.indexOf(key));
-      options.forEach(({ sign }, i) => marks[i].replaceChildren(...(sign ? signed(sign, signWords(sign)) : [])));
-    },
-  };
-}
-
-/** What is said about the option looked at, read aloud when it appears. */
-function feedbackOf() {
-  const verdict = make("p", { className: "dl-verdict" });
-  const why = make("p");
-  const where = make("p", { className: "dl-where" });
-  const node = make("div", { className: "dl-feedback", attrs: { role: "status" } }, [verdict, why, where]);
-  return {
-    node,
-    put(feedback) {
-      node.classList.toggle("dl-nothing", !feedback);
-      node.classList.toggle("dl-right", feedback?.sign === "✓");
-      verdict.replaceChildren(...(feedback ? [signOf(feedback.sign), ` ${feedback.verdict}`] : []));
-      why.textContent = feedback?.why ?? "";
-      where.replaceChildren(...(feedback ? ["Where to look: ", linkOf(feedback.link)] : []));
+      on = question;
+      if (!on?.chosen) return void feedback.replaceChildren();
+      looked[name] ??= [on.options.findIndex((option) => option.key === on.chosen)];
+      look(looked[name].at(-1));
     },
   };
 }
 
 /** What a demonstration found. */
-function demonstration() {
-  const words = make("p", { attrs: { role: "status" } });
-  const node = make("div", { className: "dl-shown" }, [words]);
-  return {
-    node,
-    put(shown) {
-      node.classList.toggle("dl-nothing", !shown);
-      words.textContent = shown?.words ?? "";
-      node.querySelector("img")?.remove();
-      if (shown?.picture) {
-        node.prepend(make("img", { src: shown.picture, alt: shown.alt, width: shown.width }));
-      }
-    },
-  };
+function foundIn({ words, picture, alt, width }) {
+  return [...(picture ? [make("img", { src: picture, alt, width })] : []), line(words)];
 }
 
 /** The result: score, what to look at again, every answer. */
-function resultPaper() {
-  const node = make("section", { className: "dl-result", tabIndex: -1 });
-  return {
-    node,
-    put(result) {
-      if (!result) return void node.replaceChildren();
-      const { title, words, sure, visit, lines } = result;
-      const rows = lines.map(({ place, sign, verdict, stem, chosen, sure: how }) =>
-        make("li", { value: place }, [
-          make("span", {}, signed(sign, `${verdict}: `)),
-          make("span", {}, stemOf(stem)),
-          make("span", { className: "dl-chosen", textContent: ` You said, ${how}: ${chosen}` }),
-        ]),
-      );
-      const links = visit.map((link) => make("li", {}, [linkOf(link)]));
-      const again = links.length
-        ? [make("p", { textContent: "Worth another visit:" }), make("ul", {}, links)]
-        : [make("p", { textContent: "Nothing is missed. Come back in a week and see what stays." })];
-      const answers = [make("p", { textContent: "Your latest answer to each question:" }), make("ol", {}, rows)];
-      const paper = make("div", {}, [
-        make("p", { className: "dl-score", textContent: title }),
-        make("p", { textContent: `${words} ${sure}` }),
-        ...again,
-        ...answers,
-      ]);
-      node.setAttribute("aria-label", `Your result: ${title}`);
-      node.replaceChildren(paper);
-    },
-  };
+function paperOf({ title, words, visit, lines }) {
+  const answers = lines.map(({ place, sign, stem, chosen, sure }) =>
+    make("li", { value: place }, [
+      make("span", {}, signed(sign)),
+      make("span", {}, stemOf(stem)),
+      make("span", { className: "dl-chosen", textContent: ` You said, ${sure}: ${chosen}` }),
+    ]),
+  );
+  const links = visit.map((link) => make("li", {}, [linkOf(link)]));
+  const again = links.length
+    ? [line("Worth another visit:"), make("ul", {}, links)]
+    : [line("Nothing is missed. Come back in a week and see what stays.")];
+  const latest = [line("Your latest answer to each question:"), make("ol", {}, answers)];
+  const score = make("p", { className: "dl-score", textContent: title });
+  return make("div", {}, [score, line(words), ...again, ...latest]);
 }
 
 const PAPER = `body { font: 12pt/1.5 sans-serif; color: #000; max-width: 42rem; margin: 2rem auto }
@@ -173,125 +139,82 @@ function printed(node) {
 }
 
 function render({ model, el }) {
-  let sent = model.get("request").id; // the newest request of this view
-  let queued = null; // what to do when the answer is there
-  let focusNext = null;
-  const state = () => model.get("state");
-  const busy = () => state().id < sent;
+  let now = null; // the answer on show
+  let focusNext = null; // where the focus goes when the next one is there
+  const root = make("div", { className: "dl-widget dl-quiz" });
+  const talk = asking(model, { show: put, picture: root, words: "one moment …", sorry: "That did not work." });
+  const off = (is) => root.querySelectorAll("button").forEach((one) => one.setAttribute("aria-disabled", is));
 
-  /** Ask Python; while it is busy, the newest wish waits. */
-  function ask(what, focus = null) {
-    if (busy()) return void (queued = [what, focus]);
-    sent = Math.max(sent, model.get("request").id) + 1;
+  /** Ask Python; until it has answered nothing else can be pressed, so that no answer is lost. */
+  function ask(what, focus) {
+    if (talk.busy()) return;
     focusNext = focus;
-    wait.start();
-    model.set("request", { id: sent, ...what });
-    model.save_changes();
+    off(true);
+    talk.ask({ round: now.round, here: now.here, ...what });
   }
+  const asks = (text, what, focus) => button(text, () => ask(what(), focus));
 
-  const notice = make("p", { className: "dl-notice", attrs: { role: "status" } });
+  const notice = spoken("p", "dl-notice");
   const count = make("p", { className: "dl-count" });
   const signs = make("p", { className: "dl-signs", attrs: { "aria-hidden": "true" } });
-  const card = questionCard((key) => {
-    hint.textContent = "";
-    const { question } = state();
-    if (question?.feedback) ask({ do: "look", question: question.id, option: key });
-  });
-  const hint = make("p", { className: "dl-hint", attrs: { role: "status" } });
-  function check(isSure) {
-    const { question } = state();
-    if (!card.key()) return void (hint.textContent = "Choose one of the answers first.");
-    ask({ do: "answer", question: question.id, option: card.key(), sure: isSure }, "next");
+  const hint = spoken("p", "dl-hint");
+  const card = questionCard(() => (hint.textContent = ""));
+  function check(sure) {
+    if (card.key()) ask({ do: "answer", option: card.key(), sure }, "next");
+    else hint.textContent = "Choose one of the answers first.";
   }
-  const asks = make("p", { id: idOf("sure"), textContent: "How sure are you? Press, and your answer is checked." });
-  const sure = make("div", { className: "dl-sure", attrs: { role: "group", "aria-labelledby": asks.id } }, [
-    asks,
-    make("div", { className: "dl-buttons" }, [button("I am sure", () => check(true)), button("I am not sure", () => check(false))]),
-    hint,
-  ]);
-  const feedback = feedbackOf();
-  const shown = demonstration();
-  const showMe = button("Show me", () => ask({ do: "show", question: state().question.id }));
-  const wait = waiting(shown.node, "one moment …");
-  const back = button("Previous", () => ask({ do: "go", to: state().here - 1 }, "question"));
-  const next = button("Next", () => ask({ do: "go", to: state().here + 1 }, "question"));
-  const result = resultPaper();
+  const how = make("p", { id: idOf("sure"), textContent: "How sure are you? Press, and your answer is checked." });
+  const both = [button("I am sure", () => check(true)), button("I am not sure", () => check(false))];
+  const group = { className: "dl-sure", attrs: { role: "group", "aria-labelledby": how.id } };
+  const sure = make("div", group, [how, make("div", { className: "dl-buttons" }, both), hint]);
+  const shown = spoken("div", "dl-shown");
+  const result = make("section", { className: "dl-result", tabIndex: -1 });
+  const showMe = asks("Show me", () => ({ do: "show" }));
+  const back = asks("Previous", () => ({ do: "go", here: now.here - 1 }), "question");
+  const next = asks("Next", () => ({ do: "go", here: now.here + 1 }), "question");
   const again = [
-    button("Retry the missed ones", () => ask({ do: "retry", missed: true }, "question")),
-    button("Retry all", () => ask({ do: "retry", missed: false }, "question")),
-    button("Look through the questions", () => ask({ do: "go", to: 0 }, "question")),
-    button("Print", () => printed(result.node.firstElementChild)),
+    asks("Retry the missed ones", () => ({ do: "retry", here: null, missed: true }), "question"),
+    asks("Retry all", () => ({ do: "retry", here: null, missed: false }), "question"),
+    asks("Look through the questions", () => ({ do: "go", here: 0 }), "question"),
+    button("Print", () => printed(result.firstElementChild)),
   ];
-  const ways = make("div", { className: "dl-buttons dl-turns" }, [showMe, back, next, ...again]);
 
-  function put() {
-    const now = state();
+  function put(answer) {
+    now = answer;
     const { question, here } = now;
     const total = now.signs.length;
     notice.textContent = now.notice;
     count.textContent = now.count;
-    const ticks = now.signs.map((sign, i) => make("span", { className: i === here ? "dl-here" : "", textContent: sign }));
-    signs.replaceChildren(...ticks);
+    const tick = (sign, i) => make("span", { className: i === here ? "dl-here" : "", textContent: sign });
+    signs.replaceChildren(...now.signs.map(tick));
     signs.hidden = total === 1;
-    for (const node of [card.node, feedback.node, shown.node]) node.hidden = !question;
-    sure.hidden = !question || Boolean(question.feedback);
-    if (question) card.put(question, now.round);
-    feedback.put(question?.feedback);
-    shown.put(now.shown);
+    card.put(question, now.round);
+    const open = question && !question.chosen;
+    sure.hidden = !open;
+    shown.replaceChildren(...(now.shown ? foundIn(now.shown) : []));
+    const last = here === total - 1;
     showMe.hidden = !question?.["can show"];
     back.hidden = !question || here === 0;
-    const last = here === total - 1;
-    const open = question && !question.feedback;
     next.hidden = !question || total === 1 || (last && open);
     next.textContent = open ? "Skip" : now.done && last ? "See your result" : "Next";
     next.classList.toggle("dl-main", !open);
-    result.put(now.result);
-    result.node.hidden = !now.result;
-    for (const node of again) node.hidden = !now.result;
-    if (now.result) again[0].hidden = now.result.missed === 0;
-  }
-
-  function heard() {
-    put();
-    if (busy()) return;
-    wait.end();
-    if (focusNext) focus(focusNext);
+    result.hidden = !now.result;
+    result.replaceChildren(...(now.result ? [paperOf(now.result)] : []));
+    result.setAttribute("aria-label", `Your result: ${now.result?.title}`);
+    again.forEach((node, i) => (node.hidden = !now.result || (i === 0 && now.result.missed === 0)));
+    off(false);
+    const first = [next, back, showMe].find((node) => !node.hidden);
+    const target = now.result ? result : focusNext === "next" || question.chosen ? (first ?? card) : card;
+    if (focusNext) target.focus();
     focusNext = null;
-    if (queued) {
-      const [what, then] = queued;
-      queued = null;
-      ask(what, then);
-    }
-  }
-  function focus(where) {
-    const { question, result: done } = state();
-    if (done) return void result.node.focus();
-    if (where === "next" || question.feedback) {
-      const first = [next, back, showMe].find((node) => !node.hidden);
-      if (first) return void first.focus();
-    }
-    card.focus();
   }
 
-  const root = make("div", { className: "dl-widget dl-quiz" }, [
-    make("div", { className: "dl-top" }, [make("p", { className: "dl-title", textContent: state().name }), count, signs]),
-    notice,
-    card.node,
-    sure,
-    feedback.node,
-    shown.node,
-    result.node,
-    wait.node,
-    ways,
-  ]);
-  el.append(root);
-  put();
-  model.on("change:state", heard);
-  return () => {
-    wait.end();
-    model.off?.("change:state", heard);
-    root.remove();
-  };
+  const name = make("p", { className: "dl-title", textContent: model.get("answer").name });
+  const top = make("div", { className: "dl-top" }, [name, count, signs]);
+  const turns = make("div", { className: "dl-buttons dl-turns" }, [showMe, back, next, ...again]);
+  root.append(top, notice, card.node, sure, card.feedback, shown, result, talk.problem, talk.wait, turns);
+  talk.begin();
+  return mount(el, root, talk.end);
 }
 
 export default { render };

@@ -10,7 +10,7 @@ from tests.browser.driving import axe_faults
 from tests.every_widget import EVERY
 
 ALL = pytest.mark.parametrize("name", EVERY)
-MODULES = ["scrub", "live", "guess", "plane", "watch", "studio"]
+MODULES = ["scrub", "live", "guess", "plane", "watch", "studio", "quiz"]
 
 
 @ALL

@@ -3,7 +3,7 @@
 import json
 
 from diffusion_lessons.quiz import questions
-from diffusion_lessons.quiz.store import FILE
+from diffusion_lessons.quiz.answers import FILE
 from tests.browser.lab import PANEL, opened
 
 FIFTEEN = questions.fifteen()
