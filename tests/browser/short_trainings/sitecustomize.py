@@ -10,7 +10,7 @@ import importlib.util
 import sys
 
 NAME = "diffusion_lessons.training.fit"
-SHARE, LEAST = 10, 20  # a tenth of the steps, and at least so many, for milestones to be reached
+SHARE, LEAST = 10, 8  # a tenth of the steps, and at least so many, for a curve to be seen
 
 
 class _Shorten(importlib.abc.MetaPathFinder):
