@@ -5,31 +5,19 @@ import math
 import re
 from functools import cache
 
-import nbformat
-import pytest
 import torch
+from pytest import approx
 from torch.nn import functional
 
 from bench import growth, results
 from diffusion_lessons import latents, models, postcards, recipes, schedule, scoring
-from diffusion_lessons.scoring import statistics
-from tools import notebooks as tool
+from diffusion_lessons.scoring.statistics import psnr
+from tests.claims import Between, Lesson, claims
 
-CELLS = {
-    cell.id: cell
-    for cell in nbformat.read(tool.NOTEBOOKS / "04_latent_autoencoder.ipynb", as_version=4).cells
-}
-TEXT = " ".join(re.sub(r"\s+", " ", cell.source) for cell in CELLS.values())
-
-
-def says(*sentences: str) -> None:
-    for sentence in sentences:
-        assert sentence in TEXT, f"the lesson does not say: {sentence}"
-
-
-def printed(name: str) -> str:
-    """What the cell printed when it was last run."""
-    return "".join(output.get("text", "") for output in CELLS[name].outputs)
+LESSON = Lesson("04")
+LIVE, WHOLE = recipes.LIVE_AUTOENCODER, recipes.RECIPES["autoencoder"]
+MORE = Between(1, math.inf)
+DB = r"([\d.]+) dB over the picture, ([\d.]+) dB"
 
 
 @cache
@@ -43,103 +31,98 @@ def shipped() -> tuple:
     return model, card, images, postcards.object_mask(scenes), mean
 
 
-def test_a_latent_has_48_times_fewer_numbers_and_12_with_16_channels():
-    says("(Later models keep 16 channels instead of 4: 12 times fewer.)")
-    assert 64 * 64 * 3 == 48 * (8 * 8 * 4) and 512 * 512 * 3 == 48 * (64 * 64 * 4)
-    assert 512 * 512 * 3 == 12 * (64 * 64 * 16)
-    assert printed("count").count("48 times fewer") == 2
-    assert "64x64x3" in printed("count") and "512x512x3" in printed("count")
-    says("with 12,288 numbers", "each number speaks for 48")
-    assert 64 * 64 * 3 == 12_288
-
-
-def test_the_networks_of_the_lesson_are_those_of_the_stored_table():
-    says("models.UNet(channels=3, widths=(48, 96), blocks=(1, 2), patch=2)")
-    says("models.UNet(channels=4, widths=(48, 96), blocks=(1, 2), patch=1)")
-    says("for side in (32, 64, 128, 256)", "pictures of four sizes")
-    assert (growth.WIDTHS, growth.BLOCKS) == ((48, 96), (1, 2))
-    assert growth.PATCHES == {"pixels": 2, "latents": 1}
-    assert growth.SIDES == (32, 64, 128, 256)
-
-
-def test_from_128_to_256_a_step_in_pixels_costs_more_than_four_times_as_much():
-    says("From 128 to 256 pixels a step costs more than four times as much")
-    says("there are 16 times as many")
-    before, after = results.read("growth")["rows"][-2:]
-    assert (before["side"], after["side"]) == (128, 256)
-    for what in ("call", "training step"):
-        assert after[f"pixels, {what}"] > 4 * before[f"pixels, {what}"], what
-    assert (256 // 4) ** 4 == 16 * (128 // 4) ** 4  # pairs of places where attention works
-
-
-def test_latents_are_cheaper_at_every_size():
-    lines = re.findall(r"training +([\d.]+), sampling +([\d.]+) times", printed("stored"))
-    assert len(lines) == 4
-    assert all(float(number) > 1 for line in lines for number in line)
-
-
-def test_the_layers_give_the_shapes_of_the_table():
-    says("(B, 160, h, w) from the latent", "(B, 24, 4h, 4w)", "(B, 12, 4h, 4w)")
+def shapes() -> list:
     model = shipped()[0]
     h = model.from_latent(torch.zeros(1, 4, 8, 8))
-    assert h.shape == (1, 160, 8, 8)
-    h = model.up(h)
-    assert h.shape == (1, 24, 32, 32) and model.head(h).shape == (1, 12, 32, 32)
+    up = model.up(h)
+    return [h.shape, up.shape, model.head(up).shape]
 
 
-def test_ten_decibels_are_a_tenth_of_the_squared_error():
-    says("10 dB more is a tenth of the squared error")
-    zero = torch.zeros(10)
-    louder = statistics.psnr(zero + 0.1, zero) - statistics.psnr(zero + 0.1 * math.sqrt(10), zero)
-    assert louder == pytest.approx(10)
-
-
-def test_the_loss_of_the_lesson_is_the_package_s():
-    says("three times more", "error.mean() + 3.0 * inside + 0.3 * slopes + 3e-4 * far")
-    assert (latents.MASK_WEIGHT, latents.SLOPE_WEIGHT) == (3.0, 0.3)
-    assert recipes.RECIPES["autoencoder"].kl_weight == 3e-4 == recipes.LIVE_AUTOENCODER.kl_weight
-    says("(It had 0.0003 so far.")
+@torch.inference_mode()
+def loss() -> float:
     model, _, images, mask, mean = shipped()
     eps = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        mean, log_variance = model.encode(images)
-        decoded = model.decode(mean + (log_variance / 2).exp() * eps)
+    mean, log_variance = model.encode(images)
+    decoded = model.decode(mean + (log_variance / 2).exp() * eps)
     loss = latents.reconstruction_loss(decoded, images, mask)
-    loss = loss + 3e-4 * latents.kl(mean, log_variance).mean()
-    told = re.search(r"loss: (\d\.\d+)", printed("loss"))
-    assert float(told[1]) == pytest.approx(loss.item(), abs=0.002)
+    return (loss + 3e-4 * latents.kl(mean, log_variance).mean()).item()
+
+
+def dearer(what: str) -> float:
+    """How many times as much a step in pixels costs at 256 as at 128."""
+    before, after = results.read("growth")["rows"][-2:]
+    assert (before["side"], after["side"]) == (128, 256)
+    return after[f"pixels, {what}"] / before[f"pixels, {what}"]
+
+
+ZERO = torch.zeros(10)
+
+
+@claims(
+    ("(Later models keep 16 channels instead of 4: <12> times fewer.)",
+     512 * 512 * 3 / (64 * 64 * 16)),
+    ("each number speaks for <48>", 64 * 64 * 3 / (8 * 8 * 4)),
+    ("each number speaks for <48>", 512 * 512 * 3 / (64 * 64 * 4)),
+    ("with <12,288> numbers", 64 * 64 * 3),
+    ("", re.findall(r"64x64x3|512x512x3|48 times fewer", LESSON.printed("count")),
+     ["64x64x3", "48 times fewer", "512x512x3", "48 times fewer"]),
+    ("models.UNet(channels=3, widths=(48, 96), blocks=(1, 2), patch=2) … "
+     "models.UNet(channels=4, widths=(48, 96), blocks=(1, 2), patch=1)",
+     (growth.WIDTHS, growth.BLOCKS, *growth.PATCHES.items()),
+     [[48, 96], [1, 2], ["pixels", 2], ["latents", 1]]),
+    ("for side in (32, 64, 128, 256) … pictures of four sizes", growth.SIDES, [32, 64, 128, 256]),
+    ("From 128 to 256 pixels a step costs more than four times as much",
+     lambda: [dearer("call"), dearer("training step")], Between(4, math.inf)),
+    ("there are <16> times as many", (256 // 4) ** 4 / (128 // 4) ** 4),  # pairs, in attention
+    ("", LESSON.numbers("stored", r"training +([\d.]+), sampling +([\d.]+) times"), [MORE] * 8),
+    ("(B, 160, h, w) from the latent … (B, 24, 4h, 4w) … (B, 12, 4h, 4w)",
+     shapes, [[1, 160, 8, 8], [1, 24, 32, 32], [1, 12, 32, 32]]),
+    ("10 dB more is a tenth of the squared error",
+     psnr(ZERO + 0.1, ZERO) - psnr(ZERO + 0.1 * math.sqrt(10), ZERO), approx(10)),
+    ("three times more … error.mean() + 3.0 * inside + 0.3 * slopes + 3e-4 * far",
+     (latents.MASK_WEIGHT, latents.SLOPE_WEIGHT), [3.0, 0.3]),
+    ("(It had <0.0003> so far.", WHOLE.kl_weight),
+    ("3e-4 * far", (WHOLE.kl_weight, LIVE.kl_weight), [3e-4, 3e-4]),
+    ("", lambda: LESSON.numbers("loss", r"loss: (\d\.\d+)")[0] - loss(), approx(0, abs=0.002)),
+    ("with a KL weight of 0, of 0.03 and of 3 … (0.0, 0.03, 3.0) … for 40 steps each",),
+    ("live = recipes.LIVE_AUTOENCODER",  # whose strip gets its pictures; and yours is smaller
+     (LIVE.steps % 6 == 0 or LIVE.steps // 6 >= 10, LIVE.network() == WHOLE.network()),
+     [True, False]),
+    ("on the latents of 1,024 of its sprites … range(16) … .sample(64, seed=part)",),
+    ("sampling.times(16) … 16 calls … in 16 steps",),
+)  # fmt: skip
+def test_the_text_says_what_is_so(claim):
+    LESSON.says(*claim)
 
 
 def test_a_blurred_thing_is_nearly_nothing_over_the_whole_picture():
-    found = re.search(r"blurred: ([\d.]+) dB over the picture, ([\d.]+) dB", printed("blur"))
-    whole, inside = float(found[1]), float(found[2])
+    whole, inside = LESSON.numbers("blur", "blurred: " + DB)
     images, mask = shipped()[2:4]
     soft = functional.avg_pool2d(images, 9, stride=1, padding=4, count_include_pad=False)
-    blurred = torch.where(mask, soft, images)
-    assert whole == pytest.approx(statistics.psnr(blurred, images), abs=0.06)
+    assert whole == approx(psnr(torch.where(mask, soft, images), images), abs=0.06)
     assert whole > inside + 8
 
 
 def test_what_comes_back_is_worse_inside_the_things():
-    says('inside.compare( "lower inside, by some dB"')
-    found = re.search(r"([\d.]+) dB over the picture, ([\d.]+) dB inside", printed("shipped"))
-    whole, inside = float(found[1]), float(found[2])
+    LESSON.says('inside.compare( "lower inside, by some dB"')
+    whole, inside = LESSON.numbers("shipped", DB + " inside")
     model, _, images, mask, _ = shipped()
-    back = scoring.there_and_back(model, images)
-    where = mask.expand_as(images)
-    assert whole == pytest.approx(statistics.psnr(back, images), abs=0.06)
-    assert inside == pytest.approx(statistics.psnr(back[where], images[where]), abs=0.06)
+    back, where = scoring.there_and_back(model, images), mask.expand_as(images)
+    assert whole == approx(psnr(back, images), abs=0.06)
+    assert inside == approx(psnr(back[where], images[where]), abs=0.06)
     assert whole > inside + 1
 
 
 def test_the_judge_s_shares_are_those_of_the_card():
     scores = shipped()[1]["scores"]
     for kind in ("single", "group", "pair"):
-        assert f"{kind:6} {scores[kind]['everything right']:.1%} all right" in printed("judged")
+        share = scores[kind]["everything right"]
+        assert f"{kind:6} {share:.1%} all right" in LESSON.printed("judged")
 
 
 def test_half_way_between_two_latents_is_not_a_cross_fade():
-    says('half_way.compare( "something between, in places a new thing"', "first, second = 0, 4")
+    LESSON.says('half_way.compare( "something between, in places a new thing"')
+    LESSON.says("first, second = 0, 4")
     model, _, images, _, mean = shipped()
     with torch.inference_mode():
         between = model.decode((mean[0:1] + mean[4:5]) / 2).clamp(-1, 1)
@@ -149,69 +132,46 @@ def test_half_way_between_two_latents_is_not_a_cross_fade():
 
 
 def test_the_scaling_factor_is_one_over_the_standard_deviation():
-    says("1 / (standard deviation of its latents)", "0.18215")
-    found = re.findall(r"\d+\.\d+", printed("scale"))
-    std, inverse, factor = (float(number) for number in found)
-    assert std == pytest.approx(shipped()[4].std().item(), abs=0.006)
-    assert inverse == pytest.approx(1 / std, rel=0.01)
-    assert factor == pytest.approx(inverse, rel=0.1), "64 pictures and 2,048 agree"
+    LESSON.says("1 / (standard deviation of its latents) … 0.18215")
+    std, inverse, factor = LESSON.numbers("scale", r"(\d+\.\d+)")
+    assert std == approx(shipped()[4].std().item(), abs=0.006)
+    assert inverse == approx(1 / std, rel=0.01)
+    assert factor == approx(inverse, rel=0.1), "64 pictures and 2,048 agree"
 
 
 @cache
-def twin() -> models.Autoencoder:
+def twin() -> tuple[models.Autoencoder, torch.Tensor]:
+    """The autoencoder with latents five times as large, and the latents of the pictures."""
     model = copy.deepcopy(shipped()[0])
     model.to_latent.weight[:4] *= 5
     model.to_latent.bias[:4] *= 5
     model.from_latent.weight /= 5
-    return model
+    with torch.inference_mode():
+        return model, model.encode(shipped()[2])[0]
 
 
 def test_the_twin_is_as_good_with_latents_five_times_as_large():
-    says("5 times as large", "5 times as gentle", "in numbers of size")
-    _, _, images, _, mean = shipped()
-    with torch.inference_mode():
-        z = twin().encode(images)[0]
+    LESSON.says("5 times as large … 5 times as gentle")
+    (model, z), (own, _, images, _, mean) = twin(), shipped()
     torch.testing.assert_close(z, 5 * mean, rtol=1e-3, atol=1e-3)
-    back = scoring.there_and_back(twin(), images[:8])
-    torch.testing.assert_close(
-        back, scoring.there_and_back(shipped()[0], images[:8]), rtol=0, atol=1e-3
-    )
-    size = re.search(r"in numbers of size (\d+)", TEXT)[1]
-    assert round(z.std().item()) == int(size)
-    first, second = re.findall(r"([\d.]+) dB over", printed("twin"))
+    back, as_good = (scoring.there_and_back(one, images[:8]) for one in (model, own))
+    torch.testing.assert_close(back, as_good, rtol=0, atol=1e-3)
+    LESSON.says(f"in numbers of size {z.std().item():.0f}")
+    first, second = LESSON.numbers("twin", r"([\d.]+) dB over")
     assert first == second
 
 
 def test_unscaled_the_picture_stays_until_late_and_scaled_it_does_not():
-    says("up to t = 0.7 next to nothing happens", "(0.3, 0.5, 0.7, 0.9, 0.96)")
-    images = shipped()[2][:16]
-    with torch.inference_mode():
-        z = twin().encode(images)[0]
+    LESSON.says("up to t = 0.7 next to nothing happens … (0.3, 0.5, 0.7, 0.9, 0.96)")
+    images, (model, latents) = shipped()[2][:16], twin()
+    z = latents[:16]
     eps = torch.randn(z.shape, generator=torch.Generator().manual_seed(0))
 
     def left(factor: float, t: float) -> float:
         z_t = schedule.add_noise(factor * z, eps, torch.full((16,), t), schedule.cosine)
         signal_rate, _ = schedule.cosine(torch.tensor([t]))
         with torch.inference_mode():
-            seen = twin().decode(z_t / (factor * signal_rate)).clamp(-1, 1)
-        return statistics.psnr(seen, images)
+            seen = model.decode(z_t / (factor * signal_rate)).clamp(-1, 1)
+        return psnr(seen, images)
 
     assert left(1.0, 0.7) > 24 > 16 > left((1 / z.std()).item(), 0.7)
-
-
-def test_the_latent_training_is_what_the_text_says():
-    says(
-        "on the latents of 1,024 of its sprites",
-        "range(16)",
-        ".sample(64, seed=part)",
-        "sampling.times(16)",
-    )
-    says("16 calls", "in 16 steps")
-
-
-def test_the_live_training_is_the_recipe_s():
-    live = recipes.LIVE_AUTOENCODER
-    says("live = recipes.LIVE_AUTOENCODER", "with a KL weight of 0, of 0.03 and of 3")
-    says("(0.0, 0.03, 3.0)", "for 40 steps each")
-    assert live.steps % 6 == 0 or live.steps // 6 >= 10, "the strip gets its pictures"
-    assert live.network() != recipes.RECIPES["autoencoder"].network(), "yours is smaller"
