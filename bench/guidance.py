@@ -89,7 +89,7 @@ def paint(
 
 def fidelity(images: Tensor, scenes: Scenes) -> dict:
     """How much of what was said the judge sees: all of it (95 %, Wilson), and part by part."""
-    truth = recognition.by_place(postcards.attributes(scenes))
+    truth = recognition.by_place(scenes.attributes)
     right = recognition.agreement(
         recognition.load("judge").read(images), truth
     )  # fmt: skip
@@ -248,7 +248,7 @@ def one_thing(reading: recognition.Reading) -> dict[str, Tensor]:
 
 def _values(scenes: Scenes) -> dict[str, Tensor]:
     """The attributes of scenes with one thing, name to (N,)."""
-    values = postcards.attributes(scenes)
+    values = scenes.attributes
     return {name: v if v.ndim == 1 else v[:, 0] for name, v in values.items()}
 
 

@@ -21,6 +21,12 @@ def number(name: str, value: float, low: int, high: int, hint: str = "", real: b
     raise (ValueError if fits else TypeError)(f"{name} is {value!r}: {wanted}")
 
 
+def choice(name: str, value: object, choices: Sequence[object]) -> None:
+    """Raise ValueError for what is none of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}: choose one of {', '.join(map(repr, choices))}")
+
+
 def texts(name: str, value: str | Sequence[str], example: str) -> list[str]:
     """Return a text or several as a list. Raises TypeError for others, ValueError for none."""
     found: list = list(value) if isinstance(value, (list, tuple)) else [value]

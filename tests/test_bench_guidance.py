@@ -182,7 +182,7 @@ def test_real_postcards_stand_beside(few):
 
 def test_one_thing_is_what_stands_there():
     scenes = postcards.sample_scenes(50, 3, kind="single")
-    seen = guidance.one_thing(recognition.by_place(postcards.attributes(scenes)))
+    seen = guidance.one_thing(recognition.by_place(scenes.attributes))
     for name in ("sky", "ground", "object", "colour", "size", "position"):
         values = scenes.attributes[name]
         assert torch.equal(seen[name], values if values.ndim == 1 else values[:, 0]), name

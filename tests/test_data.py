@@ -26,8 +26,8 @@ def test_postcards():
     batch = cards.sample(20, seed=5)
     scenes = postcards.sample_scenes(20, seed=5)
     assert torch.equal(batch.x_0, postcards.draw(scenes, 64))
-    assert torch.equal(batch.given[:, 0], postcards.attributes(scenes)["object"][:, 0])
-    assert torch.equal(batch.given[:, 5], postcards.attributes(scenes)["sky"])
+    assert torch.equal(batch.given[:, 0], scenes.attributes["object"][:, 0])
+    assert torch.equal(batch.given[:, 5], scenes.attributes["sky"])
     names = ["object", "colour", "size", "position", "count", "sky", "ground"]
     assert cards.factors == {name: postcards.VALUES[name] for name in names}
     assert list(cards.factors) == names and batch.given.shape == (20, 7) and cards.count is None

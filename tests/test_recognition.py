@@ -26,7 +26,7 @@ def share_right(name, scenes):
 
 
 def truth_of(scenes):
-    return recognition.by_place(postcards.attributes(scenes))
+    return recognition.by_place(scenes.attributes)
 
 
 def logits_that_say(reading):

@@ -156,7 +156,7 @@ def shown(prompts, forget=()):
 
 def truth_of(prompts):
     """A reading, without a mistake, of pictures that show what each prompt says."""
-    return recognition.by_place(postcards.attributes(shown(prompts)))
+    return recognition.by_place(shown(prompts).attributes)
 
 
 HOUSE = "a small red house on the left, on snow at night"

@@ -5,14 +5,13 @@ picture, `words` turns scenes into captions, `reading` parses prompts into descr
 """
 
 from .drawing import draw, object_mask, thing_masks
+from .lexicon import VALUES
 from .reading import PromptError, UnknownWord, parse
 from .scenes import (
     HELD_OUT,
     KINDS,
-    VALUES,
     Description,
     Scenes,
-    attributes,
     compose,
     concatenate,
     kinds,
@@ -22,6 +21,6 @@ from .words import Caption, captions, describe, described_captions
 
 __all__ = [
     "HELD_OUT", "KINDS", "VALUES", "Caption", "Description", "PromptError", "Scenes", "UnknownWord",
-    "attributes", "captions", "compose", "concatenate", "describe", "described_captions", "draw",
-    "kinds", "object_mask", "parse", "sample_scenes", "thing_masks",
+    "captions", "compose", "concatenate", "describe", "described_captions", "draw", "kinds",
+    "object_mask", "parse", "sample_scenes", "thing_masks",
 ]  # fmt: skip

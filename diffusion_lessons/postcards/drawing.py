@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from .layout import FLYING, WIDTH, Placed, place
+from .lexicon import VALUES
 from .scenery import Canvas, blank, paint_ground, paint_sky, sun_place, thing_light
-from .scenes import VALUES, Scenes
+from .scenes import Scenes
 from .shapes import Brush, coverage
 from .sprites import COLOURS, PAINTERS, coat
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .scenes import VALUES, Scenes
+from .lexicon import VALUES
+from .scenes import Scenes
 
 # Width of each object when its height is 1, and how tall it is drawn compared with the others.
 WIDTH = {

@@ -1,129 +1,82 @@
-"""The words of the postcards: phrases that captions use, and words that a prompt may use.
+"""The words of the postcards: all that there is, how captions write it, and how prompts may.
 
-Captions are written from `PHRASES`. `parse` understands `MEANINGS`, which are more: a learner may
-type "cabin" although no caption ever says it.
+A prompt may say more than captions do: a learner may type "cabin" although no caption says it.
 """
 
 from __future__ import annotations
 
-from .scenes import VALUES
+import re
 
-#: attribute -> value -> the phrases captions choose from. The first is chosen half of the time.
-PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
+#: attribute -> value -> the phrases that captions choose from, the first half of the time, and
+#: further words for it that a prompt may use.
+WORLD: dict[str, dict[str, tuple[str, str]]] = {
     "sky": {
-        "day": ("by day", "in the daytime", "on a sunny day"),
-        "dawn": ("at dawn", "at sunrise", "at daybreak"),
-        "sunset": ("at sunset", "at dusk", "in the evening"),
-        "night": ("at night", "on a starry night", "by night"),
-        "aurora": ("under the northern lights", "under the aurora"),
+        "day": ("by day, in the daytime, on a sunny day", "daylight sun noon midday afternoon"),
+        "dawn": ("at dawn, at sunrise, at daybreak", "morning"),
+        "sunset": ("at sunset, at dusk, in the evening", "twilight"),
+        "night": (
+            "at night, on a starry night, by night",
+            "nighttime midnight stars moon moonlit moonlight",
+        ),
+        "aurora": ("under the northern lights, under the aurora", "auroras borealis polar"),
     },
     "ground": {
-        "grass": ("on grass", "on the grass", "in a meadow", "in a field"),
-        "sand": ("on sand", "on the sand", "on the beach", "in the desert"),
-        "snow": ("on snow", "on the snow", "in the snow"),
-        "sea": ("on the sea", "on the water", "on the ocean"),
+        "grass": ("on grass, on the grass, in a meadow, in a field", "grassy meadows fields lawn"),
+        "sand": ("on sand, on the sand, on the beach, in the desert", "sandy deserts dune dunes"),
+        "snow": ("on snow, on the snow, in the snow", "snowy"),
+        "sea": ("on the sea, on the water, on the ocean", "waves"),
     },
     "object": {
-        "house": ("house", "cottage", "hut"),
-        "tree": ("tree",),
-        "boat": ("boat", "sailing boat", "sailboat"),
-        "balloon": ("balloon", "hot-air balloon"),
-        "rocket": ("rocket", "spaceship"),
-        "mushroom": ("mushroom", "toadstool"),
-        "cactus": ("cactus",),
-        "cat": ("cat", "kitten"),
+        "house": ("house, cottage, hut", "home cabin"),
+        "tree": ("tree", ""),
+        "boat": ("boat, sailing boat, sailboat", "ship yacht"),
+        "balloon": ("balloon, hot-air balloon", ""),
+        "rocket": ("rocket, spaceship", "rocketship"),
+        "mushroom": ("mushroom, toadstool", ""),
+        "cactus": ("cactus", ""),
+        "cat": ("cat, kitten", "kitty"),
     },
     "colour": {
-        "red": ("red", "scarlet"),
-        "orange": ("orange",),
-        "yellow": ("yellow", "golden"),
-        "green": ("green",),
-        "blue": ("blue",),
-        "purple": ("purple", "violet"),
-        "pink": ("pink",),
+        "red": ("red, scarlet", "crimson"),
+        "orange": ("orange", ""),
+        "yellow": ("yellow, golden", "gold"),
+        "green": ("green", "emerald"),
+        "blue": ("blue", "navy azure"),
+        "purple": ("purple, violet", "lilac"),
+        "pink": ("pink", ""),
     },
     "size": {
-        "small": ("small", "little", "tiny"),
-        "large": ("large", "big", "huge"),
+        "small": ("small, little, tiny", "mini"),
+        "large": ("large, big, huge", "giant enormous great"),
     },
     "position": {
-        "left": ("on the left",),
-        "middle": ("in the middle", "in the centre", "in the center"),
-        "right": ("on the right",),
+        "left": ("on the left", "lefthand"),
+        "middle": ("in the middle, in the centre, in the center", "central centred centered"),
+        "right": ("on the right", "righthand"),
     },
-    "count": {
-        "one": ("a", "one"),  # "a" becomes "an" before a vowel
-        "two": ("two", "a pair of"),
-        "three": ("three", "a trio of"),
+    "count": {  # "a" becomes "an" before a vowel
+        "one": ("a, one", "1 single"),
+        "two": ("two, a pair of", "2"),
+        "three": ("three, a trio of", "3"),
     },
 }
 
-#: The verb of a thing, by its object: (singular, plural).
-VERBS = {
-    "boat": ("floats", "float"),
-    "balloon": ("floats", "float"),
-    "cat": ("sits", "sit"),
+VALUES: dict[str, tuple[str, ...]] = {attribute: tuple(WORLD[attribute]) for attribute in WORLD}
+
+#: attribute -> value -> the phrases of captions.
+PHRASES: dict[str, dict[str, tuple[str, ...]]] = {
+    attribute: {value: tuple(phrases.split(", ")) for value, (phrases, _) in values.items()}
+    for attribute, values in WORLD.items()
 }
-STANDS = ("stands", "stand")
+
+#: What a thing does, for those that do not stand.
+VERBS = {"boat": "float", "balloon": "float", "cat": "sit"}
 
 #: The plurals that are not made by adding an s; captions choose between them.
 IRREGULAR = {"cactus": ("cacti", "cactuses"), "kitty": ("kitties",)}
 
-#: attribute -> value -> every word that means it.
-MEANINGS: dict[str, dict[str, str]] = {
-    "sky": {
-        "day": "day daytime daylight sunny sun noon midday afternoon",
-        "dawn": "dawn sunrise daybreak morning",
-        "sunset": "sunset dusk evening twilight",
-        "night": "night nighttime midnight starry stars moon moonlit moonlight",
-        "aurora": "aurora auroras borealis northern polar",
-    },
-    "ground": {
-        "grass": "grass grassy meadow meadows field fields lawn",
-        "sand": "sand sandy desert deserts beach dune dunes",
-        "snow": "snow snowy",
-        "sea": "sea water ocean waves",
-    },
-    "object": {
-        "house": "house cottage hut home cabin",
-        "tree": "tree",
-        "boat": "boat sailboat ship yacht",
-        "balloon": "balloon",
-        "rocket": "rocket spaceship rocketship",
-        "mushroom": "mushroom toadstool",
-        "cactus": "cactus",
-        "cat": "cat kitten kitty",
-    },
-    "colour": {
-        "red": "red scarlet crimson",
-        "orange": "orange",
-        "yellow": "yellow golden gold",
-        "green": "green emerald",
-        "blue": "blue navy azure",
-        "purple": "purple violet lilac",
-        "pink": "pink",
-    },
-    "size": {
-        "small": "small little tiny mini",
-        "large": "large big huge giant enormous great",
-    },
-    "position": {
-        "left": "left lefthand",
-        "middle": "middle centre center central centred centered",
-        "right": "right righthand",
-    },
-    "count": {
-        "one": "one 1 single",
-        "two": "two 2",
-        "three": "three 3",
-    },
-}
-
-#: Nouns that stand for a thing without saying which.
-UNNAMED = frozenset("thing things something object objects".split())
-
-#: Words for the sky or the ground that do not say which.
-UNNAMED_SCENERY = frozenset("sky skies ground".split())
+#: Nouns that stand for a thing without saying which; words for the sky or the ground likewise.
+UNNAMED = {"object": "thing things something object objects", "sky": "sky skies ground"}
 
 #: Words that are understood to exist, but that this world does not have.
 ABSENT: dict[str, str] = {
@@ -171,19 +124,15 @@ def plurals(noun: str) -> tuple[str, ...]:
     return IRREGULAR.get(noun, (noun + "s",))
 
 
-def _meanings() -> dict[str, tuple[str, str]]:
-    """Return word -> (attribute, value) for each word of `MEANINGS`, and for plurals of objects."""
-    found = {}
-    for attribute, values in MEANINGS.items():
-        for value, words in values.items():
-            for word in words.split():
-                forms = (word, *plurals(word)) if attribute == "object" else (word,)
-                found.update(dict.fromkeys(forms, (attribute, value)))
-    return found
-
-
-#: word -> (attribute, value)
-MEANING_OF: dict[str, tuple[str, str]] = _meanings()
+#: word -> (attribute, value), for each word of `WORLD` with a meaning, and for plurals of objects.
+MEANING_OF: dict[str, tuple[str, str]] = {
+    form: (attribute, value)
+    for attribute, values in WORLD.items()
+    for value, (phrases, more) in values.items()
+    for word in re.findall(r"\w+", f"{phrases} {more}")
+    if word not in {*SMALL_WORDS, "a", "pair", "trio"}
+    for form in (word, *plurals(word) * (attribute == "object"))
+}
 
 
 def allowed(attribute: str) -> str:
@@ -194,12 +143,11 @@ def allowed(attribute: str) -> str:
 
 def vocabulary() -> tuple[str, ...]:
     """Return every word that a caption can contain, in lower case, sorted; "hot-air" is two."""
-    glue = "the and on in is are there next to beside with an".split()
-    words = set(glue) | {form for verb in (*VERBS.values(), STANDS) for form in verb}
+    words = set("the and on in is are there next to beside with an".split())
+    words.update(verb + end for verb in ("stand", *VERBS.values()) for end in ("", "s"))
     for attribute, values in PHRASES.items():
         for phrase in (phrase for phrases in values.values() for phrase in phrases):
             words.update(phrase.replace("-", " ").split())
             if attribute == "object":
-                *_, noun = phrase.split()
-                words.update(plurals(noun))
+                words.update(plurals(phrase.split()[-1]))
     return tuple(sorted(words))

@@ -1,15 +1,18 @@
 """Parsing a prompt: `parse` returns the values of the world that a prompt names.
 
-It knows the words of `lexicon.MEANINGS`, and enough grammar to see which of two things a word
-belongs to. It never guesses: a word that it cannot understand or place is an error that says what
-to write instead.
+It knows the words of `lexicon.WORLD`, and enough grammar to see which of two things a word belongs
+to. It never guesses: a word that it cannot understand or place is an error that says what to write
+instead.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from contextlib import suppress
 from difflib import get_close_matches
+from itertools import takewhile
 from typing import NamedTuple
 
 from .lexicon import (
@@ -17,16 +20,14 @@ from .lexicon import (
     EVERYDAY,
     JOINERS,
     MEANING_OF,
-    MEANINGS,
     NEGATIONS,
     SMALL_WORDS,
     UNNAMED,
-    UNNAMED_SCENERY,
+    VALUES,
     allowed,
     plurals,
 )
-from .scenes import SCENE_ATTRIBUTES as SCENERY
-from .scenes import THING_ATTRIBUTES, VALUES, Description, Thing
+from .scenes import SCENE_ATTRIBUTES, THING_ATTRIBUTES, Description, Thing
 
 MAX_LENGTH = 1000
 
@@ -42,11 +43,8 @@ class UnknownWord(PromptError):
 class Token(NamedTuple):
     """A meaningful word of a prompt.
 
-    Attributes:
-        kind: the attribute it names, or "join" or "article".
-        value: the value it names, in the words of `VALUES`; None if it leaves that open.
-        text: the word as the prompt has it.
-        led: whether an article or another small word stands directly before it.
+    kind: the attribute it names, or "join" or "article". value: None if it leaves that open. text:
+    the word as the prompt has it. led: whether a small word or an article stands directly before.
     """
 
     kind: str
@@ -90,7 +88,7 @@ def parse_words(prompt: str) -> tuple[Description, list[str]]:
             "one sentence is enough: 'a small red house on the left, on snow at night'"
         )
     text = _normalised(prompt)
-    if relation := _RELATION.search(text):
+    if relation := re.search(r"\b(?:left|right) (?:side )?of\b", text):
         raise PromptError(
             f"'{relation[0]}' compares two places; say where each thing is in the picture: "
             "'a house on the left and a boat on the right'"
@@ -98,9 +96,10 @@ def parse_words(prompt: str) -> tuple[Description, list[str]]:
     words = _WORD.findall(text)
     tokens = _count_articles(_tokens(words))
     _refuse_coloured_scenery(tokens)
-    sky, ground = (_scenery(name, tokens) for name in SCENERY)
-    things = _things([token for token in tokens if token.kind not in SCENERY])
-    return {"sky": sky, "ground": ground, "things": things}, _without_signs(words)
+    sky, ground = (_scenery(name, tokens) for name in SCENE_ATTRIBUTES)
+    things = _things([token for token in tokens if token.kind not in SCENE_ATTRIBUTES])
+    plain = [word for word in words if word[0].isalnum()]
+    return {"sky": sky, "ground": ground, "things": things}, plain
 
 
 # ---- from characters to tokens -------------------------------------------------------------
@@ -123,11 +122,21 @@ _REWRITES = [
     ]
 ]  # fmt: skip
 _WORD = re.compile(r"(?<!\w)-\d+(?:\.\d+)?|\d+(?:\.\d+)?|[^\W\d_]+|\S")
-_KNOWN = list(MEANING_OF)
-_NOUNS = " ".join(MEANINGS["object"].values()).split()
-_SINGULAR = {plural: noun for noun in _NOUNS for plural in plurals(noun)}
+# word -> the kind and the value of its token
+_READ: dict[str, tuple[str, str | None]] = {
+    **{word: (kind, None) for kind, words in UNNAMED.items() for word in words.split()},
+    **dict.fromkeys(JOINERS, ("join", None)),
+    "a": ("article", None),
+    "an": ("article", None),
+    **MEANING_OF,
+}
 _SMALL = [word for word in (*sorted(SMALL_WORDS), *JOINERS) if word.isalpha()]
-_RELATION = re.compile(r"\b(?:left|right) (?:side )?of\b")
+_SINGULAR = {
+    plural: word
+    for word, (attribute, _) in MEANING_OF.items()
+    if attribute == "object"
+    for plural in plurals(word)
+}
 
 
 def plain_words(text: str) -> list[str]:
@@ -135,11 +144,7 @@ def plain_words(text: str) -> list[str]:
 
     Phrases are written in one way: "a pair of" as "a two", "next to" as "beside".
     """
-    return _without_signs(_WORD.findall(_normalised(text)))
-
-
-def _without_signs(words: list[str]) -> list[str]:
-    return [word for word in words if word[0].isalnum()]
+    return [word for word in _WORD.findall(_normalised(text)) if word[0].isalnum()]
 
 
 def _normalised(text: str) -> str:
@@ -160,37 +165,24 @@ def _tokens(words: list[str]) -> list[Token]:
     """Return the meaningful words, in order; raise UnknownWord if some have no meaning here."""
     tokens, unknown, led = [], [], False
     for word in words:
-        if word in SMALL_WORDS or _is_decoration(word):
-            led = led or word in SMALL_WORDS
+        if word in _READ:
+            tokens.append(Token(*_READ[word], word, led))
+        elif word in SMALL_WORDS:
+            led = True
             continue
-        token = _token(word, led)
-        if token is None:
-            unknown.append(word)
+        elif len(word) == 1 and unicodedata.category(word)[0] == "P":
+            continue  # a quotation mark, a bracket or another sign that parts no things
         else:
-            tokens.append(token)
-        led = token is not None and token.kind == "article"
+            _refuse_known(word)
+            unknown.append(word)
+        led = word in ("a", "an")
     if unknown:
         raise UnknownWord(_about_unknown(list(dict.fromkeys(unknown))))
     return tokens
 
 
-def _is_decoration(word: str) -> bool:
-    """Return whether this is a quotation mark, a bracket or another sign that parts no things."""
-    return len(word) == 1 and word not in JOINERS and unicodedata.category(word)[0] == "P"
-
-
-def _token(word: str, led: bool) -> Token | None:
-    """Return the token of a word, None for an unknown word."""
-    if word in MEANING_OF:
-        return Token(*MEANING_OF[word], word, led)
-    if word in JOINERS:
-        return Token("join", None, word)
-    if word in ("a", "an"):
-        return Token("article", None, word)
-    if word in UNNAMED:
-        return Token("object", None, word)
-    if word in UNNAMED_SCENERY:
-        return Token("sky", None, word)
+def _refuse_known(word: str) -> None:
+    """Raise for a word that this world knows to lack."""
     if word in NEGATIONS:
         raise PromptError(
             f"'{word}': the parser does not know negation. Say what the picture shows, and leave "
@@ -201,18 +193,17 @@ def _token(word: str, led: bool) -> Token | None:
             raise UnknownWord(
                 f"'{word}' is not a {attribute} of this world: choose {allowed(attribute)}"
             )
-    return None
 
 
 def _about_unknown(words: list[str]) -> str:
     """Return a sentence about each of the first three unknown words."""
     sentences, far = [], []
     for word in words[:3]:
+        quoted = repr(word if len(word) <= 30 else word[:30] + "…")
         if near := _near(word):
-            guesses = " or ".join(f"'{guess}'" for guess in near)
-            sentences.append(f"{_quoted(word)}: did you mean {guesses}?")
+            sentences.append(f"{quoted}: did you mean {' or '.join(map(repr, near))}?")
         else:
-            far.append(_quoted(word))
+            far.append(quoted)
     if far:
         kinds = "; ".join(f"{name} ({allowed(name)})" for name in VALUES)
         sentences.append(f"{', '.join(far)}: not a word of this world. It knows {kinds}.")
@@ -228,37 +219,30 @@ def _near(word: str) -> list[str]:
     """
     if word in EVERYDAY or word.removesuffix("s") in EVERYDAY:
         return []
-    words, small = ([k for k in known if _begin_alike(k, word)] for known in (_KNOWN, _SMALL))
-    if shuffled := [known for known in (*words, *small) if sorted(known) == sorted(word)]:
-        return [_singular(known) for known in shuffled[:2]]
+    alike = [  # with the same first letter, or the same first sound, or the first two swapped
+        k for k in (*MEANING_OF, *_SMALL)
+        if k[0] == word[0] or k[1::-1] == word[:2] or {k[0], word[0]} == {"c", "k"}
+    ]  # fmt: skip
+    singular = {known: _SINGULAR.get(known, known) for known in alike}
+    if shuffled := [singular[known] for known in alike if sorted(known) == sorted(word)]:
+        return shuffled[:2]
     # Of three letters or fewer too many words are alike, and one typing error is one letter.
-    words, small = (
-        [k for k in known if len(_singular(k)) > 3 and abs(len(k) - len(word)) <= 1]
-        for known in (words, small)
-    )
+    alike = [k for k in alike if len(singular[k]) > 3 and abs(len(k) - len(word)) <= 1]
+    words, small = ([k for k in alike if (k in MEANING_OF) == known] for known in (True, False))
     close = get_close_matches(word, words, 4, 0.75) or get_close_matches(word, small, 1, 0.85)
     near: dict[object, str] = {}  # the first guess of each meaning
     for guess in close:  # the nearest first
-        near.setdefault(MEANING_OF.get(guess, guess), _singular(guess))
+        near.setdefault(MEANING_OF.get(guess, guess), singular[guess])
     return list(near.values())[:2]
 
 
-def _singular(word: str) -> str:
-    """Return a thing's name in the singular, any other word as it is."""
-    return _SINGULAR.get(word, word)
-
-
-def _begin_alike(known: str, word: str) -> bool:
-    """Return whether two words have one first letter, or one sound, or their first two swapped."""
-    return known[0] == word[0] or known[1::-1] == word[:2] or {known[0], word[0]} == {"c", "k"}
-
-
-def _quoted(word: str) -> str:
-    """Return the word in quotation marks, cut off if it is very long."""
-    return repr(word if len(word) <= 30 else word[:30] + "…")
-
-
 # ---- from tokens to a description -----------------------------------------------------------
+
+
+def _described(tokens: Iterable[Token]) -> Token:
+    """Return the first token that is no colour and no size, an empty one if there is none."""
+    empty = Token("", None, "")
+    return next((token for token in tokens if token.kind not in ("colour", "size")), empty)
 
 
 def _count_articles(tokens: list[Token]) -> list[Token]:
@@ -267,9 +251,7 @@ def _count_articles(tokens: list[Token]) -> list[Token]:
     for i, token in enumerate(tokens):
         if token.kind != "article":
             kept.append(token)
-            continue
-        skip = (t for t in tokens[i + 1 :] if t.kind not in ("colour", "size") and t.text != ",")
-        if getattr(next(skip, None), "kind", None) == "object":
+        elif _described(t for t in tokens[i + 1 :] if t.text != ",").kind == "object":
             kept.append(Token("count", "one", token.text))
     return kept
 
@@ -277,10 +259,8 @@ def _count_articles(tokens: list[Token]) -> list[Token]:
 def _refuse_coloured_scenery(tokens: list[Token]) -> None:
     """Raise on "on green grass" and "under a huge sky": only things have colours and sizes."""
     for i, token in enumerate(tokens):
-        if token.kind not in ("colour", "size") or not token.led:
-            continue
-        after = next((t for t in tokens[i:] if t.kind not in ("colour", "size")), None)
-        if after is not None and after.kind in SCENERY:
+        after = _described(tokens[i:])
+        if token.led and after is not token and after.kind in SCENE_ATTRIBUTES:
             raise PromptError(
                 f"'{token.text} {after.text}': the {token.kind} of a sky or a ground cannot be "
                 f"chosen, only that of a thing; leave out '{token.text}'"
@@ -318,19 +298,18 @@ def _things(tokens: list[Token]) -> list[Thing]:
 def _thing(tokens: list[Token]) -> Thing:
     """Return the thing that all of the tokens describe."""
     name = next((token.text for token in tokens if token.kind == "object"), "thing")
-    thing: Thing = dict.fromkeys(THING_ATTRIBUTES)
-    texts: dict[str, str] = {}
+    said: dict[str, Token] = {}
     for token in tokens:
-        if token.kind == "join" or token.value is None:
-            continue
-        if thing[token.kind] not in (None, token.value):
+        before = said.get(token.kind, token)
+        if token.value not in (None, before.value):
             raise PromptError(
-                f"'{texts[token.kind]}' and '{token.text}' are both said for the {token.kind} of "
+                f"'{before.text}' and '{token.text}' are both said for the {token.kind} of "
                 f"the {name}, and it has one: choose {allowed(token.kind)}; two things are named "
                 "one by one: 'a red house and a blue boat'"
             )
-        thing[token.kind], texts[token.kind] = token.value, token.text
-    return thing
+        if token.value is not None:
+            said[token.kind] = token
+    return {name: said[name].value if name in said else None for name in THING_ATTRIBUTES}
 
 
 def _two_things(tokens: list[Token], first: int, second: int) -> list[Thing]:
@@ -340,42 +319,28 @@ def _two_things(tokens: list[Token], first: int, second: int) -> list[Thing]:
     the one that leads to no contradiction; if several do and disagree, the prompt is ambiguous.
     Without a joiner, a position right after the first noun is the first thing's, the rest is not.
     """
-    borders = _borders(tokens, first, second)
+    borders = {}
+    for i in range(first + 1, second):
+        if tokens[i].kind == "join" and tokens[i - 1].kind != "join":
+            texts = {t.text for t in takewhile(lambda token: token.kind == "join", tokens[i:])}
+            both = JOINERS[", and"] if {",", "and"} <= texts else 0
+            borders[i] = max(both, *(JOINERS[text] for text in texts))
     for strength in sorted(set(borders.values()), reverse=True):
-        readings = []
-        for border in (i for i, s in borders.items() if s == strength):
-            try:
+        tied, readings = [i for i in borders if borders[i] == strength], []
+        for border in tied:
+            with suppress(PromptError):
                 reading = [_thing(tokens[:border]), _thing(tokens[border:])]
-            except PromptError:
-                continue
-            if reading not in readings:
-                readings.append(reading)
+                readings += [reading] * (reading not in readings)
         if len(readings) == 1:
             return readings[0]
         if readings:
-            tied = [i for i, s in borders.items() if s == strength]
             words = ", ".join(t.text for t in tokens[tied[0] : tied[-1]] if t.kind != "join")
-            nouns = f"the {tokens[first].text} or to the {tokens[second].text}"
             raise PromptError(
-                f"it is not clear whether '{words}' belongs to {nouns}; "
-                "put each word next to its thing and 'and' between the two things"
+                f"it is not clear whether '{words}' belongs to the {tokens[first].text} or to the "
+                f"{tokens[second].text}; put each word next to its thing and 'and' between the two "
+                "things"
             )
     border = max(borders, key=lambda place: borders[place]) if borders else first + 1
     if not borders and tokens[border].kind == "position":
         border += not any(token.kind == "position" for token in tokens[:border])
     return [_thing(tokens[:border]), _thing(tokens[border:])]
-
-
-def _borders(tokens: list[Token], first: int, second: int) -> dict[int, int]:
-    """Return index -> strength of each joiner between two nouns; ", and" is one joiner."""
-    borders, i = {}, first + 1
-    while i < second:
-        start = i
-        while tokens[i].kind == "join":
-            i += 1
-        if i > start:
-            texts = {token.text for token in tokens[start:i]}
-            both = JOINERS[", and"] if {",", "and"} <= texts else 0
-            borders[start] = max(both, *(JOINERS[text] for text in texts), 0)
-        i = max(i, start + 1)
-    return borders

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from .layout import horizon
-from .scenes import VALUES, Scenes
+from .lexicon import VALUES
+from .scenes import Scenes
 from .shapes import coverage
 
 # Three stops of each sky: zenith, half-way, horizon.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .scenes import VALUES
+from .lexicon import VALUES
 from .shapes import Brush, both, box, circle, ellipse, polygon, segment, union
 
 # The seven colours, as (red, green, blue) in 0 to 1.

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from random import Random
 from typing import NamedTuple
 
-from .lexicon import PHRASES, STANDS, VERBS, plurals
-from .scenes import THING_ATTRIBUTES, VALUES, Description, Scenes, Thing
+from .lexicon import PHRASES, VALUES, VERBS, plurals
+from .scenes import THING_ATTRIBUTES, Description, Scenes, Thing
 
 
 class Caption(NamedTuple):
@@ -24,6 +25,17 @@ class Caption(NamedTuple):
 OMITTED = 0.5
 # How often the caption of a single thing is a headline without "a": "red house at night".
 HEADLINE = 0.2
+# The word orders of captions, of one thing and of two; what is left out takes its comma or colon
+# along. The first four of one thing suit headlines too, the others may be sentences.
+_ONE = (
+    "{what} {ground} {sky}, {where}", "{what} {where}, {ground}, {sky}", "{front}: {what} {where}",
+    "{where}, {what} {ground}, {sky}", "{there} {what} {where} {ground}, {sky}",
+    "{sky}, {what} {verb} {where} {ground}", "{what} {where} {ground} {sky}",
+)  # fmt: skip
+_TWO = (
+    "{what}, {ground} {sky}", "{sky}, {what}, {ground}", "{front}: {what}",
+    "{sky}, {there} {what}, {ground}", "{what}, {ground}, {sky}",
+)  # fmt: skip
 
 
 def describe(scenes: Scenes) -> list[Description]:
@@ -36,7 +48,7 @@ def describe(scenes: Scenes) -> list[Description]:
     """
     rows = {name: values.tolist() for name, values in scenes.attributes.items()}
     described: list[Description] = []
-    for i in range(len(rows["sky"])):
+    for i in range(len(scenes)):
         things: list[Thing] = [
             {name: VALUES[name][rows[name][i][slot]] for name in THING_ATTRIBUTES}
             for slot in (0, 1)
@@ -71,10 +83,25 @@ def described_captions(scenes: Scenes, seed: int, full: bool = False) -> list[Ca
     for i, description in enumerate(describe(scenes)):
         dice = Random(f"{seed}/{i}")
         if not full:
-            description = _leave_out(description, dice)
+            _leave_out(description, dice)
         write = _about_one if len(description["things"]) == 1 else _about_two
         written.append(Caption(write(description, dice), description))
     return written
+
+
+def _leave_out(description: Description, dice: Random) -> None:
+    """Set about half of the description to None."""
+
+    def perhaps(value: str | None) -> str | None:
+        return None if dice.random() < OMITTED else value
+
+    things = description["things"]
+    for thing in things:
+        thing |= {name: perhaps(thing[name]) for name in ("colour", "size", "position")}
+    if len(things) == 1 and things[0]["count"] == "one" and dice.random() < HEADLINE:
+        things[0]["count"] = None
+    description["sky"] = perhaps(description["sky"])
+    description["ground"] = perhaps(description["ground"])
 
 
 def _pick(dice: Random, choices: tuple[str, ...]) -> str:
@@ -84,112 +111,61 @@ def _pick(dice: Random, choices: tuple[str, ...]) -> str:
     return choices[1 + int(dice.random() * (len(choices) - 1))]
 
 
-def _leave_out(description: Description, dice: Random) -> Description:
-    """Return the description with about half of it set to None."""
-
-    def perhaps(value: str | None) -> str | None:
-        return None if dice.random() < OMITTED else value
-
-    things = [
-        thing | {name: perhaps(thing[name]) for name in ("colour", "size", "position")}
-        for thing in description["things"]
-    ]
-    if len(things) == 1 and things[0]["count"] == "one" and dice.random() < HEADLINE:
-        things[0]["count"] = None
-    sky, ground = perhaps(description["sky"]), perhaps(description["ground"])
-    return {"sky": sky, "ground": ground, "things": things}
-
-
-def _phrase(attribute: str, value: str | None, dice: Random) -> str:
-    """Choose a phrase for a value, "" for None."""
-    return _pick(dice, PHRASES[attribute][value]) if value else ""
+def _phrase(part: Mapping, name: str, dice: Random) -> str:
+    """Choose a phrase for an attribute of a scene or a thing, "" where it is left out."""
+    return _pick(dice, PHRASES[name][part[name]]) if part[name] else ""
 
 
 def _noun_phrase(thing: Thing, dice: Random) -> str:
     """Write count, size, colour and object: "two small red houses"."""
-    words = _phrase("object", thing["object"], dice)
+    *start, noun = _phrase(thing, "object", dice).split()
     if thing["count"] in ("two", "three"):
-        start, noun = words.rsplit(" ", 1) if " " in words else ("", words)
-        words = f"{start} {_pick(dice, plurals(noun))}"
-    size, colour = _phrase("size", thing["size"], dice), _phrase("colour", thing["colour"], dice)
-    words = " ".join(f"{size} {colour} {words}".split())
-    count = "one" if thing["count"] == "one" and dice.random() < 0.08 else ""
-    if thing["count"] == "one" and not count:
-        count = "an" if words[0] in "aeiou" else "a"
-    elif not count:
-        count = _phrase("count", thing["count"], dice)
-    return f"{count} {words}".strip()
+        noun = _pick(dice, plurals(noun))
+    size, colour = (_phrase(thing, name, dice) for name in ("size", "colour"))
+    words = " ".join(filter(None, (size, colour, *start, noun)))
+    if thing["count"] != "one":
+        return f"{_phrase(thing, 'count', dice)} {words}".strip()
+    article = "an" if words[0] in "aeiou" else "a"
+    return f"{'one' if dice.random() < 0.08 else article} {words}"
 
 
-def _list(*parts: str) -> str:
-    """Join the parts that are not empty with commas."""
-    return ", ".join(part for part in parts if part)
-
-
-def _row(*parts: str) -> str:
-    """Join the parts that are not empty with spaces."""
-    return " ".join(part for part in parts if part)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _is(what: str) -> str:
-    """Return the verb after "there": "are" before "two" and "three", else "is"."""
-    return "are" if what.startswith(("two ", "three ")) else "is"
+def _filled(order: str, dice: Random, **parts: str) -> str:
+    """Put the parts of a caption, some of them empty, into a word order."""
+    ground, sky = parts["ground"], parts["sky"]
+    parts["front"] = _pick(dice, (f"{ground}, {sky}", f"{sky}, {ground}"))
+    parts["there"] = "there are" if parts["what"].startswith(("two ", "three ")) else "there is"
+    halves = [
+        ", ".join(filter(None, (" ".join(place.split()) for place in half.split(","))))
+        for half in order.format(**parts).split(":")
+    ]
+    text = ": ".join(filter(None, halves))
+    return text[0].upper() + text[1:] if "{there}" in order or "{verb}" in order else text
 
 
 def _about_one(description: Description, dice: Random) -> str:
-    """Write a caption for one thing, in one of seven word orders."""
     (thing,) = description["things"]
     what = _noun_phrase(thing, dice)
-    where = _phrase("position", thing["position"], dice)
-    ground = _phrase("ground", description["ground"], dice)
-    sky = _phrase("sky", description["sky"], dice)
-    order = int(dice.random() * 7)
-    if thing["count"] is None and order > 3:  # a headline is no sentence
-        order -= 4
-    if order == 0:
-        return _row(what, ground, sky) if not where else _list(_row(what, ground, sky), where)
-    if order == 1:
-        return _list(_row(what, where), ground, sky)
-    if order == 2:
-        start = _list(ground, sky) if dice.random() < 0.5 else _list(sky, ground)
-        return _row(f"{start}:" if start else "", what, where)
-    if order == 3:
-        return _list(where, _row(what, ground), sky)
-    if order == 4:
-        return _capital(_list(_row("there", _is(what), what, where, ground), sky))
-    if order == 5 and (where or ground):
-        verb = VERBS.get(str(thing["object"]), STANDS)[thing["count"] in ("two", "three")]
-        return _capital(_list(sky, _row(what, verb, where, ground)))
-    return _row(what, where, ground, sky)
+    where = _phrase(thing, "position", dice)
+    ground, sky = (_phrase(description, name, dice) for name in ("ground", "sky"))
+    verb = VERBS.get(str(thing["object"]), "stand") + "s" * (thing["count"] not in ("two", "three"))
+    number = int(dice.random() * 7)
+    if thing["count"] is None:
+        number %= 4
+    if number == 5 and not (where or ground):
+        number = 6
+    return _filled(_ONE[number], dice, what=what, where=where, ground=ground, sky=sky, verb=verb)
 
 
 def _about_two(description: Description, dice: Random) -> str:
-    """Write a caption for two things, each with its own place, in one of five word orders."""
     first, second = description["things"]
-    ground = _phrase("ground", description["ground"], dice)
-    sky = _phrase("sky", description["sky"], dice)
+    ground, sky = (_phrase(description, name, dice) for name in ("ground", "sky"))
     noun, other_noun = _noun_phrase(first, dice), _noun_phrase(second, dice)
-    here = _phrase("position", first["position"], dice)
-    there = _phrase("position", second["position"], dice)
-    order = int(dice.random() * 5)
-    joiner = "and" if order < 3 else _pick(dice, ("and", "next to", "beside", "with"))
+    here, there = (_phrase(thing, "position", dice) for thing in (first, second))
+    number = int(dice.random() * 5)
+    joiner = "and" if number < 3 else _pick(dice, ("and", "next to", "beside", "with"))
     # "a house and a cat on the left" leaves open who is on the left: then the place comes first.
-    place_first = here and order in (0, 1, 2) and dice.random() < 0.3
-    if place_first or (there and not here):
-        both = _row(here, noun, "and", there, other_noun)
+    if (here and number < 3 and dice.random() < 0.3) or (there and not here):
+        both = f"{here} {noun} and {there} {other_noun}"
     else:
-        both = _row(noun, here, joiner, other_noun, there)
-    if order == 0:
-        return _list(both, _row(ground, sky))
-    if order == 1:
-        return _list(sky, both, ground)
-    if order == 2:
-        start = _list(ground, sky) if dice.random() < 0.5 else _list(sky, ground)
-        return f"{start}: {both}" if start else both
-    if order == 3:
-        return _capital(_list(sky, _row("there", _is(both), both), ground))
-    return _list(both, ground, sky)
+        both = f"{noun} {here} {joiner} {other_noun} {there}"
+    return _filled(_TWO[number], dice, what=both.strip(), ground=ground, sky=sky)

@@ -41,7 +41,7 @@ OUTPUTS = sum(_OF_THE_SCENE.values()) + _PLACES * sum(AT_A_PLACE.values())
 
 
 def by_place(attributes: dict[str, Tensor]) -> Reading:
-    """Bring the truth about scenes (`postcards.attributes`) into the form of a reading.
+    """Bring the truth about scenes (`Scenes.attributes`) into the form of a reading.
 
     Name to int64 indices into `VALUES`: (N,) for sky and ground; (N, 3) for count, object, colour
     and size of what stands at left, middle and right, -1 where nothing stands.
@@ -188,7 +188,7 @@ class PostcardEvaluator(Evaluator):
 
     def agrees(self, images: Tensor, scenes: Scenes) -> dict[str, Tensor]:
         """Return the `agreement` of what it reads in pictures with the scenes they should show."""
-        return agreement(self.read(images), by_place(postcards.attributes(scenes)))
+        return agreement(self.read(images), by_place(scenes.attributes))
 
     def loss(self, step: int, batch: int, seed: int, data: Sequence[Tensor] = ()) -> Tensor:
         """Return the `reading_loss` on freshly drawn scenes of every pair, some spoiled."""
@@ -197,7 +197,7 @@ class PostcardEvaluator(Evaluator):
         faults = torch.Generator().manual_seed(2**31 + own_seed)
         images = imperfect(postcards.draw(scenes), faults)
         logits = self.network(images.to(self.network.head.weight.device))
-        return reading_loss(logits, by_place(postcards.attributes(scenes)))
+        return reading_loss(logits, by_place(scenes.attributes))
 
     def report(self, count: int, seed: int) -> dict[str, dict]:
         """Measure how often fresh pictures are read right, with 95 % intervals: a card's table.

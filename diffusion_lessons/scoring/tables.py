@@ -136,7 +136,7 @@ def follows(draw: Callable[[list[str]], Tensor], count: int, seed: int) -> dict:
         reading = judge.read(draw([caption.text for caption in written]))
         right = {said: matches(reading, [caption.description for caption in written])}
         if full:
-            truth = recognition.by_place(postcards.attributes(scenes))
+            truth = recognition.by_place(scenes.attributes)
             right |= recognition.agreement(reading, truth)
         rows[name] = {"pictures": count, **shares(right, said)}
     return rows
