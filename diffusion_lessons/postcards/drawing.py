@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
-from .layout import FLYING, WIDTH, Placed, place
+from diffusion_lessons import arguments
+
+from .layout import LIFT, WIDTH, Placed, place
 from .lexicon import VALUES
-from .scenery import Canvas, blank, paint_ground, paint_sky, sun_place, thing_light
+from .scenery import THING_LIGHT, Canvas, blank, paint_ground, paint_sky, sun_place
 from .scenes import Scenes
 from .shapes import Brush, coverage
 from .sprites import COLOURS, PAINTERS, coat
@@ -15,51 +19,47 @@ from .sprites import COLOURS, PAINTERS, coat
 _BATCH = 256  # scenes painted at a time: keeps the memory small
 _SEA = VALUES["ground"].index("sea")
 _BOAT = VALUES["object"].index("boat")
-_LIFT = torch.tensor([FLYING.get(name, 0.0) for name in VALUES["object"]])
-_HALF_WIDTH = torch.tensor([WIDTH[name] / 2 for name in VALUES["object"]])
+_FOAM = torch.tensor([0.90, 0.97, 1.0]).view(1, 3, 1, 1)
+_ISLET = torch.tensor([0.93, 0.80, 0.52]).view(1, 3, 1, 1)
 
 
 def draw(scenes: Scenes, size: int = 64) -> Tensor:
     """Draw the scenes: float32 (N, 3, size, size) in [-1, 1].
 
-    The same scenes give the same bytes on the same machine. Edges are smooth at every size.
-
-    Raises:
-        ValueError: `size` is not between 8 and 1024.
+    The same scenes give the same bytes on the same machine. Edges are smooth at every size. Raises
+    ValueError where `size` is not between 8 and 1024.
     """
-    _check_size(size)
-    parts = [_paint(scenes[i : i + _BATCH], size) for i in range(0, len(scenes), _BATCH)]
-    return torch.cat(parts) if parts else torch.zeros(0, 3, size, size)
+    return torch.cat([_paint(part, size) for part in _parts(scenes, size)])
 
 
 def object_mask(scenes: Scenes, size: int = 64) -> Tensor:
-    """Return a mask of the things, bool (N, 1, size, size). Shadows and islets do not count.
-
-    Raises:
-        ValueError: `size` is not between 8 and 1024.
-    """
+    """Return a mask of the things, bool (N, 1, size, size). Shadows and islets do not count."""
     return thing_masks(scenes, size).any(dim=1, keepdim=True)
 
 
 def thing_masks(scenes: Scenes, size: int = 64) -> Tensor:
-    """Return where each thing can be seen, bool (N, 2, size, size): not where another hides it."""
-    _check_size(size)
-    seen = torch.zeros(len(scenes), 2, size, size, dtype=torch.bool)
-    for start in range(0, len(scenes), _BATCH):
-        part = scenes[start : start + _BATCH]
+    """Return where each thing can be seen, bool (N, 2, size, size): not where another hides it.
+
+    size: as in `draw`.
+    """
+    seen = []
+    for part in _parts(scenes, size):
         placed = place(part)
         _, alpha = _sprites(part, placed, size)
+        mask = torch.zeros(len(part), 2, size, size, dtype=torch.bool)
         for rows in _far_to_near(placed):
-            inside = alpha[rows, 0] > 0.5
-            scene = start + placed.scene[rows]
-            seen[scene] &= ~inside.unsqueeze(1)
-            seen[scene, placed.slot[rows]] |= inside
-    return seen
+            inside, scene = alpha[rows, 0] > 0.5, placed.scene[rows]
+            mask[scene] &= ~inside.unsqueeze(1)
+            mask[scene, placed.slot[rows]] |= inside
+        seen.append(mask)
+    return torch.cat(seen)
 
 
-def _check_size(size: int) -> None:
-    if not 8 <= size <= 1024:
-        raise ValueError(f"size is {size}: a postcard is 8 to 1024 pixels wide, usually 64 or 32")
+def _parts(scenes: Scenes, size: int) -> Iterator[Scenes]:
+    """Give the scenes a batch at a time; one empty batch if there are none."""
+    arguments.number("size", size, 8, 1024, " (pixels; 64 or 32 is usual)")
+    for start in range(0, max(1, len(scenes)), _BATCH):
+        yield scenes[start : start + _BATCH]
 
 
 def _paint(scenes: Scenes, size: int) -> Tensor:
@@ -86,8 +86,10 @@ def _sprites(scenes: Scenes, placed: Placed, size: int) -> tuple[Tensor, Tensor]
     m = len(placed.scene)
     rgb, alpha = torch.zeros(m, 3, size, size), torch.zeros(m, 1, size, size)
     lamp = sun_place(scenes)[0][placed.scene]
-    tinted = (COLOURS[placed.colour] * (1 + 0.10 * _hue(scenes, placed))).clamp(0, 1)
-    light = thing_light(scenes.attributes["sky"][placed.scene])[:, :, None, None]
+    dice = scenes.roll("hue")[placed.scene, placed.slot]
+    hue = torch.stack([dice, (dice * 7) % 1, (dice * 13) % 1], dim=1) - 0.5
+    tinted = (COLOURS[placed.colour] * (1 + 0.10 * hue)).clamp(0, 1)
+    light = THING_LIGHT[scenes.attributes["sky"][placed.scene]][:, :, None, None]
     side = (4 * (lamp - placed.x)).clamp(-1, 1)
     for index, paint in enumerate(PAINTERS.values()):
         for tall in (False, True):
@@ -95,7 +97,7 @@ def _sprites(scenes: Scenes, placed: Placed, size: int) -> tuple[Tensor, Tensor]
             if len(rows):
                 window = _Window(placed[rows], size)
                 brush = Brush(window.p, window.pixel, light[rows])
-                paint(brush, coat(tinted[rows], window.p, side[rows]))
+                paint(brush.fill, window.p, coat(tinted[rows], window.p, side[rows]))
                 window.paste(brush.rgb, rgb, rows)
                 window.paste(brush.alpha, alpha, rows)
     return rgb, alpha
@@ -110,16 +112,16 @@ class _Window:
     """
 
     def __init__(self, placed: Placed, size: int):
-        extent = (
-            1.14
-            * float(placed.height.max())
-            * max(1.0, 2 * float(_HALF_WIDTH[placed.object].max()))
-        )
-        side = min(size, int(extent * size) + 5)
+        widest = max(1.0, float(WIDTH[placed.object].max()))
+        side = min(size, int(1.14 * float(placed.height.max()) * widest * size) + 5)
         x, height = placed.x[:, None], placed.height[:, None]
-        foot = (placed.base - _LIFT[placed.object])[:, None]
-        self.columns = _inside(x * size - side / 2, side, size)
-        self.lines = _inside((foot - 0.5 * height) * size - side / 2, side, size)
+        foot = (placed.base - LIFT[placed.object])[:, None]
+
+        def pixels(middle: Tensor) -> Tensor:  # numbers of lines or columns, (M, side)
+            start = (middle * size - side / 2).long().clamp(0, size - side)
+            return start + torch.arange(side)
+
+        self.columns, self.lines = pixels(x), pixels(foot - 0.5 * height)
         right = ((self.columns + 0.5) / size - x)[:, None, :] / height[:, None]
         up = (foot - (self.lines + 0.5) / size)[:, :, None] / height[:, None]
         cos, sin = torch.cos(placed.tilt)[:, None, None], torch.sin(placed.tilt)[:, None, None]
@@ -132,52 +134,26 @@ class _Window:
         sheet[where] = patch.permute(0, 2, 3, 1)
 
 
-def _inside(start: Tensor, side: int, size: int) -> Tensor:
-    """Return pixel numbers from about `start` (M, 1) on, int64 (M, side), within 0..size-1."""
-    return start.long().clamp(0, size - side) + torch.arange(side)
-
-
-def _hue(scenes: Scenes, placed: Placed) -> Tensor:
-    """Return a small change of shade for every thing, (M, 3) in [-0.5, 0.5]."""
-    dice = scenes.roll("hue")[placed.scene, placed.slot]
-    return torch.stack([dice, (dice * 7) % 1, (dice * 13) % 1], dim=1) - 0.5
-
-
 def _paint_footing(canvas: Canvas, placed: Placed) -> None:
     """Paint shadows under things; on the sea, foam round boats and islets under the rest."""
     canvas = canvas.strip(0.58, 1.0)
-    wet = canvas.ground()[placed.scene] == _SEA
-    flying = _LIFT[placed.object] > 0
-    islet = wet & ~flying & (placed.object != _BOAT)
-    wide = placed.height * _HALF_WIDTH[placed.object]
+    wet = canvas.ground[placed.scene] == _SEA
+    flying = LIFT[placed.object] > 0
+    foam, islet = wet & ~flying, wet & ~flying & (placed.object != _BOAT)
     for rows in _far_to_near(placed):
-        scene = placed.scene[rows]
-        part = Canvas(canvas.scenes[scene], canvas.rgb[scene], canvas.x, canvas.y, canvas.pixel)
-        x, base, half = (v[rows][:, None, None] for v in (placed.x, placed.base, wide))
-
-        def lay(
-            width: Tensor | float,
-            height: float,
-            drop: float,
-            where: Tensor,
-            colour: Tensor,
-            opacity: float,
-            part: Canvas = part,
-            x: Tensor = x,
-            base: Tensor = base,
-            half: Tensor = half,
-        ) -> None:
-            dx = (canvas.x - x) / (half * width)
-            dy = (canvas.y - base - drop * half) / (half * height)
-            soft = (1.5 * canvas.pixel / (half * height)).clamp_min(0.25)
-            cover = coverage(torch.hypot(dx, dy) - 1, soft) * where.float()[:, None, None] * opacity
-            part.cover(cover, colour)
-
-        light = thing_light(part.sky())[:, :, None, None]
-        rim, sand = torch.tensor([0.90, 0.97, 1.0]), torch.tensor([0.93, 0.80, 0.52])
-        foam = (wet & ~flying)[rows]
-        lay(1.32, 0.34, 0.06, foam, rim.view(1, 3, 1, 1) * light, 0.55)
-        lay(1.22, 0.30, 0.03, islet[rows], sand.view(1, 3, 1, 1) * light, 1.0)
+        part, shown = canvas.of(placed.scene[rows]), placed[rows]
+        x, base, height, width = (
+            v[:, None, None] for v in (shown.x, shown.base, shown.height, WIDTH[shown.object])
+        )
+        half, light = height * width / 2, THING_LIGHT[part.sky][:, :, None, None]
         shadow = torch.where(flying[rows], 0.75, 1.05)[:, None, None]
-        lay(shadow, 0.19, 0.0, ~foam | islet[rows], part.rgb * 0.45, 0.62)
-        canvas.rgb[scene] = part.rgb
+        for wide, high, drop, where, colour, opacity in (
+            (1.32, 0.34, 0.06, foam, _FOAM * light, 0.55),
+            (1.22, 0.30, 0.03, islet, _ISLET * light, 1.0),
+            (shadow, 0.19, 0.0, ~foam | islet, None, 0.62),
+        ):
+            dx, dy = (canvas.x - x) / (half * wide), (canvas.y - base - drop * half) / (half * high)
+            soft = (1.5 * canvas.pixel / (half * high)).clamp_min(0.25)
+            cover = coverage(torch.hypot(dx, dy) - 1, soft) * where[rows].float()[:, None, None]
+            part.cover(cover * opacity, part.rgb * 0.45 if colour is None else colour)
+        canvas.rgb[placed.scene[rows]] = part.rgb

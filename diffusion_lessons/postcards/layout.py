@@ -13,29 +13,29 @@ from torch import Tensor
 from .lexicon import VALUES
 from .scenes import Scenes
 
-# Width of each object when its height is 1, and how tall it is drawn compared with the others.
-WIDTH = {
-    "house": 1.04, "tree": 0.80, "boat": 1.04, "balloon": 0.72,
-    "rocket": 0.62, "mushroom": 1.00, "cactus": 0.74, "cat": 0.84,
+# Of each object: its width when its height is 1, how tall it is drawn compared with the others, and
+# how far above its shadow it hangs.
+_OBJECTS = {
+    "house": (1.04, 0.86, 0), "tree": (0.80, 1.0, 0), "boat": (1.04, 0.92, 0),
+    "balloon": (0.72, 1.06, 0.11), "rocket": (0.62, 1.06, 0.07), "mushroom": (1.00, 0.84, 0),
+    "cactus": (0.74, 1.0, 0), "cat": (0.84, 0.92, 0),
 }  # fmt: skip
-_STATURE = {
-    "house": 0.86, "tree": 1.0, "boat": 0.92, "balloon": 1.06,
-    "rocket": 1.06, "mushroom": 0.84, "cactus": 1.0, "cat": 0.92,
-}  # fmt: skip
-FLYING = {"balloon": 0.11, "rocket": 0.07}  # how far above its shadow it hangs
+WIDTH, _STATURE, LIFT = torch.tensor([_OBJECTS[name] for name in VALUES["object"]]).unbind(1)
 
+# The rows of these tables: a thing once, twice, three times, and as a part of a pair.
 # Heights as (small, large); a group's members and a pair's things are drawn a little smaller.
-_HEIGHT = {"one": (0.265, 0.50), "two": (0.225, 0.37), "three": (0.20, 0.315), "pair": (0.25, 0.42)}
-# Where the middle of a thing stands for left, middle, right.
-_PLACE = {"one": (0.25, 0.50, 0.75), "two": (0.30, 0.50, 0.70), "three": (0.33, 0.50, 0.67)}
-# In a pair neighbours move apart, so that neither hides the other.
-_PAIR_PLACE = {(0, 1): (0.21, 0.57), (1, 2): (0.43, 0.79), (0, 2): (0.23, 0.77)}
+_HEIGHT = torch.tensor([[0.265, 0.50], [0.225, 0.37], [0.20, 0.315], [0.25, 0.42]])
+# How far it reaches to each side, in widths.
+_REACH = torch.tensor([0.5, 1.05, 1.20, 0.5])
 # Offsets of a group's members from its middle: sideways in widths, downwards in heights.
-_MEMBERS: dict[str, list[tuple[float, float]]] = {
-    "one": [(0, 0)],
-    "two": [(-0.55, -0.06), (0.55, 0.06)],
-    "three": [(-0.70, -0.14), (0.70, -0.10), (0.0, 0.17)],
-}
+_MEMBERS = torch.tensor([
+    [[0, 0], [0, 0], [0, 0]], [[-0.55, -0.06], [0.55, 0.06], [0, 0]],
+    [[-0.70, -0.14], [0.70, -0.10], [0, 0.17]], [[0, 0], [0, 0], [0, 0]],
+])  # fmt: skip
+# Where the middle of a thing stands for left, middle, right; that of a pair's depends on the other.
+_PLACE = torch.tensor([[0.25, 0.50, 0.75], [0.30, 0.50, 0.70], [0.33, 0.50, 0.67]])
+# In a pair neighbours move apart, so that neither hides the other: by the place of this and that.
+_APART = torch.tensor([[0, 0.21, 0.23], [0.57, 0, 0.43], [0.77, 0.79, 0]])
 _MARGIN = 0.035
 
 
@@ -71,59 +71,34 @@ def horizon(scenes: Scenes) -> Tensor:
 
 def place(scenes: Scenes) -> Placed:
     """Put every object of every scene in its place."""
-    n = len(scenes)
-    slots, members = 2, 3
-    arrange = _arrangement(scenes)
-    per_object = {
-        "scene": torch.arange(n).view(n, 1, 1).expand(n, slots, members),
-        "slot": torch.arange(slots).view(1, slots, 1).expand(n, slots, members),
-        "object": scenes.attributes["object"].unsqueeze(2).expand(n, slots, members),
-        "colour": scenes.attributes["colour"].unsqueeze(2).expand(n, slots, members),
-        **arrange,
-    }
-    number = scenes.attributes["count"].unsqueeze(2)
-    there = torch.arange(members).view(1, 1, members) <= number
-    far_first = torch.where(there, arrange["base"], 2.0).reshape(n, -1).argsort(dim=1, stable=True)
-    per_object["depth"] = far_first.argsort(dim=1).view(n, slots, members)
-    return Placed(**{name: value[there] for name, value in per_object.items()})
-
-
-def _arrangement(scenes: Scenes) -> dict[str, Tensor]:
-    """Return x, base, height and tilt of every possible member, each (N, 2 slots, 3 members)."""
     a, n = scenes.attributes, len(scenes)
-    pair = (a["object"][:, 1] >= 0).long()
-    crowd = torch.where(pair[:, None] > 0, 3, a["count"].clamp_min(0))  # (N, 2) row in the tables
-    heights = torch.tensor([_HEIGHT[name] for name in ("one", "two", "three", "pair")])
-    width, stature = (
-        torch.tensor([t[o] for o in VALUES["object"]])[a["object"]] for t in (WIDTH, _STATURE)
-    )
-    height = heights[crowd, a["size"].clamp_min(0)] * stature * (0.95 + 0.1 * scenes.roll("height"))
-    dice = scenes.roll("place").view(n, 2, 2)
-    x = _middle(a["position"], crowd) + 0.045 * (dice[..., 0] - 0.5)
-    reach = width * height * torch.tensor([0.5, 1.05, 1.20, 0.5])[crowd] + _MARGIN
+    pair = a["object"][:, 1:] >= 0
+    crowd = torch.where(pair, 3, a["count"].clamp_min(0))  # (N, 2), a row of the tables
+    width = WIDTH[a["object"]]
+    height = _HEIGHT[crowd, a["size"].clamp_min(0)] * _STATURE[a["object"]]
+    height = height * (0.95 + 0.1 * scenes.roll("height"))
+    position, dice = a["position"].clamp_min(0), scenes.roll("place").view(n, 2, 2)
+    alone = _PLACE[crowd % 3, position]
+    x = torch.where(pair, _APART[position, position.flip(1)], alone) + 0.045 * (dice[..., 0] - 0.5)
+    reach = width * height * _REACH[crowd] + _MARGIN
     x = torch.minimum(torch.maximum(x, reach), 1 - reach)
     near = torch.where(a["size"] > 0, 0.81, 0.76) + 0.10 * dice[..., 1]
-    offsets = torch.zeros(4, 3, 2)
-    for row, members in enumerate(_MEMBERS.values()):
-        offsets[row, : len(members)] = torch.tensor(members, dtype=torch.float32)
-    dx, dy = offsets[crowd].unbind(-1)
-    nudge = scenes.roll("nudge").view(n, 2, 3) - 0.5
+    # From here on (N, 2 slots, 3 members), whether there or not.
+    dx, dy = _MEMBERS[crowd].unbind(-1)
     tall = height.unsqueeze(2).expand(n, 2, 3)
-    return {
+    nudge, tilt = (scenes.roll(name).view(n, 2, 3) - 0.5 for name in ("nudge", "tilt"))
+    base = near.unsqueeze(2) + (dy + 0.05 * nudge * (crowd.unsqueeze(2) % 3 > 0)) * tall
+    there = torch.arange(3) <= a["count"].unsqueeze(2)
+    far_first = torch.where(there, base, 2.0).flatten(1).argsort(dim=1, stable=True)
+    per_object = {
+        "scene": torch.arange(n).view(n, 1, 1).expand(n, 2, 3),
+        "slot": torch.arange(2).view(1, 2, 1).expand(n, 2, 3),
+        "object": a["object"].unsqueeze(2).expand(n, 2, 3),
+        "colour": a["colour"].unsqueeze(2).expand(n, 2, 3),
         "x": x.unsqueeze(2) + dx * (width * height).unsqueeze(2),
-        "base": near.unsqueeze(2) + (dy + 0.05 * nudge * (crowd.unsqueeze(2) % 3 > 0)) * tall,
+        "base": base,
         "height": tall,
-        "tilt": 0.12 * (scenes.roll("tilt").view(n, 2, 3) - 0.5),
+        "tilt": 0.12 * tilt,
+        "depth": far_first.argsort(dim=1).view(n, 2, 3),
     }
-
-
-def _middle(position: Tensor, crowd: Tensor) -> Tensor:
-    """Return where each thing's middle belongs, before jitter, (N, 2)."""
-    alone = torch.tensor([_PLACE[name] for name in ("one", "two", "three", "one")])
-    together = torch.zeros(3, 3, 2)
-    for (left, right), places in _PAIR_PLACE.items():
-        together[left, right] = torch.tensor(places)
-        together[right, left] = torch.tensor(places[::-1])
-    first, second = position.clamp_min(0).unbind(1)
-    apart = together[first, second]
-    return torch.where(crowd == 3, apart, alone[crowd, position.clamp_min(0)])
+    return Placed(**{name: value[there] for name, value in per_object.items()})

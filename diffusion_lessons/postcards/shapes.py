@@ -8,11 +8,15 @@ Coordinates are a pair of tensors (x, y), any shape that broadcasts; y points up
 from __future__ import annotations
 
 import math
+from functools import reduce
 
 import torch
 from torch import Tensor
 
 Point = tuple[Tensor, Tensor]
+
+both = torch.maximum
+"""From the distances to two shapes to the distance to what they have in common."""
 
 
 def circle(p: Point, x: float, y: float, radius: float) -> Tensor:
@@ -28,12 +32,10 @@ def ellipse(p: Point, x: float, y: float, rx: float, ry: float) -> Tensor:
     return k * (k - 1) / gradient
 
 
-def box(
-    p: Point, x: float, y: float, half_width: float, half_height: float, r: float = 0.0
-) -> Tensor:
+def box(p: Point, x: float, y: float, half_w: float, half_h: float, r: float = 0.0) -> Tensor:
     """Return the distance to an upright rectangle with corners rounded by `r`."""
-    dx = (p[0] - x).abs() - (half_width - r)
-    dy = (p[1] - y).abs() - (half_height - r)
+    dx = (p[0] - x).abs() - (half_w - r)
+    dy = (p[1] - y).abs() - (half_h - r)
     outside = torch.hypot(dx.clamp_min(0), dy.clamp_min(0))
     return outside + torch.maximum(dx, dy).clamp_max(0) - r
 
@@ -63,15 +65,7 @@ def polygon(p: Point, corners: list[tuple[float, float]], r: float = 0.0) -> Ten
 
 def union(*distances: Tensor) -> Tensor:
     """Return the distance to whatever is nearest."""
-    nearest = distances[0]
-    for other in distances[1:]:
-        nearest = torch.minimum(nearest, other)
-    return nearest
-
-
-def both(a: Tensor, b: Tensor) -> Tensor:
-    """Return the distance to the intersection of two shapes."""
-    return torch.maximum(a, b)
+    return reduce(torch.minimum, distances)
 
 
 def coverage(distance: Tensor, pixel: Tensor | float) -> Tensor:

@@ -14,9 +14,10 @@ from torch.nn import functional
 
 def sepia(images: Tensor) -> Tensor:
     """Paint in brown and cream, as an old photograph."""
-    dark, light = images.new_tensor([0.16, 0.09, 0.05]), images.new_tensor([1.0, 0.93, 0.78])
-    grey = _grey(images)
-    return _mix(dark, light, grey)
+    dark, light = images.new_tensor([[0.16, 0.09, 0.05], [1.0, 0.93, 0.78]]).view(2, 1, 3, 1, 1)
+    weights = images.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)  # luminance, ITU-R BT.601
+    grey = ((images + 1) / 2 * weights).sum(1, keepdim=True)
+    return (dark + (light - dark) * grey) * 2 - 1
 
 
 def poster(images: Tensor) -> Tensor:
@@ -42,10 +43,7 @@ def neon(images: Tensor) -> Tensor:
 
 #: By name, what turns pictures (N, 3, H, W) in [-1, 1] into the same pictures in that style.
 STYLES: dict[str, Callable[[Tensor], Tensor]] = {
-    "sepia": sepia,
-    "poster": poster,
-    "pencil": pencil,
-    "neon": neon,
+    style.__name__: style for style in (sepia, poster, pencil, neon)
 }
 
 
@@ -59,18 +57,6 @@ def styled(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
         if chosen.any():
             mixed[chosen] = paint(images[chosen])
     return mixed
-
-
-def _grey(images: Tensor) -> Tensor:
-    """Return the luminance in [0, 1], (N, 1, H, W); ITU-R BT.601."""
-    weights = images.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
-    return ((images + 1) / 2 * weights).sum(1, keepdim=True)
-
-
-def _mix(dark: Tensor, light: Tensor, share: Tensor) -> Tensor:
-    """Mix two colours by a share (N, 1, H, W); in [-1, 1]."""
-    dark, light = dark.view(1, 3, 1, 1), light.view(1, 3, 1, 1)
-    return (dark + (light - dark) * share) * 2 - 1
 
 
 def _edges(images: Tensor) -> Tensor:
