@@ -7,8 +7,8 @@ import torch
 
 from diffusion_lessons import postcards, workspace
 from diffusion_lessons.models import Autoencoder, load_autoencoder
-from diffusion_lessons.models.autoencoder import Spread
-from diffusion_lessons.models.blocks import Down, ResBlock
+from diffusion_lessons.models.autoencoder import spread
+from diffusion_lessons.models.layers import Down, ResBlock
 from diffusion_lessons.scoring.statistics import psnr
 
 TINY = {"encoder": (8, 16), "encoder_blocks": (1, 1), "decoder": (16, 8, 8)}
@@ -116,12 +116,12 @@ def test_it_learns_to_give_a_picture_back():
 def test_an_untrained_block_changes_nothing_and_spread_mirrors_down():
     x = pictures(2, 16, 6, 6)
     assert torch.equal(ResBlock(16)(x), x)
-    down, spread = Down(16, 64), Spread(64, 16)
+    down, up = Down(16, 64), spread(64, 16)
     with torch.no_grad():
-        for layer in (down.mix, spread.mix):
+        for layer in (down.mix, up.mix):
             layer.weight.copy_(torch.eye(64).view(64, 64, 1, 1))
             layer.bias.zero_()
-    assert torch.equal(spread(down(x)), x)
+    assert torch.equal(up(down(x)), x)
 
 
 def test_gradients_reach_every_weight():

@@ -1,37 +1,16 @@
 """Networks: autoencoder, caption encoder, the U-Nets, a small one for points."""
 
 from .autoencoder import Autoencoder
-from .blocks import Attention, CrossAttention, Down, ResBlock, Up, time_features
 from .caption_encoder import CaptionEncoder, CaptionReader
 from .engine import QuickDecoder, QuickUNet
+from .layers import Attention, CrossAttention, Down, ResBlock, Up, count_parameters, time_features
 from .points import PointNet
-from .shipped import (
-    count_parameters,
-    load_autoencoder,
-    load_caption_reader,
-    load_text_unet,
-    load_unet,
-)
+from .shipped import load_autoencoder, load_caption_reader, load_text_unet, load_unet
 from .unet import TextUNet, UNet
 
 __all__ = [
-    "Attention",
-    "Autoencoder",
-    "CaptionEncoder",
-    "CaptionReader",
-    "CrossAttention",
-    "Down",
-    "PointNet",
-    "QuickDecoder",
-    "QuickUNet",
-    "ResBlock",
-    "TextUNet",
-    "UNet",
-    "Up",
-    "count_parameters",
-    "load_autoencoder",
-    "load_caption_reader",
-    "load_text_unet",
-    "load_unet",
+    "Attention", "Autoencoder", "CaptionEncoder", "CaptionReader", "CrossAttention", "Down",
+    "PointNet", "QuickDecoder", "QuickUNet", "ResBlock", "TextUNet", "UNet", "Up",
+    "count_parameters", "load_autoencoder", "load_caption_reader", "load_text_unet", "load_unet",
     "time_features",
-]
+]  # fmt: skip

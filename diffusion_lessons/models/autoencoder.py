@@ -5,9 +5,8 @@ al. 2022 section 3.1 (latents that stay a small picture, so that a U-Net can wor
 decoder is the larger half: what is missing in the latent, it has to know.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,32 +14,17 @@ from torch.nn import functional
 
 from diffusion_lessons import arguments
 
-from .blocks import GROUPS, Down, ResBlock
+from .layers import GROUPS, Down, ResBlock
 
 LATENT_CHANNELS = 4  # 64x64x3 become 8x8x4, as 512x512x3 become 64x64x4 in Stable Diffusion
 FOLD = 4  # the first layer cuts the picture into squares of this side
 
 
-class Spread(nn.Module):
-    """Double height and width, the mirror of `Down`: each place becomes a 2x2 square."""
-
-    def __init__(self, channels_in: int, channels_out: int):
-        super().__init__()
-        self.mix = nn.Conv2d(channels_in, 4 * channels_out, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (B, channels_out, 2h, 2w), from (B, channels_in, h, w)."""
-        return functional.pixel_shuffle(self.mix(x), 2)
-
-
 class Autoencoder(nn.Module):
     """Encode pictures (B, 3, H, W) to latents (B, 4, H / 8, W / 8), and decode them.
 
-    Args:
-        encoder: channels at a quarter and at an eighth of the picture's side. Multiples of 8.
-        encoder_blocks: how many blocks work at each of the two.
-        decoder: channels at an eighth, a quarter and a half of the side. Multiples of 8.
-        decoder_blocks: how many blocks work at each of the three.
+    encoder, decoder: channels at a quarter and at an eighth of the picture's side; at an eighth, a
+    quarter and a half. Multiples of 8. encoder_blocks, decoder_blocks: how many work at each.
     """
 
     outer_layers = ("stem", "to_latent", "from_latent", "head")  # see `UNet.outer_layers`
@@ -57,7 +41,7 @@ class Autoencoder(nn.Module):
         self.down = _levels(encoder, encoder_blocks, Down)
         self.to_latent = nn.Conv2d(encoder[-1], 2 * LATENT_CHANNELS, 1)
         self.from_latent = nn.Conv2d(LATENT_CHANNELS, decoder[0], 3, padding=1)
-        self.up = _levels(decoder, decoder_blocks, Spread)
+        self.up = _levels(decoder, decoder_blocks, spread)
         self.head = nn.Conv2d(decoder[-1], 3 * 2**2, 3, padding=1)
         self.to(memory_format=torch.channels_last)
 
@@ -72,15 +56,19 @@ class Autoencoder(nn.Module):
         return mean, log_variance.clamp(-20, 2)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Return the pictures (B, 3, 8h, 8w), about in [-1, 1], of latents (B, 4, h, w).
-
-        Raises ValueError for latents of another shape.
-        """
+        """Return the pictures (B, 3, 8h, 8w), about in [-1, 1], of latents (B, 4, h, w); ValueError
+        for other shapes."""
         arguments.shape("z", z, ("B", LATENT_CHANNELS, "h", "w"), ", such as (1, 4, 8, 8)")
         return functional.pixel_shuffle(self.head(self.up(self.from_latent(z))), 2)
 
 
-def _levels(widths: Sequence[int], blocks: Sequence[int], resize: type[nn.Module]) -> nn.Sequential:
+def spread(channels_in: int, channels_out: int) -> nn.Module:
+    """Double height and width, the mirror of `Down`: each place becomes a 2x2 square."""
+    mix = nn.Conv2d(channels_in, 4 * channels_out, 1)
+    return nn.Sequential(OrderedDict(mix=mix, unfold=nn.PixelShuffle(2)))
+
+
+def _levels(widths: Sequence[int], blocks: Sequence[int], resize: Callable) -> nn.Sequential:
     """Return so many blocks of each width, `resize` from each to the next, and norm and SiLU."""
     layers: list[nn.Module] = []
     for before, width, count in zip([0, *widths], widths, blocks, strict=False):

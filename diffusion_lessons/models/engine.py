@@ -5,21 +5,19 @@ layer; on maps of 8x8 that is half of the time. ONNX Runtime packs them once. Th
 of the network: where somebody has changed it, a weight, a layer or a hook, torch runs it.
 """
 
-from __future__ import annotations
-
 import copy
 import io
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any, Self, cast
 from unittest import mock
 
 import torch
 from torch import Tensor, nn
 
 from .autoencoder import Autoencoder
-from .blocks import CrossAttention, ResBlock
+from .layers import CrossAttention, ResBlock
 from .unet import TextUNet
 
 # torch's exporter imports the package onnx for this step alone, which such graphs do not need.
@@ -27,45 +25,40 @@ _NEEDS_ONNX = "torch.onnx._internal.torchscript_exporter.onnx_proto_utils._add_o
 
 
 class _Quick:
-    """A function of a network, run by ONNX Runtime without gradients.
-
-    A session is built at the first call, in half a second, and again for another number of threads.
-    """
+    """A function of a network, without gradients; built at the first call, in half a second, and
+    again for another number of threads."""
 
     function: Callable[..., Tensor]  # from the network and tensors (B, ...) to (B, ...)
 
     def __init__(self, network: nn.Module):
         self.network, self._original = network, _state(network)
-        self._sessions: dict[tuple, Any] = {}
+        self._built: dict[tuple, Callable[..., Tensor]] = {}
 
-    def __deepcopy__(self, memo: dict) -> _Quick:
+    def __deepcopy__(self, memo: dict) -> Self:
         return type(self)(copy.deepcopy(self.network, memo))  # sessions cannot be copied
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        """Return the function's output."""
+        return self.run(*inputs) if self.fits() else self.function(self.network, *inputs)
 
     def fits(self) -> bool:
         """Return whether the network is still the one that was given, and on the CPU."""
-        on_cpu = next(self.network.parameters()).device.type == "cpu"
-        return on_cpu and _state(self.network) == self._original
+        return next(self.network.parameters()).is_cpu and _state(self.network) == self._original
 
-    def run(self, *inputs: Tensor) -> Tensor | None:
-        """Return the function's output, or None where there is no ONNX Runtime."""
+    def run(self, *inputs: Tensor) -> Tensor:
+        """Do what a call does, where the network fits."""
         key = (torch.get_num_threads(), len(inputs[0]) < len(inputs[-1]))
-        if key not in self._sessions:
-            self._sessions[key] = _session(_Graph(self.network, self.function), inputs, key[0])
-        feed = {f"input_{n}": tensor.numpy() for n, tensor in enumerate(inputs)}
-        session = self._sessions[key]
-        return None if session is None else torch.from_numpy(session.run(None, feed)[0])
+        if key not in self._built:
+            twin: Any = copy.deepcopy(self.network)
+            twin.forward = partial(self.function, twin)
+            self._built[key] = _build(twin, inputs, key[0])
+        return self._built[key](*inputs)
 
 
 class QuickDecoder(_Quick):
     """The decoder of an autoencoder as a function that computes the same."""
 
-    network: Autoencoder
     function = staticmethod(Autoencoder.decode)
-
-    def __call__(self, z: Tensor) -> Tensor:
-        """As `Autoencoder.decode`."""
-        found = self.run(z) if self.fits() else None
-        return self.network.decode(z) if found is None else found
 
 
 class QuickUNet(_Quick):
@@ -74,45 +67,39 @@ class QuickUNet(_Quick):
     A context is folded into the weights once, so once in a walk that hands over the same tensor.
     """
 
-    network: TextUNet
     _walk: tuple[Tensor | None, list[Tensor]] = (None, [])
 
     @staticmethod
     def function(unet: TextUNet, x_t: Tensor, t: Tensor, *folded: Tensor) -> Tensor:
-        """Compute `TextUNet.forward` from a folded context, three tensors of each cross-attention.
-
-        With half as many latents as captions, these are the same for both halves of the captions.
-        It changes the U-Net.
-        """
+        """Compute `TextUNet.forward` from a folded context, three tensors of each cross-attention;
+        half as many latents as captions serve both halves of these. It changes the U-Net."""
         layer: Any
         for n, layer in enumerate(_cross_attentions(unet)):
             layer.forward = partial(_answer, layer, *folded[3 * n : 3 * n + 3])
         if len(x_t) < len(t):
             layer = next(layer for layer in unet.modules() if isinstance(layer, ResBlock))
-            half = layer.forward
+            half = partial(ResBlock.forward, layer)
             layer.forward = lambda x, emb: torch.cat([half(x, emb[: x.shape[0]])] * 2)
         return unet.run(x_t, unet.embed(t), folded[0])
 
-    def __call__(self, x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:
+    def __call__(self, x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:  # type: ignore[override]
         """As `TextUNet.forward`."""
-        walk, found = self._walk, None  # one tuple, as walks in two threads may take turns here
+        walk = self._walk  # one tuple, as walks in two threads may take turns here
         if walk[0] is not context:
             layers = _cross_attentions(self.network) if self.fits() else ()
             walk = self._walk = context, [part for layer in layers for part in fold(layer, context)]
-        if walk[1]:
-            half = len(x_t) // 2
-            twice = 2 * half == len(x_t) and all(torch.equal(v[:half], v[half:]) for v in (x_t, t))
-            # guidance: what stands before the first caption is computed once
-            found = self.run(x_t[:half] if twice else x_t, t, *walk[1])
-        return self.network(x_t, t, context) if found is None else found
+        if not walk[1]:
+            return self.network(x_t, t, context)
+        half = len(x_t) // 2
+        twice = 2 * half == len(x_t) and all(torch.equal(v[:half], v[half:]) for v in (x_t, t))
+        # guidance: what stands before the first caption is computed once
+        return self.run(x_t[:half] if twice else x_t, t, *walk[1])
 
 
 def fold(layer: CrossAttention, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Fold a context (B, L, D) into the projections of a cross-attention.
-
-    Keys into that of the queries: (B, C, heads * L), and its bias (B, 1, heads * L). Values into
-    that of what was found: (B, heads * L, C). Two products with these are the whole layer.
-    """
+    """Fold a context (B, L, D) into the projections of a cross-attention: keys into that of the
+    queries, (B, C, heads * L), and its bias, (B, 1, heads * L); values into that of what was found,
+    (B, heads * L, C). Two products with these are the whole layer."""
     k, v = layer.keys_values(context)
     k = k / k.shape[-1] ** 0.5
     to_q, to_out = layer.to_q.weight.flatten(1), cast(Tensor, layer.to_out.weight).flatten(1)
@@ -131,26 +118,13 @@ def _answer(layer: Any, asks: Tensor, bias: Tensor, answers: Tensor, *x: Any) ->
     return x[0] + found.transpose(1, 2).reshape(-1, c, h, w)
 
 
-class _Graph(nn.Module):
-    """A function of a copy of a network, as a module that torch can export."""
-
-    def __init__(self, network: nn.Module, function: Callable[..., Tensor]):
-        super().__init__()
-        self.network, self.function = copy.deepcopy(network), function
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        return self.function(self.network, *inputs)
-
-
 def _cross_attentions(unet: nn.Module) -> list[CrossAttention]:
     return [layer for layer in unet.modules() if isinstance(layer, CrossAttention)]
 
 
 def _state(network: nn.Module) -> tuple:
-    """Return all that decides what a network computes: its layers, their hooks, its weights.
-
-    The sums reveal what was written into `weight.data`, which torch does not count as a change.
-    """
+    """Return all that decides what a network computes: its layers, their hooks, its weights; sums
+    reveal what was written into `weight.data`, which torch does not count as a change."""
     layers, weights = [], []
     for layer in network.modules():
         hooks = (*layer._forward_hooks, *layer._forward_pre_hooks)
@@ -160,8 +134,8 @@ def _state(network: nn.Module) -> tuple:
     return layers, [(weight.data_ptr(), weight._version) for weight in weights], sums
 
 
-def _session(network: nn.Module, inputs: tuple[Tensor, ...], threads: int) -> Any:
-    """Build a session of ONNX Runtime; None where it or torch's exporter is missing."""
+def _build(network: nn.Module, inputs: tuple[Tensor, ...], threads: int) -> Callable[..., Tensor]:
+    """Return a session of ONNX Runtime; the network where that, or torch's exporter, is missing."""
     names, graph = [f"input_{n}" for n in range(len(inputs))], io.BytesIO()
     axes = {name: {0: name} for name in [*names, "output"]}
     try:
@@ -174,8 +148,14 @@ def _session(network: nn.Module, inputs: tuple[Tensor, ...], threads: int) -> An
                 output_names=["output"], dynamic_axes=axes, dynamo=False,
             )  # fmt: skip
     except (ImportError, AttributeError):
-        return None
+        return network
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(graph.getvalue(), options, ["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(graph.getvalue(), options, ["CPUExecutionProvider"])
+
+    def run(*inputs: Tensor) -> Tensor:
+        feed = dict(zip(names, (tensor.numpy() for tensor in inputs), strict=True))
+        return torch.from_numpy(session.run(None, feed)[0])
+
+    return run

@@ -1,19 +1,13 @@
 """A small network for points in the plane, for the lesson's first steps."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 
-from .blocks import TIME_FEATURES, time_features
+from .layers import TIME_FEATURES, time_features
 
 
 class PointNet(nn.Module):
-    """Three hidden layers: a noisy point and its time in, a guess of the same shape out.
-
-    Args:
-        width: of the hidden layers.
-    """
+    """Three hidden layers, `width` wide: a noisy point and its time in, a guess of it out."""
 
     outer_layers = ("layers.0", "layers.6")  # AdamW trains these, Muon what lies between
 
@@ -27,5 +21,5 @@ class PointNet(nn.Module):
         )  # fmt: skip
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """x_t (B, 2) and t (B,) in [0, 1] to (B, 2)."""
+        """Return (B, 2), from x_t (B, 2) and t (B,) in [0, 1]."""
         return self.layers(torch.cat([x_t, time_features(t)], dim=1))

@@ -1,7 +1,5 @@
 """The networks that ship with the course, ready to use."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from torch import nn
@@ -46,27 +44,14 @@ def load_text_unet(name: str = "postcards") -> tuple[TextUNet, dict]:
 
 def _load(name: str, key: str, network: type[nn.Module]) -> tuple:
     """Build the network that the card of the weights `name` describes under `key`, and load it."""
-    own = {file.name for file in workspace.own_path().glob("[!.]*.safetensors")}
-    known = own | {file.removeprefix("weights/") for file in workspace.checksums()}
-    if f"{name}.safetensors" not in known:
-        raise ValueError(f"there are no weights {name!r}. Choose {_names(key, known)}.")
-    tensors, card = workspace.load_weights(name)
+    files = [*workspace.own_path().glob("[!.]*.safetensors"), *map(Path, workspace.checksums())]
+    known = sorted({file.stem for file in files if file.suffix == ".safetensors"})
+    tensors, card = workspace.load_weights(name) if name in known else ({}, {})
     if key not in card:
-        purpose = card.get("purpose", "unknown")
-        raise ValueError(
-            f"{name!r} is no {network.__name__} but: {purpose} Choose {_names(key, known)}."
-        )
+        what = f"{name!r} is no {network.__name__} but: {card.get('purpose', 'unknown')}"
+        fit = [repr(other) for other in known if key in workspace.load_weights(other)[1]]
+        problem = what if name in known else f"there are no weights {name!r}."
+        raise ValueError(f"{problem} Choose {' or '.join(fit)}.")
     model = network(**card[key])
     workspace.fit_weights(model, tensors, name)
     return model.eval().requires_grad_(False), card
-
-
-def _names(key: str, known: set[str]) -> str:
-    """List the weights, of these files, whose card has `key`: "'fashion' or 'postcards-32'"."""
-    names = sorted(Path(file).stem for file in known if file.endswith(".safetensors"))
-    return " or ".join(repr(name) for name in names if key in workspace.load_weights(name)[1])
-
-
-def count_parameters(model: nn.Module) -> int:
-    """Return how many parameters a network has."""
-    return sum(p.numel() for p in model.parameters())

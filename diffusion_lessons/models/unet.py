@@ -7,8 +7,6 @@ residual block every place attends to all words). Sized for a CPU core: the pict
 the first block, so that no block works on full-size maps.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -18,81 +16,81 @@ from torch.nn import functional
 
 from diffusion_lessons import arguments
 
-from .blocks import (
-    GROUPS,
-    TIME_FEATURES,
-    Blocks,
-    CrossAttnBlock,
-    Down,
-    MidBlock,
-    ResBlock,
-    Up,
-    start_at_zero,
-    time_features,
-)  # fmt: skip
+from . import layers
 
 
-class Trunk(nn.Module):
-    """The U that all U-Nets of the course share: blocks, halvings, blocks, doublings with skips.
+class UNet(nn.Module):
+    """A small U-Net: blocks, halvings, blocks, and doublings with skips, on a folded picture.
 
     Args:
-        channels: of what goes in and comes out, before it is folded.
+        channels: of what goes in and comes out: 3 or 1 for pictures.
         widths: channels of each level, from fine to coarse; each level halves height and width.
             Multiples of 8.
         blocks: how many blocks each level has before, and again after the coarser ones; the last
             number is for the coarsest level, the middle, which has them once.
         patch: the picture is cut into squares of this side, each of which becomes one place.
-        block: builds a block, from its channels and those of the embedding.
-        middle: builds the middle, from its channels, those of the embedding, and how many blocks.
-        factors: how many words each label has, see `UNet`.
+        factors: how many words each label has, (8, 7) for 8 objects and 7 colours, (10,) for ten
+            classes, () for a network that takes nothing but the time.
+        block, middle: build a block, and the middle, from its channels, those of the embedding,
+            and how many blocks the middle has.
 
     Raises:
         ValueError: as many `blocks` as `widths` are needed; widths that are no multiples of 8.
     """
 
-    outer_layers: tuple[str, ...] = ("stem", "head")  # AdamW trains these, Muon the others
+    outer_layers = ("stem", "head", "label_embeddings")  # AdamW trains these, Muon the others
 
     def __init__(
         self,
-        channels: int,
-        widths: Sequence[int],
-        blocks: Sequence[int],
-        patch: int,
-        block: Callable[[int, int], nn.Module],
-        middle: Callable[[int, int, int], nn.Module],
+        channels: int = 3,
+        widths: Sequence[int] = (48, 96),
+        blocks: Sequence[int] = (1, 2),
+        patch: int = 2,
         factors: Sequence[int] = (),
+        block: Callable[[int, int], nn.Module] = layers.ResBlock,
+        middle: Callable[[int, int, int], nn.Module] = layers.MidBlock,
     ):
         super().__init__()
-        if len(widths) != len(blocks) or any(width % GROUPS for width in widths):
-            raise ValueError(
-                f"widths {tuple(widths)} and blocks {tuple(blocks)}: give one number of blocks for "
-                f"each width, and widths that are multiples of {GROUPS}"
-            )
+        if len(widths) != len(blocks) or any(width % layers.GROUPS for width in widths):
+            wanted = f"as many of both, and widths that are multiples of {layers.GROUPS}"
+            raise ValueError(f"widths {tuple(widths)} and blocks {tuple(blocks)}: give {wanted}")
         self.channels, self.patch, self.factors = channels, patch, tuple(factors)
-        self.fold_total = patch * 2 ** (len(widths) - 1)  # H and W have to be multiples of it
         emb, folded = 2 * widths[-1], channels * patch**2
-        self.time_embedding = nn.Sequential(
-            nn.Linear(TIME_FEATURES, emb), nn.SiLU(), nn.Linear(emb, emb)
-        )
+        first = nn.Linear(layers.TIME_FEATURES, emb)
+        self.time_embedding = nn.Sequential(first, nn.SiLU(), nn.Linear(emb, emb))
         self.label_embeddings = nn.ModuleList(nn.Embedding(words, emb) for words in factors)
         self.stem = nn.Conv2d(folded, widths[0], 3, padding=1)
         self.down_blocks, self.downsamplers = nn.ModuleList(), nn.ModuleList()
         self.upsamplers, self.up_blocks = nn.ModuleList(), nn.ModuleList()
         for fine, coarse, count in zip(widths, widths[1:], blocks, strict=False):
-            self.down_blocks.append(Blocks(block(fine, emb) for _ in range(count)))
-            self.downsamplers.append(Down(fine, coarse))
-            self.upsamplers.insert(0, Up(coarse, fine))
-            self.up_blocks.insert(0, Blocks(block(fine, emb) for _ in range(count)))
+            self.down_blocks.append(layers.Blocks(block(fine, emb) for _ in range(count)))
+            self.downsamplers.append(layers.Down(fine, coarse))
+            self.upsamplers.insert(0, layers.Up(coarse, fine))
+            self.up_blocks.insert(0, layers.Blocks(block(fine, emb) for _ in range(count)))
         self.mid_block = middle(widths[-1], emb, blocks[-1])
-        self.norm = nn.GroupNorm(GROUPS, widths[0])
-        self.head = start_at_zero(nn.Conv2d(widths[0], folded, 3, padding=1))
+        self.norm = nn.GroupNorm(layers.GROUPS, widths[0])
+        self.head = layers.start_at_zero(nn.Conv2d(widths[0], folded, 3, padding=1))
         self.to(memory_format=torch.channels_last)  # a tenth faster on a CPU
 
-    def run(self, x_t: Tensor, emb: Tensor, *context: Tensor) -> Tensor:
-        """Down, through the middle and up: x_t (B, C, H, W) and emb (B, emb) to (B, C, H, W).
+    def forward(self, x_t: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the network's output for noisy pictures, (B, C, H, W).
 
-        context: (B, L, D), handed to each block; none for blocks that take none.
+        x_t: (B, C, H, W), H and W multiples of patch * 2**(levels - 1). t: (B,) floats in [0, 1].
+        labels: (B, K) int64, an index for each of the K factors, -1 where a factor is left open;
+        None leaves all open. Raises ValueError for shapes, or labels, that do not fit this network.
         """
+        self.refuse_misfits(x_t, t)
+        if labels is not None:
+            sizes = (len(x_t), len(self.factors))
+            arguments.shape("labels", labels, sizes, ", an index for each factor")
+            for place, words in enumerate(self.factors):
+                index = int(labels[:, place].max())
+                arguments.number(f"a label of factor {place}", index, -1, words - 1)
+        return self.run(x_t, self.embed(t, labels))
+
+    def run(self, x_t: Tensor, emb: Tensor, *context: Tensor) -> Tensor:
+        """Go down, through the middle and up: x_t (B, C, H, W) and emb (B, emb) to (B, C, H, W);
+        each block is also given the context (B, L, D), if there is one."""
         x = self.stem(functional.pixel_unshuffle(x_t, self.patch))
         skips = []
         for blocks, down in zip(self.down_blocks, self.downsamplers, strict=True):
@@ -105,7 +103,7 @@ class Trunk(nn.Module):
 
     def embed(self, t: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the embedding of times and of the labels that are given; (B, emb)."""
-        emb = self.time_embedding(time_features(t))
+        emb = self.time_embedding(layers.time_features(t))
         if labels is not None:
             for table, label in zip(self.label_embeddings, labels.unbind(dim=1), strict=True):
                 emb = emb + table(label.clamp(min=0)) * (label >= 0)[:, None]
@@ -113,60 +111,18 @@ class Trunk(nn.Module):
 
     def refuse_misfits(self, x_t: Tensor, t: Tensor) -> None:
         """Raise ValueError for an x_t or a t whose shape does not fit this network."""
-        n, c = self.fold_total, self.channels
+        n, c = self.patch * 2 ** len(self.downsamplers), self.channels
         example = f", such as (1, {c}, {8 * n}, {8 * n})"
         arguments.shape("x_t", x_t, ("B", c, f"{n}h", f"{n}w"), example)
         arguments.shape("t", t, x_t.shape[:1], ", a time for each x_t")
 
 
-class UNet(Trunk):
-    """A small U-Net: folded picture, residual blocks, attention between those of the middle.
-
-    channels: of the pictures, 3 or 1. factors: how many words each label has, (8, 7) for 8 objects
-    and 7 colours, (10,) for ten classes, () for a network that takes nothing but the time. The
-    other arguments, and errors: as in `Trunk`.
-    """
-
-    outer_layers = (*Trunk.outer_layers, "label_embeddings")
-
-    def __init__(
-        self,
-        channels: int = 3,
-        widths: Sequence[int] = (48, 96),
-        blocks: Sequence[int] = (1, 2),
-        patch: int = 2,
-        factors: Sequence[int] = (),
-    ):
-        super().__init__(channels, widths, blocks, patch, ResBlock, MidBlock, factors)
-
-    def forward(self, x_t: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return the network's output for noisy pictures, (B, C, H, W).
-
-        Args:
-            x_t: (B, C, H, W), H and W multiples of patch * 2**(levels - 1).
-            t: (B,) floats in [0, 1].
-            labels: (B, K) int64, an index for each of the K factors, -1 where a factor is left
-                open; None leaves all open.
-
-        Raises:
-            ValueError: shapes, or labels, that do not fit this network.
-        """
-        self.refuse_misfits(x_t, t)
-        if labels is not None:
-            sizes = (len(x_t), len(self.factors))
-            arguments.shape("labels", labels, sizes, ", an index for each factor")
-            for place, words in enumerate(self.factors):
-                index = int(labels[:, place].max())
-                arguments.number(f"a label of factor {place}", index, -1, words - 1)
-        return self.run(x_t, self.embed(t, labels))
-
-
-class TextUNet(Trunk):
+class TextUNet(UNet):
     """A U-Net for latents (B, 4, h, w) that takes a caption's context.
 
     Every block attends to the caption; those of the coarsest level have self-attention as well.
     channels: of the latents. widths: multiples of 32. context_channels: of the context, which the
-    caption encoder returns for each word. `blocks`, and errors: as in `Trunk`.
+    caption encoder returns for each word. `blocks`, and errors: as in `UNet`.
     """
 
     def __init__(
@@ -176,19 +132,18 @@ class TextUNet(Trunk):
         blocks: Sequence[int] = (2, 2),
         context_channels: int = 128,
     ):
-        block = partial(CrossAttnBlock, context_channels=context_channels)
+        block = partial(layers.CrossAttnBlock, context_channels=context_channels)
 
-        def middle(width: int, emb: int, count: int) -> Blocks:
-            return Blocks(block(width, emb, self_attn=True) for _ in range(count))
+        def middle(width: int, emb: int, count: int) -> nn.Module:
+            return layers.Blocks(block(width, emb, self_attn=True) for _ in range(count))
 
-        super().__init__(channels, widths, blocks, 1, partial(block, self_attn=False), middle)
+        super().__init__(channels, widths, blocks, 1, (), block, middle)
         self.context_channels = context_channels
 
-    def forward(self, x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:
+    def forward(self, x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:  # type: ignore[override]
         """Return the network's output for noisy latents, (B, channels, h, w).
 
-        context: (B, L, context_channels), from the caption encoder. x_t, t, and errors: as in
-        `UNet.forward`.
+        context: (B, L, context_channels), from the caption encoder. x_t, t, errors: as in `UNet`.
         """
         self.refuse_misfits(x_t, t)
         sizes = (len(x_t), "L", self.context_channels)

@@ -4,8 +4,6 @@ Each has the interface of its namesake in `diffusers`: a map (B, C, h, w), then 
 time (B, emb) and the context (B, L, D) where the layer takes them, to a map.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -26,15 +24,24 @@ def time_features(t: Tensor) -> Tensor:
     return torch.cat([angle.sin(), angle.cos()], dim=1)
 
 
+def start_at_zero(layer: nn.Conv2d | nn.Linear) -> nn.Module:
+    """Return the same layer, its weights and biases set to 0."""
+    for weight in layer.parameters():
+        nn.init.zeros_(weight)
+    return layer
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return how many parameters a network has."""
+    return sum(p.numel() for p in model.parameters())
+
+
 class ResBlock(nn.Module):
     """Look at each place and its neighbours, and add what is found to what came in.
 
     Two 3x3 convolutions around a shortcut; between them `emb`, the time and the labels, scales and
     shifts every channel. Its last convolution starts at zero: an untrained block changes nothing.
-
-    Args:
-        channels: of the map, which keeps its shape (B, channels, h, w). A multiple of 8.
-        emb_channels: of `emb` (B, emb_channels); None for a block that takes none.
+    channels: a multiple of 8. emb_channels: of `emb`; None for a block that takes none.
     """
 
     def __init__(self, channels: int, emb_channels: int | None = None):
@@ -55,7 +62,7 @@ class ResBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """Let every place ask every other place: (B, channels, h, w), same shape out.
+    """Let every place ask every other place.
 
     Self-attention with heads of 32 channels around a shortcut; Vaswani et al. 2017 eq. 1. Its cost
     grows with the square of the number of places, so it pays where the map is small.
@@ -70,18 +77,16 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a map of the same shape (B, C, h, w)."""
-        b, c, h, w = x.shape
-        qkv = self.to_qkv(self.norm(x)).reshape(b, 3, self.heads, c // self.heads, h * w)
+        qkv = self.to_qkv(self.norm(x)).flatten(2).unflatten(1, (3, self.heads, -1))
         q, k, v = qkv.transpose(3, 4).unbind(dim=1)  # each (B, heads, places, 32)
         found = functional.scaled_dot_product_attention(q, k, v)
-        return x + self.to_out(found.transpose(2, 3).reshape(b, c, h, w))
+        return x + self.to_out(found.transpose(2, 3).reshape(x.shape))
 
 
 class CrossAttention(nn.Module):
-    """Let every place ask every word: (B, channels, h, w) and (B, L, D), to (B, channels, h, w).
+    """Let every place ask every word, with heads of 32 channels around a shortcut.
 
-    The places ask (queries), the words answer (keys and values); around a shortcut. Rombach et al.
-    2022 section 3.3.
+    The places ask (queries), the words answer (keys, values). Rombach et al. 2022 section 3.3.
     """
 
     def __init__(self, channels: int, context_channels: int):
@@ -94,8 +99,7 @@ class CrossAttention(nn.Module):
 
     def keys_values(self, context: Tensor) -> Tensor:
         """Return the keys and values of a context (B, L, D), (2, B, heads, L, 32)."""
-        kv = self.to_kv(context).unflatten(2, (2, self.heads, -1))
-        return kv.permute(2, 0, 3, 1, 4)
+        return self.to_kv(context).unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
 
     def ask(self, x: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Return how strongly each place looks at each word, (B, heads, places, L), and what the
@@ -112,15 +116,16 @@ class CrossAttention(nn.Module):
         return x + self.to_out(found.transpose(2, 3).reshape(x.shape))
 
     def weights(self, x: Tensor, context: Tensor) -> Tensor:
-        """Return how strongly each place looks at each word, the mean over the heads: (B, h, w, L),
-        1 in all for each place."""
+        """Return each word's share of what each place looks at, mean over heads: (B, h, w, L)."""
         return self.ask(x, context)[0].mean(dim=1).unflatten(1, x.shape[2:])
 
 
 class CrossAttnBlock(nn.Module):
     """Residual block, self-attention if asked for, cross-attention: one layer of a text U-Net."""
 
-    def __init__(self, channels: int, emb_channels: int, context_channels: int, self_attn: bool):
+    def __init__(
+        self, channels: int, emb_channels: int, context_channels: int, self_attn: bool = False
+    ):
         super().__init__()
         self.resnet = ResBlock(channels, emb_channels)
         self.attn = Attention(channels) if self_attn else nn.Identity()
@@ -151,8 +156,7 @@ class MidBlock(nn.Module):
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
         """Return a map of the same shape, from (B, C, h, w) and emb (B, emb)."""
-        x = self.resnets[0](x, emb)
-        for attention, resnet in zip(self.attentions, self.resnets[1:], strict=True):
+        for resnet, attention in zip(self.resnets, [nn.Identity(), *self.attentions], strict=True):
             x = resnet(attention(x), emb)
         return x
 
@@ -182,10 +186,3 @@ class Up(nn.Module):
         """Return the shape of the skip (B, channels_out, 2h, 2w), from (B, channels_in, h, w)."""
         x = functional.pixel_shuffle(self.spread(x), 2)
         return self.join(torch.cat([x, skip], dim=1))
-
-
-def start_at_zero(layer: nn.Conv2d | nn.Linear) -> nn.Module:
-    """Return the same layer, its weights and biases set to 0."""
-    for weight in layer.parameters():
-        nn.init.zeros_(weight)
-    return layer
