@@ -27,11 +27,9 @@ _WIDE, _HIGH, _STEP, _ROW = 0.86, 0.56, 1.0, 1.15  # of a box; from one to the n
 class Box:
     """One part of a network as it ran.
 
-    Attributes:
-        name: of its class, "ResBlock", "Down", ... or "x_t", "stem", "head", "output".
-        shape: of its result, (C, h, w).
-        skip_from: the index in the list of the part whose result reached it by a skip; or None.
-        takes_emb: whether it takes the embedding of time and labels.
+    `name` is that of its class, "ResBlock", "Down", ... or "x_t", "stem", "head", "output"; `shape`
+    that of its result, (C, h, w). `skip_from` is the place in the list of the part whose result
+    reached it by a skip, `takes_emb` whether it takes the embedding of time and labels.
     """
 
     name: str
@@ -73,33 +71,28 @@ def trace(model: UNet, size: int) -> list[Box]:
 def describe(boxes: list[Box]) -> str:
     """Return the diagram in words, for those who do not see it."""
     parts = [f"{box.name} {_size(box)}" for box in boxes]
-    skips = [
-        f"{_size(boxes[box.skip_from])} is kept for the way up"
-        for box in boxes
-        if box.skip_from is not None
-    ]
+    kept = [boxes[box.skip_from] for box in boxes if box.skip_from is not None]
+    skips = [f"{_size(box)} is kept for the way up" for box in kept]
     return f"A U-Net, part by part: {', then '.join(parts)}. Skips: {'; '.join(skips) or 'none'}."
 
 
 def draw(boxes: list[Box]) -> Figure:
     """Draw the parts from left to right in the order they ran, one row for each size of map.
 
-    boxes: as `trace` returns them. Solid arrows lead from one part to the next, dashed ones are
-    skips; the bar at the bottom is the embedding of time and labels, with a line to each part that
-    takes it.
+    Solid arrows lead from part to part, dashed ones are skips; the bar at the bottom is the
+    embedding of time and labels, with a line to each part that takes it.
     """
     sides = sorted({box.shape[1] for box in boxes}, reverse=True)
     rows = {side: -_ROW * row for row, side in enumerate(sides)}
     places = [(_STEP * i, rows[box.shape[1]]) for i, box in enumerate(boxes)]
-    size = (max(7.6, 0.8 * len(boxes)), 0.95 * len(sides) + 0.8)
     with mpl.rc_context(look() | {"axes.grid": False}):
-        fig = Figure(figsize=size)
+        fig = Figure(figsize=(max(7.6, 0.8 * len(boxes)), 0.95 * len(sides) + 0.8))
         ax = fig.add_subplot()
         ax.set_axis_off()
         bar = rows[sides[-1]] - 0.85
         _draw_bar(ax, bar, places, [box.takes_emb for box in boxes])
         for before, after in zip(places, places[1:], strict=False):
-            _arrow(ax, before, after, "-", PALETTE["ink"])
+            _arrow(ax, before, after)
         for place, box in zip(places, boxes, strict=True):
             if box.skip_from is not None:
                 _skip(ax, places[box.skip_from], place)
@@ -135,12 +128,14 @@ def _draw_bar(ax: Axes, y: float, places: list, takes_emb: list[bool]) -> None:
     ax.text((left + right) / 2, y - 0.12, words, ha="center", va="top", fontsize=SMALL)
 
 
-def _arrow(ax: Axes, start: tuple, end: tuple, style: str, colour: str, bend: float = 0.0) -> None:
-    level = start[1] == end[1]
-    to = (end[0] - _WIDE / 2, end[1]) if level else (end[0], end[1] + _side(end, start))
+def _arrow(ax: Axes, start: tuple, end: tuple) -> None:
+    """Draw an arrow to the side of a box in the same row, to the top or bottom in another."""
+    level, above = start[1] == end[1], start[1] > end[1]
+    edge = _HIGH / 2 if above else -_HIGH / 2
+    to = (end[0] - _WIDE / 2, end[1]) if level else (end[0], end[1] + edge)
+    path = "arc3,rad=0.0" if level else "angle,angleA=0,angleB=90,rad=4"
+    line = {"ls": "-", "color": PALETTE["ink"], "lw": 1.3, "connectionstyle": path}
     away = (start[0] + _WIDE / 2, start[1])
-    path = f"arc3,rad={bend}" if level else "angle,angleA=0,angleB=90,rad=4"
-    line = {"ls": style, "color": colour, "lw": 1.3, "connectionstyle": path}
     ax.annotate("", to, away, arrowprops=_HEAD | line, zorder=2)
 
 
@@ -152,10 +147,4 @@ def _skip(ax: Axes, start: tuple, end: tuple) -> None:
     xs, ys = zip(*points, strict=True)
     ax.plot(xs, ys, ls="--", lw=1.3, color=PALETTE["plum"], zorder=2)
     ax.annotate("", (end[0], top), (end[0], over), arrowprops=_HEAD | {"color": PALETTE["plum"]})
-    middle = (start[0] + end[0]) / 2
-    ax.text(middle, over + 0.02, "skip", ha="center", va="bottom", fontsize=SMALL)
-
-
-def _side(end: tuple, start: tuple) -> float:
-    """Return where an arrow from another row meets a box: its top or its bottom."""
-    return _HIGH / 2 if start[1] > end[1] else -_HIGH / 2
+    ax.text((start[0] + end[0]) / 2, over + 0.02, "skip", ha="center", va="bottom", fontsize=SMALL)

@@ -1,8 +1,7 @@
 """Is this machine ready? One finding per thing that a lesson needs, in a sentence with the fix.
 
-`python -m diffusion_lessons doctor` prints the report, and `00_start_here` shows it. At the top
-only the standard library is imported, and the syntax is old: the doctor must stay well where the
-patient is not.
+`python -m diffusion_lessons doctor` prints it, and `00_start_here` shows it. At the top only the
+standard library is imported: the doctor must stay well where the patient is not.
 """
 
 from __future__ import annotations
@@ -15,16 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-GIGABYTE = 1024**3
+SET_UP = "remove the folder .venv and run:  make setup"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What the doctor found about one thing.
-
-    `state` is "ok", "note" (something is missing, and every lesson still runs) or "fault" (a lesson
-    could not run). `fix` is empty where nothing needs to be done.
-    """
+    """What the doctor found: `state` is "ok", "note" or "fault"; `fix` is empty if it is "ok"."""
 
     name: str
     state: str
@@ -32,154 +27,129 @@ class Finding:
     fix: str = ""
 
 
-def check_python() -> Finding:
-    """Python 3.11 or newer."""
-    found = f"Python {platform.python_version()}"
-    if tuple(sys.version_info[:2]) >= (3, 11):
-        return Finding("Python", "ok", f"{found} on {platform.system()}")
-    return Finding(
-        "Python",
-        "fault",
-        f"{found} is too old, the course needs 3.11 or newer",
-        "install Python 3.12 and run:  make lab PYTHON=python3.12",
-    )
+class Fault(Exception):
+    """What keeps a lesson from running. What follows " Fix: " goes before the fix of CHECKS."""
 
 
-def check_torch() -> Finding:
-    """torch loads, and is 2.6 or newer."""
+class Note(Fault):
+    """What is missing, and every lesson still runs."""
+
+
+def python() -> str:
+    """Examine Python: 3.11 or newer."""
+    if tuple(sys.version_info[:2]) < (3, 11):
+        raise Fault(
+            f"Python {platform.python_version()} is too old, the course needs 3.11 or newer"
+        )
+    return f"Python {platform.python_version()} on {platform.system()}"
+
+
+def torch_loads() -> str:
+    """Examine torch: it loads, and is 2.6 or newer."""
     try:
         torch = importlib.import_module("torch")
     except Exception as error:  # a torn installation fails in many ways
-        text = f"torch does not load ({first_line(error)})"
-        return Finding("torch", "fault", text, "remove the folder .venv and run:  make setup")
+        raise Fault(f"torch does not load ({first_line(error)})") from error
     threads = torch.get_num_threads()
     found = f"torch {torch.__version__}, {threads} thread{'' if threads == 1 else 's'}"
-    if tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 6):
-        return Finding("torch", "ok", found)
-    return Finding("torch", "fault", f"{found}: too old, the course needs 2.6", "run:  make setup")
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 6):
+        raise Fault(f"{found}: too old, the course needs 2.6")
+    return found
 
 
-def check_device() -> Finding:
-    """The device that `workspace.start` picks can multiply."""
+def device() -> str:
+    """Examine the device that `workspace.start` picks: it can multiply."""
     import torch
 
     from . import workspace
 
-    device = workspace.pick_device()
+    picked = workspace.pick_device()
     words = {"cpu": "the processor (cpu)", "cuda": "a graphics card (cuda)", "mps": "Apple's mps"}
     try:
-        ones = torch.ones(8, 8, device=device)
-        if (ones @ ones).sum().item() == 512:
-            return Finding("device", "ok", f"lessons run on {words[device.type]}")
-        wrong = "it multiplies wrongly"
+        ones = torch.ones(8, 8, device=picked)
+        wrong = "" if (ones @ ones).sum().item() == 512 else "it multiplies wrongly"
     except Exception as error:  # drivers fail in many ways, and the doctor must live to tell
         wrong = first_line(error)
-    return Finding(
-        "device",
-        "fault",
-        f"{words[device.type]} is there and does not work ({wrong})",
-        "update its driver, or hide the card: start with  CUDA_VISIBLE_DEVICES= make lab",
-    )
+    if wrong:
+        raise Fault(f"{words[picked.type]} is there and does not work ({wrong})")
+    return f"lessons run on {words[picked.type]}"
 
 
-def check_widgets() -> Finding:
-    """The packages that draw sliders, and the course's own page code."""
+def widgets() -> str:
+    """Examine the packages that draw sliders, and the course's own page code."""
     try:
-        versions = [
-            f"{name} {importlib.import_module(name).__version__}"
-            for name in ("anywidget", "ipywidgets")
-        ]
+        packages = {name: importlib.import_module(name) for name in ("anywidget", "ipywidgets")}
     except ImportError as error:
-        return Finding("widgets", "fault", f"sliders cannot be drawn ({error})", "run:  make setup")
+        raise Fault(f"sliders cannot be drawn ({error})") from error
     if not list(Path(__file__).parent.glob("static/*.js")):
-        text = "the files in diffusion_lessons/static are missing"
-        return Finding("widgets", "fault", text, "get the course again (README, 'Two commands')")
-    return Finding("widgets", "ok", " and ".join(versions))
+        again = "Fix: get the course again (README, 'Two commands')"
+        raise Fault(f"the files in diffusion_lessons/static are missing. {again}")
+    return " and ".join(f"{name} {package.__version__}" for name, package in packages.items())
 
 
-def check_torchvision() -> Finding:
-    """torchvision loads beside this torch; it does not if the two are from different places."""
-    import torch
+def torchvision() -> str:
+    """Examine torchvision: it loads beside this torch, as it does if both are from one place."""
+    from .data import DataUnavailable, fashion
 
     try:
-        version = importlib.import_module("torchvision").__version__
-    except Exception as error:  # a mismatched pair raises RuntimeError, not ImportError
-        return Finding(
-            "torchvision",
-            "note",
-            f"torchvision does not fit torch {torch.__version__} ({first_line(error)}): "
-            "the lessons run on postcards, Fashion-MNIST does not",
-            "get both from the same place: remove the folder .venv and run  make setup  "
-            "(a folder named by TORCH=... must hold torchvision too)",
-        )
-    return Finding("torchvision", "ok", f"torchvision {version} fits torch {torch.__version__}")
+        return f"torchvision {fashion.load_torchvision().__version__} fits this torch"
+    except DataUnavailable as error:
+        raise Note(str(error)) from error
 
 
-def check_memory() -> Finding:
-    """Enough free memory for a lesson: half a gigabyte, and better two."""
+def memory() -> str:
+    """Examine the free memory: half a gigabyte for a lesson, and better two."""
     import psutil
 
-    free = psutil.virtual_memory().available / GIGABYTE
+    free = psutil.virtual_memory().available / 1024**3
     text = f"{free:.1f} GB of memory are free"
-    if free >= 2:
-        return Finding("memory", "ok", text)
-    return Finding(
-        "memory",
-        "note" if free >= 0.5 else "fault",
-        f"{text}, and a lesson takes up to 2 GB",
-        "close other notebooks (Kernel, Shut Down All Kernels) and other programs",
-    )
+    if free < 2:
+        raise (Note if free >= 0.5 else Fault)(f"{text}, and a lesson takes up to 2 GB")
+    return text
 
 
-def check_files() -> Finding:
-    """Every file that the course ships under `data/` is there and whole."""
+def files() -> str:
+    """Examine every file that the course ships under `data/`: it is there and whole."""
     from . import workspace
 
-    try:
-        names = workspace.checksums()
-        for name in names:
-            workspace.verify(name)
-    except workspace.DamagedFile as error:
-        sentence, _, fix = str(error).partition(" Fix: ")
-        return Finding("files", "fault", sentence.rstrip("."), fix)
+    names = list(map(workspace.verify, workspace.checksums()))  # or DamagedFile, with its fix
     own = sorted(path.stem for path in workspace.own_path().glob("[!.]*.safetensors"))
     used = f"; your own weights are used for {', '.join(own)} (my_weights)" if own else ""
-    return Finding("files", "ok", f"all {len(names)} files of the course are there and whole{used}")
+    return f"all {len(names)} files of the course are there and whole{used}"
 
 
-def check_speed() -> Finding:
-    """One forward pass of a small network on 16 pictures of 64x64, timed after one to warm up."""
+def speed() -> str:
+    """Examine a forward pass of a small network on 16 pictures of 64x64, after one to warm up."""
     import torch
     from torch import nn
 
     from . import workspace
 
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randn(16, 3, 64, 64, generator=generator)
-    device = workspace.pick_device()
-    network = nn.Sequential(nn.Conv2d(3, 32, 3), nn.SiLU(), nn.Conv2d(32, 3, 3)).to(device)
+    picked = workspace.pick_device()
+    images = torch.randn(16, 3, 64, 64, generator=torch.Generator().manual_seed(0)).to(picked)
+    network = nn.Sequential(nn.Conv2d(3, 32, 3), nn.SiLU(), nn.Conv2d(32, 3, 3)).to(picked)
     with torch.inference_mode():
-        network(images.to(device))
+        network(images)
         begin = time.perf_counter()
-        output = network(images.to(device)).cpu()
+        output = network(images).cpu()
         seconds = time.perf_counter() - begin
     if not output.isfinite().all():
-        fix = "remove the folder .venv and run:  make setup"
-        return Finding("speed", "fault", "a small network gives values that are not finite", fix)
-    return Finding("speed", "ok", f"16 pictures through a small network: {1000 * seconds:.0f} ms")
+        raise Fault("a small network gives values that are not finite")
+    return f"16 pictures through a small network: {1000 * seconds:.0f} ms"
 
 
-WITHOUT_TORCH = (check_python, check_torch, check_widgets, check_memory)
-CHECKS = (
-    check_python,
-    check_torch,
-    check_device,
-    check_widgets,
-    check_torchvision,
-    check_memory,
-    check_files,
-    check_speed,
-)
+CHECKS: dict[str, tuple[Callable[[], str], str]] = {
+    "Python": (python, "install Python 3.12 and run:  make lab PYTHON=python3.12"),
+    "torch": (torch_loads, SET_UP),
+    "device": (device, "update its driver, or hide it: start with  CUDA_VISIBLE_DEVICES= make lab"),
+    "widgets": (widgets, SET_UP),
+    "torchvision": (torchvision, SET_UP),
+    "memory": (memory, "close other programs and notebooks (Kernel, Shut Down All Kernels)"),
+    "files": (files, "download the course again"),
+    "speed": (speed, SET_UP),
+}
+"""What is examined, how (it says what is well, or raises), what to do; first what to mend first."""
+WITHOUT_TORCH = ("Python", "torch", "widgets", "memory")
 
 
 def first_line(error: Exception) -> str:
@@ -187,23 +157,24 @@ def first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def examine(check: Callable[[], Finding]) -> Finding:
-    """Run one check; a check that fails itself becomes a fault instead of a traceback."""
+def examine(name: str) -> Finding:
+    """Make one of CHECKS; a check that fails itself becomes a fault instead of a traceback."""
+    check, fix = CHECKS[name]
     try:
-        return check()
+        return Finding(name, "ok", check())
     except Exception as error:
-        name = check.__name__[len("check_") :]
-        text = f"could not be examined ({type(error).__name__}: {first_line(error)})"
-        return Finding(name, "fault", text, "remove the folder .venv and run:  make setup")
+        text, _, own = str(error).partition(" Fix: ")
+        if not (own or isinstance(error, Fault)):
+            text = f"could not be examined ({type(error).__name__}: {first_line(error)})"
+            own = SET_UP
+        state = "note" if isinstance(error, Note) else "fault"
+        return Finding(name, state, text.rstrip("."), own.rstrip(".") or fix)
 
 
 def report() -> list[Finding]:
-    """Return one finding per check, in the order in which a learner should mend them.
-
-    Without a torch that loads, only what can be examined without it is.
-    """
-    torch_loads = not examine(check_torch).text.startswith("torch does not load")
-    return [examine(check) for check in (CHECKS if torch_loads else WITHOUT_TORCH)]
+    """Return one finding per check; without a torch that loads, of those that need none."""
+    torn = examine("torch").text.startswith("torch does not load")
+    return [examine(name) for name in (WITHOUT_TORCH if torn else CHECKS)]
 
 
 def show(findings: list[Finding] | None = None) -> None:

@@ -1,8 +1,8 @@
 """Tensors become pictures here: grids, filmstrips and figures, each with a text alternative.
 
-Only this file and `data.py` know that a picture outside is uint8 in [0, 255]; inside the package it
-is float32 in [-1, 1]. Every picture shown carries an `alt` text, since JupyterLab drops the
-alternative text of a bare PNG: the text travels in `text/html` beside the `image/png`.
+Only this file and the room `data` know that a picture outside is uint8 in [0, 255]; inside the
+package it is float32 in [-1, 1]. Every picture carries an `alt` text, since JupyterLab drops that
+of a bare PNG: the text travels in `text/html` beside the `image/png`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ import numpy as np
 import torch
 from IPython.display import display
 from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+Labels = Sequence[str] | None
 PALETTE = {
     "ink": "#1d1d3b",
     "plum": "#8f1d4f",
@@ -53,43 +55,37 @@ _PAPER, _INK, _GAP, _WIDEST = (255, 255, 255), (29, 29, 59), 8, 900
 _LINE = 17  # from one line of a label to the next, in pixels of the page
 
 
-def to_uint8(images: torch.Tensor) -> np.ndarray:
+def to_uint8(images: Tensor) -> np.ndarray:
     """Return pictures (N, C, H, W) in [-1, 1] as uint8 (N, H, W, 3); C is 1 (grey) or 3 (RGB).
 
     Values outside [-1, 1] are clipped, as a screen does. Raises ValueError on another shape, on
     whole numbers, and on values that are not finite.
     """
     images = torch.as_tensor(images).detach().cpu()
+    fault = ""
     if not images.is_floating_point():
-        raise ValueError(
-            f"pictures of {images.dtype}: give floats in [-1, 1]; from 0 to 255 they become so by "
-            "images / 127.5 - 1"
+        fault = f"are of {images.dtype}: give floats in [-1, 1], such as levels / 127.5 - 1"
+    elif images.dim() != 4 or images.shape[1] not in (1, 3):
+        fault = (
+            f"have shape {tuple(images.shape)}: give (N, 1 or 3, H, W), of one alone picture[None]"
         )
-    images = images.float()
-    if images.dim() != 4 or images.shape[1] not in (1, 3):
-        raise ValueError(
-            f"pictures have shape {tuple(images.shape)}, expected (N, C, H, W) with C = 1 or 3; "
-            "a single picture (C, H, W) needs picture[None]"
-        )
-    if not torch.isfinite(images).all():
-        raise ValueError("the pictures hold values that are not finite (nan or inf)")
-    levels = ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    elif not torch.isfinite(images).all():
+        fault = "hold values that are not finite (nan or inf)"
+    if fault:
+        raise ValueError(f"the pictures {fault}")
+    levels = ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return levels.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def grid(
-    images: torch.Tensor,
-    labels: Sequence[str] | None = None,
-    columns: int | None = None,
-    zoom: int | None = None,
-    sharp: int = 1,
+    images: Tensor, labels: Labels = None, columns: int = 8, zoom: int = 0, sharp: int = 1
 ) -> Image.Image:
     """Lay out pictures (N, C, H, W) in [-1, 1] on white paper, a label under each.
 
-    `columns` pictures stand in a row (None: up to 8, so up to 8 pictures make a filmstrip). Each
-    pixel becomes a square of `zoom` by `zoom` (None: so large that a picture is as wide as the
-    largest of SIDES with which the row fits), never blurred. Everything is drawn `sharp` times as
-    large. Raises ValueError when the labels are not one per picture.
+    Up to `columns` pictures stand in a row. Each pixel becomes a square of `zoom` by `zoom` (0: so
+    large that a picture is as wide as the largest of SIDES with which the row fits), never blurred.
+    Everything is drawn `sharp` times as large. Raises ValueError when there is no picture, and
+    when the labels are not as many.
     """
     frames = to_uint8(images)
     count, height, width = frames.shape[:3]
@@ -97,8 +93,10 @@ def grid(
         raise ValueError("there is no picture to show: images has N = 0")
     if labels is not None and len(labels) != count:
         raise ValueError(f"{len(labels)} labels for {count} pictures: give one for each")
-    columns = min(columns or 8, count)
-    zoom = sharp * (zoom or _zoom(columns, width))
+    columns = min(columns, count)
+    room = _WIDEST // columns - _GAP
+    side = next((side for side in SIDES if side <= room), room)
+    zoom = sharp * (zoom or max(1, side // width))
     gap, line = sharp * _GAP, sharp * _LINE
     lines = [_wrap(label, zoom * width, sharp) for label in labels or [""] * count]
     cell_w = zoom * width + gap
@@ -113,41 +111,23 @@ def grid(
 
 
 def on_page(
-    images: torch.Tensor,
-    labels: Sequence[str] | None = None,
-    columns: int | None = None,
-    zoom: int | None = None,
+    images: Tensor, labels: Labels = None, columns: int = 8, zoom: int = 0
 ) -> tuple[bytes, int]:
     """Return a `grid` for a page: PNG bytes, SHARP times as fine, and its width in page pixels."""
     image = grid(images, labels, columns, zoom, SHARP)
     return png(image), image.width // SHARP
 
 
-def show(
-    images: torch.Tensor,
-    alt: str,
-    labels: Sequence[str] | None = None,
-    columns: int | None = None,
-    zoom: int | None = None,
-) -> None:
-    """Display pictures (N, C, H, W) in [-1, 1] as a grid; `alt` says in words what is to be seen.
-
-    The other arguments are those of `grid`. Raises ValueError when `alt` is missing or empty.
-    """
-    alt = checked_alt(alt)
-    data, width = on_page(images, labels, columns, zoom)
-    _display(data, alt, width)
+def show(images: Tensor, alt: str, labels: Labels = None, columns: int = 8, zoom: int = 0) -> None:
+    """Display a `grid` of pictures; `alt` says in words what is to be seen, or ValueError."""
+    _display(*on_page(images, labels, columns, zoom), alt)
 
 
 def figure(fig: Figure, alt: str) -> None:
-    """Display a matplotlib figure once and close it; `alt` says in words what is to be seen.
-
-    Raises ValueError when `alt` is missing or empty.
-    """
+    """Display a matplotlib figure once and close it; `alt` is as in `show`."""
     import matplotlib.pyplot as plt
 
-    alt = checked_alt(alt)
-    _display(few_colours(figure_png(fig)), alt, round(fig.get_figwidth() * DPI))
+    _display(few_colours(figure_png(fig)), round(fig.get_figwidth() * DPI), alt)
     plt.close(fig)
 
 
@@ -228,8 +208,7 @@ def at_page_size(data: bytes) -> bytes:
 
 def second_copy(data: bytes) -> bytes:
     """Return a small copy of a PNG drawn SHARP times as fine, for pages that show no HTML."""
-    page = Image.open(io.BytesIO(at_page_size(data)))
-    return png(_in_256(page, rounds=1))
+    return png(_in_256(Image.open(io.BytesIO(at_page_size(data))), rounds=1))
 
 
 def img_tag(data: bytes, alt: str, width: int) -> str:
@@ -246,32 +225,23 @@ def checked_alt(alt: str) -> str:
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError(
             f"alt is {alt!r}, expected a sentence that says what is to be seen, for readers who "
-            'cannot see the picture: alt="a red house, then the same house under more and more '
-            'noise"'
+            'cannot see the picture: alt="a red house, then the same house under more noise"'
         )
     return alt.strip()
 
 
-def _display(data: bytes, alt: str, width: int) -> None:
+def _display(data: bytes, width: int, alt: str) -> None:
     bundle = {
         "text/html": img_tag(data, alt, width),
         "image/png": base64.b64encode(second_copy(data)).decode("ascii"),
-        "text/plain": alt,
+        "text/plain": checked_alt(alt),
     }
     display(bundle, raw=True)
 
 
 def _in_256(image: Image.Image, rounds: int = 0) -> Image.Image:
     """Reduce a picture to 256 colours; each further round brings them closer, and takes longer."""
-    method = Image.Quantize.MAXCOVERAGE
-    return image.quantize(256, method, kmeans=rounds, dither=Image.Dither.NONE)
-
-
-def _zoom(columns: int, width: int) -> int:
-    """Return how large a pixel is drawn in a row of `columns` pictures, `width` pixels wide."""
-    room = _WIDEST // columns - _GAP
-    side = next((side for side in SIDES if side <= room), room)
-    return max(1, side // width)
+    return image.quantize(256, Image.Quantize.MAXCOVERAGE, rounds, dither=Image.Dither.NONE)
 
 
 def _font(sharp: int) -> ImageFont.FreeTypeFont:

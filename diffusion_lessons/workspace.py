@@ -25,6 +25,8 @@ FORMAT = 1
 
 GET_IT_AGAIN = "Fix: download the course again and copy its folder data over yours."
 
+_UNREADABLE = (OSError, SafetensorError, ValueError, KeyError)
+
 
 class DamagedFile(RuntimeError):
     """A file of the course is missing, cut short, altered or not ours; the message says the fix."""
@@ -52,9 +54,8 @@ def pick_device() -> torch.device:
 def data_path(*parts: str) -> Path:
     """Return the path of `parts` under `data/`: beside the package in a clone, else inside it."""
     package = Path(__file__).resolve().parent
-    beside = package.parent / "data"
-    root = beside if (package.parent / "pyproject.toml").is_file() else package / "shipped"
-    return root.joinpath(*parts)
+    in_clone = (package.parent / "pyproject.toml").is_file()
+    return (package.parent / "data" if in_clone else package / "shipped").joinpath(*parts)
 
 
 def user_path(*parts: str) -> Path:
@@ -68,9 +69,8 @@ def user_path(*parts: str) -> Path:
         own = platformdirs.user_data_path("diffusion-lessons", appauthor=False)
     except RuntimeError:  # neither HOME nor a user of this number
         own = Path("~")
-    if not own.is_absolute():
-        own = Path(tempfile.gettempdir(), "diffusion-lessons")
-    return own.joinpath(*parts)
+    root = own if own.is_absolute() else Path(tempfile.gettempdir(), "diffusion-lessons")
+    return root.joinpath(*parts)
 
 
 def sha256(path: Path) -> str:
@@ -80,14 +80,11 @@ def sha256(path: Path) -> str:
 
 
 def checksums() -> dict[str, str]:
-    """Return the SHA-256 of each shipped file by its name under `data/` ("weights/judge.json").
-
-    Raises DamagedFile if the list itself is missing or unreadable.
-    """
+    """Return the SHA-256 of each shipped file by its name under `data/`; raises DamagedFile."""
     path = data_path("checksums.json")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except _UNREADABLE as error:
         raise DamagedFile(f"{path} is missing or unreadable ({error}). {GET_IT_AGAIN}") from error
 
 
@@ -111,25 +108,23 @@ def verify(name: str) -> Path:
     """
     path, known = data_path(*name.split("/")), checksums()
     if not path.is_file():
-        raise DamagedFile(f"{path} is missing. {GET_IT_AGAIN}")
-    if name not in known:
-        raise DamagedFile(
-            f"{path} is not one of the course's files, so it is not loaded. {GET_IT_AGAIN}"
+        fault = "is missing"
+    elif name not in known:
+        fault = "is not one of the course's files, so it is not loaded"
+    elif sha256(path) != known[name]:
+        fault = (
+            f"is damaged: its {path.stat().st_size} bytes are not the ones that "
+            "data/checksums.json lists (altered, or cut short while copying)"
         )
-    if sha256(path) != known[name]:
-        size = path.stat().st_size
-        raise DamagedFile(
-            f"{path} is damaged: its {size} bytes are not the ones that data/checksums.json lists "
-            f"(altered, or cut short while copying). {GET_IT_AGAIN}"
-        )
-    return path
+    else:
+        return path
+    raise DamagedFile(f"{path} {fault}. {GET_IT_AGAIN}")
 
 
 def own_path(*parts: str) -> Path:
-    """Return the path of `parts` in the folder of weights that were trained on this machine.
+    """Return the path of `parts` in `my_weights`, which holds what was trained on this machine.
 
-    It is `my_weights`, beside `data/`. Git does not look at it, so an update of the course neither
-    meets nor changes what is in it.
+    Git does not look at it, so an update of the course neither meets nor changes what is in it.
     """
     return data_path().parent.joinpath("my_weights", *parts)
 
@@ -137,44 +132,31 @@ def own_path(*parts: str) -> Path:
 def load_weights(name: str) -> tuple[dict[str, Tensor], dict]:
     """Return the tensors (on the CPU) and the card of the weights `name`.
 
-    They are those of `my_weights/NAME.safetensors`, where somebody trained them on this machine,
-    else those that the course ships in `data/weights`. The card is a dict: what the weights are
-    for, how they were trained, what they score.
-    Raises DamagedFile if the file or its card is missing, cut short, altered or not the course's,
-    or of another version.
+    They are those of `my_weights` where there are such, else those that the course ships. The card
+    is a dict: what the weights are for, how they were trained, what they score. Raises DamagedFile
+    if the file or its card is missing, cut short, altered, not the course's or of another version.
     """
-    own = own_path(f"{name}.safetensors")
-    if own.is_file():
-        return _own_weights(own)
-    path = verify(f"weights/{name}.json")
-    card = json.loads(path.read_text(encoding="utf-8"))
-    _refuse_other_format(path, card)
-    return load_file(verify(f"weights/{name}.safetensors")), card
-
-
-def _own_weights(path: Path) -> tuple[dict[str, Tensor], dict]:
+    path = own_path(f"{name}.safetensors")
     card_path = path.with_suffix(".json")
+    if not path.is_file():
+        card_path, path = (verify(f"weights/{name}.{kind}") for kind in ("json", "safetensors"))
     try:
         card = json.loads(card_path.read_text(encoding="utf-8"))
         tensors = load_file(path)
-    except (OSError, SafetensorError, ValueError) as error:
+    except _UNREADABLE as error:
         raise DamagedFile(
             f"{path}, weights that were trained here, or their card cannot be read ({error}). Fix: "
             f"delete {path.name} there; the lessons then use those of the course."
         ) from error
-    _refuse_other_format(card_path, card)
-    return tensors, card
-
-
-def _refuse_other_format(path: Path, card: dict) -> None:
     version = card.get("format", 1)
     if version != FORMAT:
         older = isinstance(version, int) and version < FORMAT
         fix = GET_IT_AGAIN if older else "Fix: update the course, package and data together."
         raise DamagedFile(
-            f"{path} is of format {version!r}, and this package reads format {FORMAT}: the file is "
-            f"{'older' if older else 'newer'} than the package. {fix}"
+            f"{card_path} is of format {version!r}, and this package reads format {FORMAT}: the "
+            f"file is {'older' if older else 'newer'} than the package. {fix}"
         )
+    return tensors, card
 
 
 def fit_weights(model: nn.Module, tensors: dict[str, Tensor], name: str) -> None:
@@ -183,8 +165,7 @@ def fit_weights(model: nn.Module, tensors: dict[str, Tensor], name: str) -> None
     Raises DamagedFile, and leaves the model as it was, unless every tensor of the network is among
     them in its shape, and no other: it says which is not, and what to do.
     """
-    needed = model.state_dict()
-    fault = _misfit({key: tuple(tensor.shape) for key, tensor in needed.items()}, tensors)
+    fault = _misfit({key: tuple(t.shape) for key, t in model.state_dict().items()}, tensors)
     if fault:
         raise DamagedFile(
             f"the weights {name!r} do not fit the {type(model).__name__} that was built for them: "
@@ -201,24 +182,17 @@ def _misfit(needed: dict[str, tuple[int, ...]], tensors: dict[str, Tensor]) -> s
         if key in tensors and tuple(tensors[key].shape) != shape:
             return f"{key!r} has the shape {tuple(tensors[key].shape)}, and the network has {shape}"
     missing = [key for key in needed if key not in tensors]
-    if missing:
-        return f"{_some(missing)} missing"
-    unknown = [key for key in tensors if key not in needed]
-    return f"{_some(unknown)} not part of the network" if unknown else ""
-
-
-def _some(names: list[str]) -> str:
-    """The first of `names` and how many more, with the verb."""
-    more = f" and {len(names) - 1} more are" if len(names) > 1 else " is"
-    return repr(names[0]) + more
+    keys = missing or [key for key in tensors if key not in needed]
+    are = f"and {len(keys) - 1} more are" if len(keys) > 1 else "is"
+    return (
+        f"{keys[0]!r} {are} {'missing' if missing else 'not part of the network'}" if keys else ""
+    )
 
 
 def save_weights(path: Path | str, tensors: dict[str, Tensor], card: dict) -> None:
     """Write `tensors` to `path` (ending in .safetensors) and `card` beside it as JSON.
 
-    Each file is written under another name first and then renamed, so that an interruption leaves
-    the old file or the new one, never half of one.
-    Raises ValueError for another ending, OSError with a sentence if it cannot be written.
+    Raises ValueError for another ending, OSError as `write_whole` does.
     """
     path = Path(path)
     if path.suffix != ".safetensors":
@@ -234,19 +208,12 @@ def partial_path(name: str) -> Path:
 
 
 def save_partial(name: str, tensors: dict[str, Tensor], notes: dict) -> None:
-    """Keep a training of `name` that is not finished: its state, and `notes` that JSON can hold.
-
-    Whoever interrupts it finds the old state or the new one, never half of one.
-    Raises OSError with a sentence if it cannot be written.
-    """
+    """Keep a training of `name` that is not finished: its state, and `notes` that JSON can hold."""
     write_whole(partial_path(name), save(tensors, metadata={"notes": json.dumps(notes)}))
 
 
 def load_partial(name: str) -> tuple[dict[str, Tensor], dict] | None:
-    """Return what `save_partial` kept for `name`, or None if there is nothing.
-
-    Raises DamagedFile if it cannot be read.
-    """
+    """Return what `save_partial` kept for `name`, or None. Raises DamagedFile if unreadable."""
     path = partial_path(name)
     if not path.is_file():
         return None
@@ -254,10 +221,10 @@ def load_partial(name: str) -> tuple[dict[str, Tensor], dict] | None:
         with safe_open(path, "pt") as file:
             notes = json.loads((file.metadata() or {})["notes"])
             return {key: file.get_tensor(key) for key in file.keys()}, notes  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+    except _UNREADABLE as error:
         raise DamagedFile(
             f"{path}, a training that was stopped half-way, cannot be read ({error}). "
-            "Fix: delete it; the training then starts anew."
+            "Fix: delete it; the training then starts from the beginning."
         ) from error
 
 

@@ -57,7 +57,7 @@ def originals() -> Path | None:
 def no_network(monkeypatch):
     """No test downloads anything: the mirrors answer like a machine without a network."""
     try:
-        datasets = fashion._torchvision_datasets()
+        datasets = fashion.load_torchvision().datasets
     except DataUnavailable as reason:
         pytest.skip(str(reason))
     monkeypatch.setattr(datasets.FashionMNIST, "mirrors", [CLOSED_PORT])
@@ -138,7 +138,7 @@ def test_fashion_mnist_in_every_shape(stand_in):
 @pytest.mark.parametrize(("size", "channels"), [(28, 1), (32, 3), (64, 1), (20, 1)])
 def test_many_at_a_time_are_the_same_as_one_by_one(stand_in, size, channels):
     """The pairs of torchvision, read one by one as a learner's own set is."""
-    pairs = fashion._torchvision_datasets().FashionMNIST(str(stand_in.parent.parent))
+    pairs = fashion.load_torchvision().datasets.FashionMNIST(str(stand_in.parent.parent))
     fast, slow = load("fashion-mnist", size, channels), load(pairs, size, channels)
     assert fast.factors == slow.factors and fast.factors["class"][9] == "Ankle boot"
     for mine, theirs in ((fast.all(), slow.all()), (fast.sample(9, 4), slow.sample(9, 4))):

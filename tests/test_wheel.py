@@ -16,7 +16,7 @@ from diffusion_lessons import doctor, workspace
 print(diffusion_lessons.__file__)
 print(workspace.data_path("README.md").is_file())
 print(len(list(map(workspace.verify, workspace.checksums()))))
-print(doctor.check_files().state, doctor.check_widgets().state)
+print(*(doctor.examine(name).state for name in ('files', 'widgets')))
 from diffusion_lessons import postcards
 print(tuple(postcards.draw(postcards.sample_scenes(2, seed=0)).shape))
 from diffusion_lessons.pipeline import TextToImage

@@ -8,12 +8,6 @@ from .fashion import DataUnavailable
 from .sets import MAX_SEED, NAMES, Batch, PictureSet, labels, load, sample_scenes
 
 __all__ = [
-    "MAX_SEED",
-    "NAMES",
-    "Batch",
-    "DataUnavailable",
-    "PictureSet",
-    "labels",
-    "load",
+    "MAX_SEED", "NAMES", "Batch", "DataUnavailable", "PictureSet", "labels", "load",
     "sample_scenes",
-]
+]  # fmt: skip

@@ -52,7 +52,7 @@ def run(name: str, words: str, picture: dict | None = None) -> dict:
     if picture and images is not None:
         labels = [label.format_map(found) for label in picture["labels"]]
         zoom = max(1, 128 // images.shape[-1])
-        data, width = pictures.on_page(images, labels, picture.get("columns"), zoom)
+        data, width = pictures.on_page(images, labels, picture.get("columns", 8), zoom)
         source = f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"
         shown |= {"picture": source, "alt": picture["alt"], "width": width}
     return shown
