@@ -24,7 +24,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 
 def module_of(path):
-    """ "checks.core" for diffusion_lessons/checks/core.py, "checks" for its __init__.py."""
+    """ "checks.near" for diffusion_lessons/checks/near.py, "checks" for its __init__.py."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
 

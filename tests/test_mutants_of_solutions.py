@@ -1,8 +1,9 @@
 """Every exercise's solution, with one small fault put in at a time: the checks let none through.
 
 The faults come from `tests/mutants.py`, a set fixed beforehand. A mutant counts when its result
-differs from the solution's on inputs that no check uses (`INPUTS`, below). At most 2 % of those
-may pass their check, and each that does is explained in `SURVIVORS`.
+differs from the solution's on inputs that no check uses (`INPUTS`, below). At most 0.3 % of those
+may pass their check, and each that does is explained in `SURVIVORS`; of the others at least 95 %
+get a reason and not only the numbers.
 """
 
 import contextlib
@@ -235,10 +236,10 @@ def test_no_mutant_passes_that_is_not_explained(name):
     assert set(trial(name)[1]) == set(SURVIVORS.get(name, {}))
 
 
-def test_at_most_2_percent_of_the_mutants_survive():
-    survived = counted("survived")
-    all_that_differ = survived + counted("named") + counted("rejected")
-    assert all_that_differ > 1000 and survived / all_that_differ <= 0.02
+def test_few_mutants_survive_and_most_of_the_others_are_named():
+    survived, named, rejected = map(counted, ("survived", "named", "rejected"))
+    assert survived + named + rejected > 1000 and named / (named + rejected) >= 0.95
+    assert survived / (survived + named + rejected) <= 0.003
 
 
 def test_what_explains_the_survivors_is_true():

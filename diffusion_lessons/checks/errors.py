@@ -5,11 +5,8 @@ import re
 import traceback
 from collections.abc import Callable, Sequence
 
-from torch import Tensor
+from .report import Trial
 
-from .report import Slip, Trial
-
-POWER = "In Python a power is written **, not ^."
 MATH = "math.sqrt and math.cos take one number. For a tensor: x.sqrt(), torch.cos(x)."
 
 # Messages of torch and numpy where they wanted one number and got many.
@@ -27,9 +24,10 @@ _USES_MATH = re.compile(r"\bmath\.|(?<![.\w])(sqrt|cos)\(")
 
 
 def words_for_error(
-    function: Callable, error: Exception, trial: Trial, slips: Sequence[Slip] = ()
+    function: Callable, error: Exception, trial: Trial, slips: Sequence[tuple[str, Callable]] = ()
 ) -> list[str]:
-    """Return the error, the learner's own line that led to it, and the likely reason."""
+    """Return the error, the learner's own line that led to it, and the likely reason: the words of
+    the first of `slips` that stops with the same error, else what its message says."""
     words = [f"On {trial.what} it stopped with {type(error).__name__}: {error}"]
     code = getattr(function, "__code__", None)
     line = ""
@@ -38,31 +36,31 @@ def words_for_error(
             line = linecache.getline(frame.filename, frame.lineno or 0).strip()
             words.append(f"The line: {line}" if line else f"Line {frame.lineno} of the cell.")
             break
-    reason = _failing_slip(error, trial, slips) or _likely_reason(error, line, trial)
-    return [*words, reason] if reason else words
-
-
-def _failing_slip(error: Exception, trial: Trial, slips: Sequence[Slip]) -> str | None:
-    """Return the words of the first slip that stops with the same error on the same inputs."""
-    for slip in slips:
+    for reason, slip in slips:
         try:
-            slip.function(*trial.copies())
+            slip(*trial.copies())
         except Exception as other:
             if type(other) is type(error) and str(other) == str(error):
-                return slip.words
-    return None
+                return [*words, reason]
+    likely = _likely_reason(error, line, trial)
+    return [*words, likely] if likely else words
 
 
 def _likely_reason(error: Exception, line: str, trial: Trial) -> str | None:
     message = str(error)
     if "bitwise_xor" in message or "for ^" in message:
-        return POWER
+        return "In Python a power is written **, not ^."
     if "must match the size of tensor" in message or "not match" in message:
         return _sizes(message, trial)
     if _NUMBER_FOR_TENSOR.search(message):
-        return _number_for_tensor(trial)
+        name = next((name for name, v in trial.inputs.items() if isinstance(v, float)), None)
+        what = f"`{name}` is a plain number here" if name else "It got a plain number there"
+        return f"{what}: math.sqrt, math.cos, or ** 0.5."
     if any(part in message for part in _MANY_FOR_ONE):
-        return _many_for_one(line, trial)
+        table = next((n for n, v in trial.tensors().items() if not v.is_floating_point()), None)
+        if table and not _USES_MATH.search(line):
+            return f"`{table}` holds many numbers, not one."
+        return None if line and not _USES_MATH.search(line) else MATH
     if isinstance(error, TypeError) and "positional argument" in message:
         return f"The check calls it with ({', '.join(trial.inputs)}), in this order."
     return None
@@ -75,7 +73,7 @@ def _sizes(message: str, trial: Trial) -> str:
             "Every noisy picture meets every member of the set: x_t[:, None] has shape (B, 1, D), "
             "and its difference to signal_rate * x_0_set has (B, N, D). Or use torch.cdist."
         )
-    tensors = {name: v for name, v in trial.inputs.items() if isinstance(v, Tensor)}
+    tensors = trial.tensors()
     rows = any(not v.is_floating_point() for v in tensors.values())
     flat = [
         name
@@ -103,21 +101,3 @@ def _sizes(message: str, trial: Trial) -> str:
         )
     shapes = ", ".join(f"{name} {tuple(v.shape)}" for name, v in tensors.items())
     return f"Shapes meet from the last axis: the same size, or 1. Those passed in: {shapes}."
-
-
-def _number_for_tensor(trial: Trial) -> str:
-    """Explain a plain number where a tensor was needed."""
-    for name, value in trial.inputs.items():
-        if isinstance(value, float):
-            return f"`{name}` is a plain number here: math.sqrt, or ** 0.5."
-    return "It got a plain number there. For a number: math.sqrt, math.cos, or ** 0.5."
-
-
-def _many_for_one(line: str, trial: Trial) -> str | None:
-    """Explain a tensor of many numbers where one was needed."""
-    if _USES_MATH.search(line):
-        return MATH
-    for name, value in trial.inputs.items():
-        if isinstance(value, Tensor) and not value.is_floating_point():
-            return f"`{name}` holds many numbers, not one."
-    return None if line else MATH

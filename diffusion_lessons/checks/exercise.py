@@ -1,70 +1,130 @@
-"""An exercise as data: its solution's source, trials to run, and slips with a sentence for each.
+"""An exercise as data: its solution, trials to run, and slips with a sentence for each.
 
-A wrong version is written as the learner would write it: either the line that is returned instead
-("beta * eps"), or changes of the solution ("old => new", several apart by "; ").
+A slip is a wrong version, written as the learner would write it: either the line that is returned
+instead ("beta * eps"), or changes of the solution ("old => new", several apart by "; "). Where the
+learner's numbers are those of a slip on every trial, its sentence is shown, and likewise where both
+stop with the same error. Other errors (errors.py), slips of form (forms.py: nothing returned, a
+wrong shape or dtype, an input changed in place), exchanged inputs and near misses (near.py), random
+numbers of its own (differences.py) are found in the same way for every exercise.
 """
 
 import math
 import textwrap
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 
-from .core import examine
-from .near import near_misses
-from .report import Report, Slip, Trial
-
-HALF = "Python reads x**1/2 as (x**1)/2. Write x ** 0.5 or x ** (1/2)."
+from .differences import attempt, draws_its_own, not_finite, wrong_numbers
+from .errors import words_for_error
+from .forms import name_of, wrong_form
+from .near import inputs_exchanged, near_misses
+from .report import Report, Trial, same
 
 
 @dataclass(frozen=True)
 class Exercise:
     """Report what is wrong with the learner's function that it is called with.
 
-    `solution` is the source printed in the notebook, `trials` maps words to arguments by name, and
-    `slips` a wrong version to the sentence about it.
+    `solution` is the source printed in the notebook, `trials` maps words to arguments by name,
+    `slips` a wrong version to the sentence about it, and `why` a fragment of the solution to the
+    reason for it, which follows the sentence on a near miss there.
     """
 
     solution: str
     praise: str
     trials: dict[str, dict]
     slips: dict[str, str]
+    why: dict[str, str] = field(default_factory=dict)
     names: dict = field(default_factory=dict)  # what the sources may use besides torch and math
     rtol: float = 1e-4
 
     def __call__(self, function: Callable) -> Report:
-        """Compare the learner's function with the solution on every trial."""
-        return self.on(self._trials, function)
+        """Compare the learner's function with the solution, without the warnings of its calls."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self.examine(function)
 
-    def on(self, trials: list[Trial], function: Callable) -> Report:
-        """Compare the learner's function with the solution on these trials alone."""
-        return examine(
-            function, self.function, trials, self._slips, self.praise, self.rtol, self.near
-        )
+    def examine(self, function: Callable) -> Report:
+        """Compare the learner's function with the solution on every trial."""
+        return self.examine_on(self._trials, function)
+
+    def examine_on(self, trials: Sequence[Trial], function: Callable) -> Report:
+        """Compare the learner's function with the solution on these trials, up to `rtol`.
+
+        Arguments are passed by position, in the order of `Trial.inputs`, as copies. Return `praise`
+        where all agrees, else the first thing that is wrong and the likely reason. Never raises
+        for what the learner's function does.
+        """
+        if not callable(function):
+            got = f"The check got {name_of(function)}, and it needs the function itself: "
+            return Report("not yet", (got + "write its name without parentheses.",))
+        wrong = [(words, self.wrong(key)) for key, words in self.slips.items()]
+        for trial in trials:
+            given = trial.copies()
+            try:
+                result = function(*given)
+            except Exception as error:
+                if isinstance(error, NotImplementedError) and not str(error):  # the stub's own
+                    return Report("to do", ("Fill in the function above, then run this again.",))
+                slips = [(words, self.compiled(source)) for words, source in wrong]
+                return Report("not yet", tuple(words_for_error(function, error, trial, slips)))
+            expected = self.function(*trial.copies())
+            problem = wrong_form(result, expected, trial, given)
+            if problem is None and not same(result, expected, self.rtol):
+                problem = (
+                    self._named([*wrong, *inputs_exchanged(self.source)], function, trial, trials)
+                    or not_finite(result, trial)
+                    or draws_its_own(function, result, trial)
+                    or self._named(near_misses(self.source, self.why), function, trial, trials)
+                    or wrong_numbers(function, result, expected, trial)
+                )
+            if problem:
+                return Report("not yet", tuple(problem))
+        return Report("right", (self.praise,))
+
+    def _named(
+        self,
+        wrong: Iterable[tuple[str, str]],
+        function: Callable,
+        trial: Trial,
+        trials: Sequence[Trial],
+    ) -> list[str]:
+        """Return the sentence of the first wrong source that gives the learner's numbers on
+        `trial`, and on each of `trials` where both it and the learner's function run."""
+        results = [(on, attempt(function, on)) for on in trials]
+        results.sort(key=lambda pair: pair[0] is not trial)  # where it went wrong comes first
+
+        def agrees(slip: Callable, on: Trial, mine: object) -> bool:
+            theirs = attempt(slip, on)
+            both = theirs is not None and mine is not None
+            return same(mine, theirs, self.rtol) if both else on is not trial
+
+        for words, source in wrong:
+            slip = self.compiled(source)
+            if all(agrees(slip, on, mine) for on, mine in results):
+                return [words]
+        return []
+
+    @cached_property
+    def source(self) -> str:
+        """Return the solution as it stands in a notebook."""
+        return textwrap.dedent(self.solution).strip()
 
     @cached_property
     def function(self) -> Callable:
         """Return the solution, compiled."""
-        return self.compiled(textwrap.dedent(self.solution).strip())
+        return self.compiled(self.source)
 
     @cached_property
     def _trials(self) -> list[Trial]:
         return [Trial(what, inputs) for what, inputs in self.trials.items()]
 
-    @cached_property
-    def _slips(self) -> list[Slip]:
-        return [Slip(words, self.compiled(self.wrong(key))) for key, words in self.slips.items()]
-
-    def near(self) -> list[Slip]:
-        """Return every solution with one small change, as slips (see near.py)."""
-        source = textwrap.dedent(self.solution).strip()
-        return [Slip(words, self.compiled(wrong)) for words, wrong in near_misses(source)]
-
     def wrong(self, key: str) -> str:
         """Return the source of wrong version `key`. Raises ValueError where it changes nothing."""
-        source = textwrap.dedent(self.solution).strip()
+        source = self.source
         if " => " not in key:
             return f"{source[: source.rindex('return ')]}return {key}"
         for change in key.split("; "):

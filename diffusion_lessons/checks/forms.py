@@ -26,7 +26,11 @@ def wrong_form(result: object, expected: object, trial: Trial, given: list) -> l
                 "such as *= and += and methods ending in _ do that: write a * b into a new name."
             ]
     if not isinstance(expected, Tensor):
-        return _wrong_number_type(result)
+        if isinstance(result, Tensor) and result.numel() == 1:
+            return ["It returns a tensor, and a plain number was expected: end with .item()."]
+        if isinstance(result, bool) or not isinstance(result, Real):
+            return [f"It returns {name_of(result)}, and one plain number was expected."]
+        return None
     if not isinstance(result, Tensor):
         words = [f"It returns {name_of(result)}, and a torch.Tensor was expected."]
         many_for_one = isinstance(result, Real) and expected.ndim > 0
@@ -36,24 +40,9 @@ def wrong_form(result: object, expected: object, trial: Trial, given: list) -> l
     return _wrong_dtype(result, expected, trial)
 
 
-def _wrong_number_type(result: object) -> list[str] | None:
-    if isinstance(result, Tensor) and result.numel() == 1:
-        return ["It returns a tensor, and a plain number was expected: end with .item()."]
-    if isinstance(result, bool) or not isinstance(result, Real):
-        return [f"It returns {name_of(result)}, and one plain number was expected."]
-    return None
-
-
-def _tensors(trial: Trial) -> dict[str, Tensor]:
-    return {name: v for name, v in trial.inputs.items() if isinstance(v, Tensor)}
-
-
 def _single_number(trial: Trial) -> str:
-    part = "row" if "alpha_bar" in _tensors(trial) else "entry"
-    return (
-        f"It is a single number: one {part}, or a mean or sum. "
-        f"A value for each {part} is asked for."
-    )
+    part = "row" if "alpha_bar" in trial.tensors() else "entry"
+    return f"It is a single number: one {part}, or a mean or sum. Each {part} should have a value."
 
 
 def _words_for_shape(result: Tensor, expected: Tensor, trial: Trial) -> list[str]:
@@ -62,7 +51,7 @@ def _words_for_shape(result: Tensor, expected: Tensor, trial: Trial) -> list[str
         f"expected {tuple(expected.shape)}."
     ]
     square = expected.ndim == 1 and result.shape == (*expected.shape, *expected.shape)
-    if square and any(value.ndim == 2 for value in _tensors(trial).values()):
+    if square and any(value.ndim == 2 for value in trial.tensors().values()):
         words.append("Only the diagonal is asked for: .diagonal().")
     elif result.ndim > expected.ndim:
         words.append(
@@ -85,17 +74,12 @@ def _wrong_dtype(result: Tensor, expected: Tensor, trial: Trial) -> list[str] | 
             "0 or above 255 wraps around to the other end (integer overflow). Stay with floats.",
         ]
     if result.dtype.itemsize < expected.dtype.itemsize:
-        return [dtypes, _narrowed(expected, trial)]
+        if expected.dtype != torch.float64:
+            return [dtypes, "The result should stay as wide as the input: leave out .half()."]
+        what = "The table" if "alpha_bar" in trial.tensors() else "The input"
+        return [dtypes, f"{what} is float64 and the result should stay so: leave out .float()."]
     return [
         dtypes,
         "Likely reason: a float64 table met a float32 picture, and torch kept the wider one. "
         "Convert the rates, not the picture: rate.to(x_0.dtype), or .float().",
     ]
-
-
-def _narrowed(expected: Tensor, trial: Trial) -> str:
-    """Explain why a result has fewer bits than its input, and the fix."""
-    if expected.dtype == torch.float64:
-        what = "The table" if "alpha_bar" in _tensors(trial) else "The input"
-        return f"{what} is float64 and the result should stay so: leave out .float()."
-    return "The result should stay as wide as the input: leave out .half()."

@@ -7,14 +7,13 @@ import torch
 
 from diffusion_lessons.schedule import alpha_bar, cosine_beta, linear_beta
 
-from .exercise import HALF, Exercise, normal
+from .exercise import Exercise, normal
 
-SAME_NOISE = (
-    "You walk, adding the SAME eps each time. Added twice, it is not independent; use the jump."
-)
-ROW_BEFORE = (
-    "Off by one: these are the numbers of the row before. Papers count rows from 1, the table "
-    "counts from 0, and `row` already counts from 0."
+# Changes of `jump`: a table that begins one row earlier, and a walk that adds the same eps.
+ROW_BEFORE = "alpha_bar = t => beta = torch.cat([beta.new_zeros(1), beta])\n    alpha_bar = t"
+WALK = (
+    "(1 - alpha_bar) => (alpha_bar * (beta / torch.cumprod(1 - beta, dim=0)).sqrt().cumsum(0)[row]"
+    ".float().view(-1, 1, 1, 1)**2)"
 )
 
 
@@ -40,21 +39,6 @@ def _table_of_40() -> torch.Tensor:
     return 1 - steps.cumsum(0) / (steps.sum() + 1)
 
 
-def _f(t: torch.Tensor) -> torch.Tensor:
-    """Return Nichol & Dhariwal's f(t), of which alpha_bar is f(t) / f(0)."""
-    return torch.cos((t + 0.008) / 1.008 * torch.pi / 2) ** 2
-
-
-def _walk(
-    row: torch.Tensor, beta: torch.Tensor, x_0: torch.Tensor, eps: torch.Tensor
-) -> torch.Tensor:
-    """Take `row` small steps, each adding the same eps; the sum over them is taken at once."""
-    kept = torch.cat([beta.new_ones(1), torch.cumprod(1 - beta, 0)])
-    noise = kept.sqrt() * torch.cat([beta.new_zeros(1), (beta / kept[1:]).sqrt().cumsum(0)])
-    signal, noise = (rate[row].float().view(-1, 1, 1, 1) for rate in (kept.sqrt(), noise))
-    return signal * x_0 + noise * eps
-
-
 noising_step = Exercise(  # DDPM eq. 2
     """
     def noising_step(x_prev, eps, beta):
@@ -67,32 +51,14 @@ noising_step = Exercise(  # DDPM eq. 2
         "a batch of one picture": _step(1, 3, 6, 6, beta=0.9),
         "16 points in the plane": _step(16, 2, beta=0.1),
     },
+    why={
+        "math.sqrt(1 - beta) * x_prev":
+            "The picture is shrunk first: else the variance grows at each step.",
+    },
     slips={
-        "(1 - beta) * x_prev + beta * eps":
-            "Both square roots are missing. beta and 1 - beta are shares of variance; a picture is "
-            "multiplied by their square roots.",
-        "(1 - beta)**0.5 * x_prev + beta * eps":
-            "The noise is multiplied by beta, and the square root is missing: sqrt(beta). "
-            "Multiplying by c multiplies the variance by c squared.",
-        "(1 - beta) * x_prev + beta**0.5 * eps":
-            "The picture is multiplied by 1 - beta, and the square root is missing: "
-            "sqrt(1 - beta).",
         "beta**0.5 * x_prev + (1 - beta)**0.5 * eps":
             "The two rates are swapped: with a small beta most of the picture should stay.",
-        "x_prev + beta**0.5 * eps":
-            "Noise is added, but the picture is not shrunk first: the variance grows at each step. "
-            "Multiply x_prev by sqrt(1 - beta).",
         "x_prev + beta * eps": "The picture is not shrunk, and the square root of beta is missing.",
-        "(1 - beta)**0.5 * x_prev - beta**0.5 * eps":
-            "The noise is subtracted. Noise has no side, so a picture would look the same, but the "
-            "formula says plus, and a network that must predict the noise needs its sign.",
-        "(1 - beta) / 2 * x_prev + beta / 2 * eps": HALF,
-        "(1 - beta) / 2 * x_prev + beta**0.5 * eps": HALF,
-        "(1 - beta)**0.5 * x_prev + beta / 2 * eps": HALF,
-        "(1 - beta)**0.5 * (x_prev + beta**0.5 * eps)":
-            "The noise is shrunk too; only the picture is.",
-        "(1 - beta**0.5) * x_prev + beta**0.5 * eps":
-            "The picture's rate is 1 - sqrt(beta); the root of 1 - beta is something else.",
     },
 )  # fmt: skip
 
@@ -109,27 +75,24 @@ jump = Exercise(  # DDPM eq. 4
         "6 grey pictures, the cosine table": _jump(6, 1, 5, 7, rows=(0, 999), beta=cosine_beta()),
         "a batch of one, last row": _jump(1, 3, 6, 6, rows=(999, 1000), beta=linear_beta()),
     },
-    names={"walk": _walk, "linear_beta": linear_beta},
+    names={"linear_beta": linear_beta},
+    why={
+        "torch.cumprod(1 - beta, dim=0)":
+            "alpha_bar is the product of all alphas, 1 - beta, up to that row: else the function "
+            "makes one single step.",
+        "row]": "Papers count rows from 1, the table from 0, and `row` already counts from 0.",
+        "torch.cumprod(1 - beta, dim=0)[row].float().view(-1, 1, 1, 1)":
+            "With shape (B,) the rates run along the last axis: each column of pixels gets a noise "
+            "level of its own.",
+    },
     slips={
-        "alpha_bar**0.5 * x_0 + (1 - alpha_bar) * eps":
-            "The noise is multiplied by 1 - alpha_bar, and the square root is missing.",
-        "alpha_bar * x_0 + (1 - alpha_bar)**0.5 * eps":
-            "The picture is multiplied by alpha_bar, and the square root is missing.",
-        "alpha_bar * x_0 + (1 - alpha_bar) * eps":
-            "Both square roots are missing: alpha_bar and 1 - alpha_bar are shares of variance.",
-        "alpha_bar**0.5 * x_0 + (1 - alpha_bar**0.5) * eps":
-            "The noise rate is 1 - sqrt(alpha_bar); it should be sqrt(1 - alpha_bar).",
-        "torch.cumprod(1 - beta, dim=0) => (1 - beta)":
-            "This is alpha = 1 - beta of one row, where alpha_bar is needed: the product of all "
-            "alphas up to that row. As it is, the function makes one single step.",
         "1 - beta => 1 - linear_beta()":
             "It uses the linear table, whatever `beta` is given. Is `alpha_bar` the one from the "
             "cell above? Compute it from `beta`.",
-        "walk(row + 1, beta, x_0, eps)": SAME_NOISE,
-        "walk(row, beta, x_0, eps)": SAME_NOISE,
-        "alpha_bar / 2 * x_0 + (1 - alpha_bar) / 2 * eps": HALF,
-        "alpha_bar / 2 * x_0 + (1 - alpha_bar)**0.5 * eps": HALF,
-        "alpha_bar**0.5 * x_0 + (1 - alpha_bar) / 2 * eps": HALF,
+        **dict.fromkeys(
+            [WALK, f"{ROW_BEFORE}; {WALK}"],
+            "You walk, adding the SAME eps each time. Added twice, it is not independent; use the "
+            "jump."),
         "torch.cumprod(1 - beta, dim=0) => beta":
             "beta of the row stands where alpha_bar is needed.",
         "1 - beta => beta":
@@ -137,24 +100,16 @@ jump = Exercise(  # DDPM eq. 4
         "alpha_bar**0.5 * x_0 + torch.cumprod(beta, 0)[row].view(-1, 1, 1, 1).float()**0.5 * eps":
             "The noise rate comes from a product of betas; it should be sqrt(1 - alpha_bar).",
         "torch.cumprod(1 - beta, dim=0) => (1 - torch.cumsum(beta, 0))":
-            "The betas are added up, alpha_bar = 1 - sum(beta). Shares that are kept multiply: "
-            "torch.cumprod(1 - beta, 0).",
-        "[row] => [row - 1]": ROW_BEFORE,
-        "[row] => [(row - 1).clamp(min=0)]": ROW_BEFORE,
-        "1 - beta => torch.cat([beta.new_ones(1), 1 - beta])": ROW_BEFORE,
-        "[row] => [row + 1]": "Off by one: these are the numbers of the row after.",
+            "The betas are added up, alpha_bar = 1 - sum(beta). Shares that are kept multiply.",
+        **dict.fromkeys(
+            ["[row] => [(row - 1).clamp(min=0)]", ROW_BEFORE],
+            "Off by one: these are the numbers of the row before. Papers count rows from 1, the "
+            "table counts from 0, and `row` already counts from 0."),
         "[row] => [row[:1]]":
             "All pictures got the row of the first one: `row` holds one row for each picture.",
-        "(1 - alpha_bar)**0.5 * x_0 + alpha_bar**0.5 * eps":
-            "Signal and noise are swapped: sqrt(alpha_bar) belongs to the picture.",
-        "(1 - alpha_bar)**0.5 * eps": "It returns the noise only.",
-        "alpha_bar**0.5 * x_0": "It returns the shrunken picture only.",
-        ".view(-1, 1, 1, 1) => ":
-            "The rates are not broadcast: with shape (B,) they ran along the last axis, so each "
-            "column of pixels got a noise level of its own. Use rate.view(-1, 1, 1, 1).",
         ".view(-1, 1, 1, 1) => .view(-1, 1)":
-            "The rates are not broadcast: with shape (B, 1) they ran along the height, so each "
-            "line of pixels got a noise level of its own. Use rate.view(-1, 1, 1, 1).",
+            "With shape (B, 1) the rates ran along the height: each line of pixels got a noise "
+            "level of its own. Use rate.view(-1, 1, 1, 1).",
     },
 )  # fmt: skip
 
@@ -169,21 +124,13 @@ snr = Exercise(
         "the cosine table": {"alpha_bar": alpha_bar(cosine_beta())},
         "three values in float32": {"alpha_bar": torch.tensor([0.9, 0.5, 0.2])},
     },
+    why={"alpha_bar / (1 - alpha_bar)": "The SNR is a ratio of variances, not of rates."},
     slips={
         "(alpha_bar / (1 - alpha_bar))**0.5":
             "This is signal rate over noise rate. The SNR is a ratio of variances, the square of "
             "that. (Some libraries do call the ratio of rates snr.)",
-        "alpha_bar / 1 - alpha_bar":
-            "Brackets are missing: Python reads a / 1 - a as (a / 1) - a, which is 0. "
-            "Write a / (1 - a).",
-        "(1 - alpha_bar) / alpha_bar": "Upside down: this is noise over signal.",
-        "(alpha_bar / (1 - alpha_bar))**2": "This is the ratio squared once too often.",
-        "alpha_bar**0.5 / (1 - alpha_bar)":
-            "Rate and variance are mixed: the signal is a root, the noise is not.",
         "alpha_bar / (1 - alpha_bar)**0.5":
             "Rate and variance are mixed: the noise is a root, the signal is not.",
-        "(alpha_bar / (1 - alpha_bar)).log()":
-            "This is the logarithm of the SNR, good for plots; here the ratio itself is asked for.",
     },
 )  # fmt: skip
 
@@ -200,24 +147,24 @@ cosine_alpha_bar = Exercise(  # Nichol & Dhariwal eq. 17
         "times out of order": {"t": torch.tensor([0.4, 0.1, 0.8, 0.25])},
         "times in float64": {"t": torch.linspace(0, 0.9, 7, dtype=torch.float64)},
     },
-    names={"f": _f},
     rtol=1e-5,  # f(0) with and without a slip may differ by 3e-5
+    why={
+        "(t + 0.008) / 1.008": "With (t + s) / (1 + s) the angle is pi / 2 at t = 1, not before.",
+        "torch.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2":
+            "f(t) is the cosine squared, at every t, as in f(0).",
+        "math.cos(0.008 / 1.008 * math.pi / 2) ** 2":
+            "f is the cosine squared, at t = 0 too.",
+        "/ start": "Divided by f(0), alpha_bar at t = 0 is 1 and not 0.9998.",
+    },
     slips={
         "math.pi / 2) ** 2 => math.pi / 2)": "The square is missing: f(t) is the cosine squared.",
-        "f(t)**0.5 / start":
-            "The square is missing in f(t), and f(0) has it: f is the cosine squared, at every t.",
-        "f(t)": "f(t) is not divided by f(0), so alpha_bar at t = 0 is 0.9998 and not 1.",
-        "f(t) / f(t[:1])":
+        "torch.cos => (f := torch.cos; 2 / start => 2) / f[:1]":
             "You divided by f of the FIRST time in t; f(0) is at t = 0, and t need not begin "
             "there.",
-        "f(t) / f(t).max()":
+        "torch.cos => (f := torch.cos; 2 / start => 2) / f.max()":
             "You divided by the largest f in t; f(0) is at t = 0, and t need not hold it.",
-        "f(t) / start**0.5":
-            "You divided by the root of f(0): f is the cosine squared, at t = 0 too.",
         "torch.cos(t * math.pi / 2) ** 2": "The small offset s = 0.008 is missing.",
         "math.pi / 2 => math.pi": "The angle is twice too large: it should end at pi / 2.",
-        " / 1.008 => ":
-            "The angle is not divided by 1 + s, so the cosine passes its zero before t = 1.",
     },
 )  # fmt: skip
 
@@ -236,23 +183,14 @@ bug_mix = Exercise(
         "alpha_bar**0.5 * x_0 + (1 - alpha_bar) * eps":
             "This behaves as printed. With picture and noise of variance 1 and alpha_bar = 0.5, "
             "the result has variance 0.75. Which of the two factors, squared, is not its share?",
-        "alpha_bar * x_0 + (1 - alpha_bar) * eps":
-            "Now both roots are gone: the variance is 0.5 at alpha_bar = 0.5. One of the two "
-            "factors was right as printed.",
         "alpha_bar * x_0 + (1 - alpha_bar)**0.5 * eps":
             "The other factor has changed: the one of the picture was right as printed.",
-        "alpha_bar**0.5 * x_0 + (1 - alpha_bar**0.5) * eps":
-            "Close: that is 1 - sqrt(alpha_bar). The root belongs around all of 1 - alpha_bar.",
-        "(1 - alpha_bar)**0.5 * x_0 + alpha_bar**0.5 * eps": "The two rates are swapped now.",
         "(1 - alpha_bar)**0.5 * x_0 + alpha_bar * eps":
             "The two rates are swapped now, and one of them is not a root.",
         "alpha_bar**0.5 * x_0 + alpha_bar * eps":
             "The noise got the picture's share, alpha_bar. Its own share was right as printed.",
         "alpha_bar**0.5 * (x_0 + eps)":
             "Both got the picture's share, alpha_bar. The noise's own share was right as printed.",
-        "alpha_bar**0.5 * x_0 + (1 - alpha_bar) / 2 * eps": HALF,
-        "alpha_bar / 2 * x_0 + (1 - alpha_bar) / 2 * eps": HALF,
-        "alpha_bar / 2 * x_0 + (1 - alpha_bar)**0.5 * eps": HALF,
     },
 )  # fmt: skip
 
@@ -275,7 +213,6 @@ bug_spread = Exercise(
         "x.std(dim=0) / len(x)**0.5":
             "That is the standard error of the mean: divided by sqrt(N) once too often.",
         "x.var(dim=0)**2": "The square went the wrong way: take the root.",
-        "x.var(dim=0) / 2": HALF,
         "(x - x.mean(dim=0)).abs().mean(dim=0)":
             "That is the mean distance from the mean, about 0.8 of the standard deviation.",
     },

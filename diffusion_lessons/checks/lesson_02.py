@@ -4,6 +4,7 @@ A bug that still behaves as printed gets a symptom and a question, not the answe
 """
 
 from collections.abc import Callable
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -13,8 +14,6 @@ from diffusion_lessons import schedule
 from .exercise import Exercise, normal
 from .report import Report
 
-BELL = "The exponent is divided by 2 times noise_rate SQUARED: the bell curve's own formula."
-
 
 class OneKindAtATime(Exercise):
     """An exercise of several kinds of prediction, each examined by itself.
@@ -22,15 +21,14 @@ class OneKindAtATime(Exercise):
     So a mistake in one kind is named, whatever is wrong with the kinds after it.
     """
 
-    def __call__(self, function: Callable) -> Report:
+    def examine(self, function: Callable) -> Report:
         """Compare the learner's function with the solution, kind by kind, up to the first fault."""
-        kinds: dict[object, list] = {}
-        for trial in self._trials:
-            kinds.setdefault(trial.inputs["kind"], []).append(trial)
-        reports = (self.on(trials, function) for trials in kinds.values())
-        return next(
-            (report for report in reports if not report.passed), Report("right", (self.praise,))
-        )
+        for kind, trials in groupby(self._trials, lambda trial: trial.inputs["kind"]):
+            report = self.examine_on(list(trials), function)
+            if report.verdict == "not yet":
+                first, *rest = report.words
+                return Report("not yet", (f"{kind}: {first[0].lower()}{first[1:]}", *rest))
+        return report
 
 
 def _set(count: int, members: int, numbers: int, signal_rate: float) -> dict:
@@ -89,31 +87,24 @@ exact_denoiser = Exercise(  # Karras et al. 2022, eq. 57
         "one noisy picture and a set of 3": _set(1, 3, 8, signal_rate=0.4),
         "5 points in the plane and a set of 5": _set(5, 5, 2, signal_rate=0.95),
     },
+    why={
+        "-distance": "Without it the picture that fits least gets the most weight.",
+        "(2 * noise_rate**2)":
+            "The exponent is divided by 2 times noise_rate SQUARED: the bell curve's own formula.",
+        "signal_rate * x_0_set":
+            "x_t is compared with the shrunken picture, since that is what noise was added to.",
+    },
     slips={
-        "softmax(- => softmax(":
-            "The sign of the distance is wrong: the picture that fits least gets the most weight. "
-            "softmax(-distance / ...).",
-        "(2 * noise_rate**2) => noise_rate**2": f"The factor 2 is missing. {BELL}",
-        "noise_rate**2 => noise_rate": f"The square of noise_rate is missing. {BELL}",
-        "2 * noise_rate**2 => (2 * noise_rate)**2":
-            f"The factor 2 is squared too: write 2 * noise_rate**2. {BELL}",
-        " / (2 * noise_rate**2) => ":
-            "The division by 2 * noise_rate**2 is missing, so it is as sure at every noise level.",
-        "signal_rate * x_0_set => x_0_set":
-            "signal_rate is missing: x_t has to be compared with the shrunken picture, "
-            "signal_rate * x_0, since that is what noise was added to.",
         "dim=1 => dim=0":
             "The softmax runs over the wrong axis: the weights of one noisy picture, over all "
             "members of the set, should add up to 1. With weights of shape (B, N) that is dim=1.",
-        " ** 2 => ": "The distance is not squared.",
         " ** 2 =>  ** 2 / x_t.shape[1]":
             "The distance is the MEAN over the pixels; the exponent has their SUM: each pixel "
             "adds its own evidence.",
         "x_0_set) ** 2 => x_0_set, p=1)":
             "The distance is a sum of absolute values; the bell curve has squares.",
         "weights @ (signal_rate * x_0_set)":
-            "The mean is of the shrunken pictures. Compare with signal_rate * x_0, but average "
-            "x_0.",
+            "The mean is of the shrunken pictures. Compare with signal_rate * x_0, average x_0.",
         "x_0_set[weights.argmax(dim=1)]":
             "It returns the one picture that fits best. That is the most likely one, and the MEAN "
             "has the smaller squared error: weigh all by softmax.",
@@ -138,21 +129,17 @@ time_features = Exercise(  # Vaswani et al. 2017, section 3.5
             ("5 times", [0.05, 0.29, 0.53, 0.76, 1.0], 5),
         ]
     },
+    why={"t[:, None] * frequency": "A fast wave has t TIMES a large frequency."},
     slips={
-        "torch.cat([angle.cos(), angle.sin()], dim=1)":
-            "Sines and cosines have changed places: the sines come first.",
-        "torch.cat([angle.sin(), angle.sin()], dim=1)": "Both halves are sines.",
-        "torch.cat([angle.cos(), angle.cos()], dim=1)": "Both halves are cosines.",
         "torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1)":
             "Sine and cosine alternate; here all sines come first, then all cosines: torch.cat, "
             "not torch.stack.",
-        "= t[ => = 2 * torch.pi * t[":
-            "There is a 2 pi too many: the frequencies are angular ones already.",
-        "= t[ => = torch.pi * t[":
-            "There is a pi too many: the frequencies are angular ones already.",
-        "= t[ => = 1000 * t[": "t runs from 0 to 1 here; it need not be multiplied by 1000.",
-        "* frequency => / frequency":
-            "The angle is t divided by the frequency; a fast wave has t TIMES a large frequency.",
+        **{
+            f"= t[ => = {factor} * t[":
+                f"There is a factor {factor} too many: t runs from 0 to 1, and the frequencies are "
+                "angular ones already."
+            for factor in ("2 * torch.pi", "torch.pi", "1000")
+        },
     },
 )  # fmt: skip
 
@@ -177,47 +164,18 @@ both_guesses = OneKindAtATime(
             ("pictures", (4, 3, 5, 5), 0.8, 4), ("points", (6, 2), 0.3, 5)
         ]
     },
+    why={
+        "(x_t - noise_rate * output) / signal_rate":
+            "x_t holds noise_rate * eps; what is left without it is signal_rate * x_0.",
+        "(x_t - signal_rate * output) / noise_rate":
+            "x_t holds signal_rate * x_0; what is left without it is noise_rate * eps.",
+    },
     slips={
-        "x_t - noise_rate * output) => x_t + noise_rate * output)":
-            "eps: the noise is added once more. Take it away: (x_t - noise_rate * eps) / "
-            "signal_rate.",
-        " / signal_rate => ":
-            "eps: the division by signal_rate is missing. What is left after the noise is gone is "
-            "signal_rate * x_0.",
-        "x_t - noise_rate * output) => x_t - output)":
-            "eps: noise_rate is missing: x_t holds noise_rate * eps, not eps.",
-        "x_t - noise_rate * output) / signal_rate => x_t - signal_rate * output) / noise_rate":
-            "eps: the two rates are swapped.",
-        " / noise_rate => ": "x_0: the division by noise_rate is missing.",
-        "x_t - signal_rate * output) => x_t - output)":
-            "x_0: signal_rate is missing: x_t holds signal_rate * x_0.",
-        "output, (x_t - signal_rate * output) / noise_rate => "
-        "(x_t - noise_rate * output) / signal_rate, output":
-            "x_0: the network's output is the clean picture here, and it is treated as if it were "
-            "the noise.",
-        "(x_t - noise_rate * output) / signal_rate, output => "
-        "output, (x_t - signal_rate * output) / noise_rate":
-            "eps: the network's output is the noise here, and it is treated as if it were the "
-            "clean picture.",
-        "signal_rate * x_t - noise => signal_rate * x_t + noise":
-            "v: the sign in x_0 is wrong: x_0 = signal_rate * x_t - noise_rate * v.",
-        "x_t + signal => x_t - signal":
-            "v: the sign in eps is wrong: eps = noise_rate * x_t + signal_rate * v.",
-        "signal_rate * x_t - noise_rate * output => noise_rate * x_t - signal_rate * output; "
-        "noise_rate * x_t + signal_rate * output => signal_rate * x_t + noise_rate * output":
-            "v: the two rates are swapped.",
-        "x_0 = signal_rate * x_t - noise_rate * output => "
-        "x_0 = (x_t - noise_rate * output) / signal_rate; "
-        "noise_rate * x_t + signal_rate * output => output":
-            "v: the network's output is treated as if it were the noise.",
-        "signal_rate * x_t - noise_rate * output => output; "
-        "noise_rate * x_t + signal_rate * output => (x_t - signal_rate * output) / noise_rate":
-            "v: the network's output is treated as if it were the clean picture.",
-        **{
-            f'torch.stack([eps, x_0] if kind == "{kind}" else [x_0, eps])':
-                f"{kind}: the two guesses have changed places: first x_0, then eps."
-            for kind in ("eps", "x_0", "v")
-        },
+        'kind == "eps" => True': "The network's output is treated as if it were the noise.",
+        'kind == "eps" => False; kind == "x_0" => True':
+            "The network's output is treated as if it were the clean picture.",
+        'kind == "eps" => False; kind == "x_0" => False':
+            "The network's output is treated as if it were v.",
     },
 )  # fmt: skip
 
@@ -234,30 +192,18 @@ loss = Exercise(  # DDPM eq. 14
         "a network that squashes, 8 points": _training(_squashing, 8, 2),
     },
     names={"schedule": schedule},
+    why={
+        "- eps": "This network is to predict the noise, as it was before it was scaled.",
+        "(model(x_t, t) - eps) ** 2": "Not squared, differences of opposite sign cancel.",
+    },
     slips={
-        "- eps => - x_0":
-            "The target is the clean picture. This network is to predict the noise, eps.",
         "- eps => - (x_t - x_0)":
             "The target is x_t - x_0, the whole change; eps is the noise before it was scaled.",
         "- eps => - x_t":
             "The target is x_t, the network's own input: it would learn to change nothing.",
         "model(x_t, t) => model(x_0, t)":
-            "The network is shown the clean picture; in it there is no noise to find. Show it x_t.",
-        "model(x_t, t) => model(x_t)": "The network is not told t: model(x_t, t).",
-        "(x_0, eps, t, => (eps, x_0, t,":
-            "Picture and noise are swapped in x_t: schedule.add_noise takes first x_0, then eps.",
-        "(model(x_t, t) - eps).mean()":
-            "The square is missing: the mean of the differences, and they cancel.",
-        "(model(x_t, t) - eps).mean() ** 2":
-            "The square comes after the mean: differences of opposite sign have cancelled by then.",
-        "(model(x_t, t) - eps).abs().mean()":
-            "It is the mean of absolute differences; DDPM squares them.",
-        "((model(x_t, t) - eps) ** 2).mean().sqrt()":
-            "It is the root of the mean square; DDPM takes no root.",
-        "((model(x_t, t) - eps) ** 2).sum()":
-            "It is a sum: its size would depend on the number of pixels. Take the mean.",
-        "schedule.cosine => schedule.linear":
-            "It uses the linear schedule; the cosine one was asked for.",
+            "The network gets the clean picture; in it there is no noise to find: model(x_t, t).",
+        "model(x_t, t) => model(x_t)": "The network does not get t: model(x_t, t).",
         "schedule.add_noise(x_0, eps, t, schedule.cosine) => x_0 + eps":
             "The noise is added without rates: x_t = signal_rate * x_0 + noise_rate * eps, which "
             "schedule.add_noise does.",
@@ -281,11 +227,6 @@ bug_loss = Exercise(
             "and square come?",
         "(output - eps).mean()":
             "Now there is no square at all, and errors of opposite sign still cancel.",
-        "(output - eps).abs().mean()":
-            "Errors no longer cancel, but this is the mean of absolute differences; the square is "
-            "missing.",
-        "((output - eps) ** 2).sum()": "That is a sum; the loss was a mean.",
-        "((output - eps) ** 2).mean().sqrt()": "That is the root of the loss.",
     },
 )  # fmt: skip
 

@@ -7,12 +7,7 @@ import torch
 
 from diffusion_lessons.schedule import Schedule, cosine, linear, rates_like
 
-from .exercise import HALF, Exercise, normal
-
-NOW_FOR_NEXT = (
-    "The picture is mixed with the rates of t, where it already is. It should arrive at t_next: "
-    "a_next and b_next."
-)
+from .exercise import Exercise, normal
 
 
 def _rates(shape: tuple[int, ...], first: float, schedule: Schedule) -> torch.Tensor:
@@ -53,33 +48,18 @@ ddpm_step = Exercise(  # DDPM eq. 6 and 7
         "16 points in the plane": _step("x_t x_0_hat noise", (16, 2), 0.5, 0.4, linear),
         "a batch of one, last step": _step("x_t x_0_hat noise", (1, 1, 6, 6), 0.1, 0.0),
     },
+    why={
+        "a_next * beta * x_0_hat + alpha.sqrt() * b_next**2 * x_t) / b**2":
+            "The factors of x_0_hat and x_t make a weighted mean.",
+        "(a / a_next) ** 2": "alpha is a share of variance.",
+    },
     slips={
-        "mean + (beta * b_next**2 / b**2) * noise":
-            "The noise is multiplied by the variance, and its root is missing: sqrt(beta * "
-            "b_next**2 / b**2).",
         "mean + beta**0.5 * noise":
             "The noise has the factor sqrt(beta): going back is more certain than going "
             "forward, since x_0_hat is known too. And at the last step, where b_next is 0, this "
             "leaves noise in the picture.",
-        "mean - (beta * b_next**2 / b**2)**0.5 * noise":
-            "The noise is subtracted. Chance has no side, so a picture would look the same, but "
-            "the formula says plus, and with a known noise the numbers differ.",
-        "x_t) / b**2 => x_t)":
-            "The mean is not divided by b**2: its two factors should add up to a weighted mean.",
-        "x_t) / b**2 => x_t) / b": "The mean is divided by b, and b**2 is asked for.",
-        "a_next * beta * x_0_hat => a * beta * x_0_hat":
-            "The guess has the factor a, the signal rate of t; the formula says a_next.",
-        "alpha.sqrt() => alpha": "x_t has the factor alpha, and its root is missing: sqrt(alpha).",
-        "b_next**2 * x_t => b_next * x_t": "x_t has the factor b_next; the formula says b_next**2.",
         "mean + (beta * b_next / b)**0.5 * noise":
             "Under the root of the noise, b_next and b are squared: beta * b_next**2 / b**2.",
-        "mean + (beta * b_next / b**2)**0.5 * noise":
-            "Under the root of the noise, b_next is squared: beta * b_next**2 / b**2.",
-        "mean + (beta * b_next**2 / b)**0.5 * noise":
-            "Under the root of the noise, b is squared: beta * b_next**2 / b**2.",
-        "(a / a_next) ** 2 => a / a_next":
-            "alpha is a**2 / a_next**2, a share of variance; the square is missing.",
-        "mean + beta * b_next**2 / b**2 / 2 * noise": HALF,
     },
 )  # fmt: skip
 
@@ -99,34 +79,21 @@ ddim_step = Exercise(  # DDIM eq. 12 and 16
         "16 points, eta = 1": _step("x_0_hat eps_hat noise", (16, 2), 0.5, 0.4, linear, eta=1.0),
         "the last step, eta = 0.3": _step("x_0_hat eps_hat noise", (1, 1, 6, 6), 0.1, 0.0, eta=0.3),
     },
-    slips={
-        "a_next * x_0_hat - old + step_std * noise":
-            "The noise guess is subtracted. At t_next there is still noise in the picture: it is "
-            "put back, less than before.",
-        "a * x_0_hat + old + step_std * noise": NOW_FOR_NEXT,
-        "(b_next**2 - step_std**2) => (b**2 - step_std**2)": NOW_FOR_NEXT,
-        "(b_next**2 - step_std**2) => (b**2 - step_std**2); a_next * x_0 => a * x_0": NOW_FOR_NEXT,
-        "a_next * x_0_hat + b_next * eps_hat + step_std * noise":
-            "The fresh noise comes on top: eps_hat keeps its full b_next. Take the fresh variance "
-            "away from it first: sqrt(b_next**2 - step_std**2). Else there is too much noise "
-            "after each step.",
-        "step_std**2) => step_std)":
-            "Under the root step_std has to be squared: variances are subtracted.",
-        "(b_next**2 - step_std**2).sqrt() => (b_next - step_std)":
-            "b_next - step_std is not sqrt(b_next**2 - step_std**2): variances add up, standard "
-            "deviations do not.",
-        ".sqrt()\n => \n":
-            "In step_std the root is missing: sqrt(1 - (...)**2).",
-        "(b * a_next)) ** 2 => (b * a_next))": "In step_std the fraction is not squared.",
-        "eta * b_next => eta**0.5 * b_next":
-            "eta stands under the root, so that it scales the variance; it scales step_std.",
-        "eta * b_next => eta": "In step_std the factor b_next is missing.",
-        "a_next * x_0_hat + old + step_std**2 * noise":
-            "The fresh noise has the factor step_std squared.",
-        "* eps_hat => * noise; step_std * noise => step_std * eps_hat":
-            "eps_hat and the fresh noise are swapped: eps_hat is the network's output, the noise "
-            "is fresh.",
+    why={
+        "+ old": "At t_next there is still noise in the picture: it is put back, less than before.",
+        "(b_next**2 - step_std**2).sqrt()":
+            "Variances add up, standard deviations do not: that of the fresh noise is taken away "
+            "first, else there is too much noise after each step.",
+        "eta * b_next": "step_std, not its square, is eta times DDPM's.",
     },
+    slips=dict.fromkeys(
+        [
+            "a_next * x_0 => a * x_0", "(b_next**2 - => (b**2 -",
+            "(b_next**2 - => (b**2 -; a_next * x_0 => a * x_0",
+        ],
+        "The picture is mixed with the rates of t, where it already is. It should arrive at "
+        "t_next: a_next and b_next.",
+    ),
 )  # fmt: skip
 
 
@@ -145,34 +112,21 @@ solver_step = Exercise(  # Lu et al. 2022, algorithm 2
         "16 points in the plane": _solver((16, 2), (0.6, 0.5, 0.3), linear),
         "a batch of one": _solver((1, 1, 6, 6), (0.5, 0.45, 0.2)),
     },
+    why={
+        "torch.log(a_next / b_next) - torch.log(a / b)":
+            "lambda, log(a / b), grows on the way to the picture, so h is above 0.",
+        "torch.expm1(-h)":
+            "exp(-h) - 1 is below 0. Or is lambda upside down? It is log(a / b), and grows on the "
+            "way to the picture.",
+        "(torch.log(a / b) - torch.log(a_before / b_before)) / h":
+            "r is the step before, divided by this one. Or is it the factor? Python reads "
+            "1 / 2 * r as (1 / 2) * r. Write 1 / (2 * r).",
+        "(1 + 1 / (2 * r)) * x_0_hat - 1 / (2 * r) * x_0_hat_before":
+            "The line through both guesses goes on, away from the older one; its factors add up "
+            "to 1.",
+    },
     slips={
-        "= rates_before, rates, => = rates, rates_before,":
-            "The rates are taken apart in another order: first before, then now, then next. Yours "
-            "has those of before and of now the other way round.",
-        "rates, rates_next\n => rates_next, rates\n":
-            "The rates are taken apart in another order: first before, then now, then next. Yours "
-            "has those of now and of next the other way round.",
-        "torch.log(a_next / b_next) - torch.log(a / b) => "
-        "torch.log(a / b) - torch.log(a_next / b_next)":
-            "h has the wrong sign: lambda grows on the way to the picture, so h = lambda_next - "
-            "lambda is above 0.",
-        "expm1(-h) => expm1(h)":
-            "The exponent has the wrong sign: exp(-h) - 1 is below 0. Or is lambda upside down? "
-            "It is log(a / b), and grows on the way to the picture.",
-        "expm1(-h) => exp(-h)":
-            "The - 1 is missing: exp(-h) - 1, or torch.expm1(-h).",
-        "= (torch.log(a / b) - torch.log(a_before / b_before)) / h => "
-        "= h / (torch.log(a / b) - torch.log(a_before / b_before))":
-            "r is upside down: it is the step before, divided by this one. Or is it the factor? "
-            "Python reads 1 / 2 * r as (1 / 2) * r. Write 1 / (2 * r).",
         "1 / (2 * r) => 1 / r": "The 2 in 1 / (2 r) is missing.",
-        "x_0_hat - => x_0_hat_before -; * x_0_hat_before\n => * x_0_hat\n":
-            "The two guesses are swapped: the newer one, x_0_hat, has the larger factor.",
-        "x_0_hat - 1 => x_0_hat + 1":
-            "The guess before is added. It is subtracted: the line through both goes on, so that "
-            "it leads away from the older one.",
-        "(1 + 1 / (2 * r)) * x_0_hat => x_0_hat":
-            "The factors do not add up to 1: it is (1 + 1/(2r)) times x_0_hat.",
         "(1 + 1 => (1 - 1; x_0_hat - 1 => x_0_hat + 1":
             "That goes back towards the guess before: (1 - 1/(2r)) and + 1/(2r), or h with the "
             "wrong sign. The line has to go on, away from the older guess.",
@@ -181,8 +135,6 @@ solver_step = Exercise(  # Lu et al. 2022, algorithm 2
             "eta = 0.",
         "torch.log( => 2 * torch.log(":
             "lambda is the log of a / b; yours is that of its square, the signal-to-noise ratio.",
-        "- a_next * => - a *":
-            "Before the bracket stands a_next, the signal rate of t_next; yours is that of t.",
         "x_t - a_next => x_t + a_next":
             "The second part is added; exp(-h) - 1 is below 0, so subtracting it adds the guess.",
     },
@@ -207,11 +159,7 @@ bug_eta = Exercise(  # DDIM eq. 16
         "(eta * variance)**0.5":
             "This behaves as printed: eta = 0 and eta = 1 are right. With eta = 0.25 it gives "
             "half of eta = 1's standard deviation. How much should a quarter of eta give?",
-        "eta * variance": "Now the root is gone: a variance came back.",
         "eta**2 * variance": "eta squared is right for the variance; the root is missing.",
-        "eta**2 * variance**0.5":
-            "eta is squared, and the variance has its root: eta itself belongs to the root.",
-        "eta * variance / 2": HALF,
     },
 )  # fmt: skip
 
@@ -236,17 +184,11 @@ bug_times = Exercise(  # Lin et al. 2023, table 2, "trailing"
             "call wasted, and the steps are too wide.",
         "torch.linspace(1, 0.001, num_steps)":
             "From 1 to 0.001 in even steps (`linspace` spacing in diffusers): it begins at 1, but "
-            "the last step is almost none. Evenly spaced, the steps would all be 1 / num_steps "
-            "wide.",
+            "the last step is almost none. Each should be 1 / num_steps wide.",
         "(torch.arange(num_steps, 0, -1) / num_steps).flip(0)":
             "They rise; a sampler goes from noise to the picture.",
-        "torch.arange(num_steps, 0, -1) / num_steps * 1000 - 1":
-            "These are table rows from 0 to 999: t = (row + 1) / 1000.",
-        "torch.arange(num_steps, 0, -1) / num_steps - 0.001":
-            "Off by one row: t = (row + 1) / 1000.",
-        "torch.arange(num_steps, 0, -1) / num_steps * 1000":
-            "Not divided by 1000: t goes from 1 to 0.",
-        "torch.arange(num_steps, 0, -1) / num_steps + 0.001":
-            "One row too far: the first time is 1.001. The rows end at 999.",
+        "1.0 * row": "These are table rows from 0 to 999: t = (row + 1) / 1000.",
+        "row / 1000": "Off by one row: t = (row + 1) / 1000.",
+        "(row + 2) / 1000": "One row too far: the first time is 1.001. The rows end at 999.",
     },
 )  # fmt: skip

@@ -10,11 +10,6 @@ from diffusion_lessons.models import Autoencoder
 
 from .exercise import Exercise, normal
 
-CUTS_THE_BATCH = (
-    "The channels are to be cut in two halves, axis 1. This cuts axis 0, the batch, or nothing: "
-    "write moments.chunk(2, dim=1)."
-)
-
 
 def _network(seed: int, decoder: tuple[int, int, int] = (16, 16, 8)) -> Autoencoder:
     """Return a tiny autoencoder with random weights, none of them 0."""
@@ -96,42 +91,31 @@ encode = Exercise(  # z = mean + std * eps; Kingma & Welling 2014, section 2.4
         "a picture that is wider than high": _pictures(1, 3, 16, 32, seed=2),
     },
     names={"functional": functional},
+    why={
+        "(log_variance / 2).exp() * eps":
+            "The noise is multiplied by the standard deviation, the root of the variance: exp of "
+            "half its logarithm.",
+        "mean, log_variance =":
+            "The first 4 channels are the mean, the last 4 the logarithm of the variance.",
+    },
     slips={
-        "mean + log_variance.exp() * eps":
-            "The noise has the variance as its factor; z needs the standard deviation, its root: "
-            "(log_variance / 2).exp().",
         "mean + log_variance * eps":
             "log_variance is the logarithm; yours multiplies the noise by it. Take exp of its "
             "half.",
-        "mean + log_variance / 2 * eps":
-            "Half the logarithm is the logarithm of the standard deviation; the exp is missing.",
         "mean + log_variance.sqrt() * eps":
             "The root of a logarithm: log_variance may be below 0, and the root of that is nan. "
             "Take exp of its half.",
-        "mean + (2 * log_variance).exp() * eps":
-            "exp(2 * log_variance) is the variance squared. The root halves: "
-            "exp(log_variance / 2).",
         "mean + log_variance.exp() / 2 * eps":
             "Half the variance is not its root: x**1/2 is read as (x**1)/2. Write x ** 0.5, or "
             "exp of half the logarithm: (log_variance / 2).exp().",
-        "1 * mean":
-            "This is the mean: the noise is not in it, and the spread would never be learned.",
-        "mean + eps":
-            "The noise has no factor: every latent would get noise of standard deviation 1.",
-        "(log_variance / 2).exp() * eps":
-            "The mean is not in it: this is noise of the right spread, around nothing.",
-        "mean - (log_variance / 2).exp() * eps":
-            "The noise is subtracted. Chance has no side, but the formula says plus, and with a "
-            "known eps the numbers differ.",
-        "mean, log_variance = => log_variance, mean =":
-            "The two halves are swapped: the first 4 channels are the mean, the last 4 the "
-            "logarithm of the variance.",
         "moments.chunk(2, dim=1) => moments[:, ::2], moments[:, 1::2]":
             "Every second channel is taken. The mean is the first 4, the log of the variance the "
             "last 4: moments.chunk(2, dim=1).",
-        "moments.chunk(2, dim=1) => moments.chunk(2)": CUTS_THE_BATCH,
-        "moments.chunk(2, dim=1) => moments[:4], moments[4:]": CUTS_THE_BATCH,
-        "moments.chunk(2, dim=1) => moments.split(4)": CUTS_THE_BATCH,
+        **dict.fromkeys(
+            [f"chunk(2, dim=1) => {cut}" for cut in ("chunk(2)", "split(4)")]
+            + ["moments.chunk(2, dim=1) => moments[:4], moments[4:]"],
+            "The channels are to be cut in two halves, axis 1. This cuts axis 0, the batch, or "
+            "nothing: write moments.chunk(2, dim=1)."),
     },
 )  # fmt: skip
 
@@ -148,33 +132,22 @@ kl = Exercise(  # Kingma & Welling 2014, appendix B
             "mean": torch.zeros(1, 4, 2, 2), "log_variance": torch.zeros(1, 4, 2, 2)
         },
     },
+    why={
+        "log_variance.exp()": "That is the variance itself.",
+        "- 1": "Plain noise itself (mean 0, variance 1) must cost 0.",
+        "- log_variance":
+            "It is already a logarithm, that of the variance. With plus, no variance at all would "
+            "cost least.",
+    },
     slips={
-        "0.5 * (log_variance**2 + mean.exp() - 1 - mean)":
-            "mean and log_variance are swapped: the square is of the mean, exp is of "
-            "log_variance.",
         "-0.5 * (mean**2 + log_variance.exp() - 1 - log_variance)":
             "The sign is turned: yours is 0 or less, and training would push latents away from "
             "noise.",
-        "0.5 * (mean + log_variance.exp() - 1 - log_variance)": "The mean is not squared.",
-        "0.5 * (mean**2 + log_variance - 1 - log_variance)":
-            "The logarithm stands where the variance belongs: its exp is missing.",
-        "0.5 * (mean**2 + (log_variance / 2).exp() - 1 - log_variance)":
-            "exp(log_variance / 2) is the standard deviation; here the variance is asked for.",
-        "0.5 * (mean**2 + log_variance.exp() - log_variance)":
-            "The 1 is missing. Plain noise itself (mean 0, variance 1) must cost 0.",
-        "0.5 * (mean**2 + log_variance.exp() + 1 - log_variance)":
-            "The 1 is added, and it is subtracted.",
-        "0.5 * (mean**2 + log_variance.exp() - 1 + log_variance)":
-            "The log of the variance is added: with plus, no variance at all would cost least.",
-        "0.5 * (mean**2 + log_variance.exp() - 1 - log_variance / 2)":
-            "log_variance is already a logarithm, that of the variance: it enters whole, not "
-            "halved.",
-        "0.5 * (mean**2 + log_variance.exp() - 1 - log_variance.log())":
+        **dict.fromkeys(
+            ["- log_variance => - log_variance.log()",
+             "- log_variance => - log_variance.log(); log_variance.exp() => log_variance"],
             "log_variance is already the logarithm: no further log, and it may be below 0, where "
-            "log gives nan.",
-        "0.5 * (mean**2 + log_variance - 1 - log_variance.log())":
-            "Yours takes log_variance for the variance. It is its logarithm: the variance is "
-            "log_variance.exp(), and the last term is log_variance itself.",
+            "log gives nan. The variance is log_variance.exp()."),
         "0.5 * (log_variance + (1 + mean**2) / log_variance.exp() - 1)":
             "That is the other direction, KL(noise || latent). Here the latent's bell comes "
             "first: its numbers are what we average over.",
@@ -191,12 +164,11 @@ bug_noise = Exercise(
     """,
     praise="The latent alone is scaled; the noise keeps the standard deviation 1 that it has.",
     trials={"2 latents, factor 0.2": _mix(0.2, 0.8), "2 latents, factor 5": _mix(5.0, 0.45)},
+    why={"(scaling_factor * z)": "It is 1 / std: the latent alone is multiplied, to a size of 1."},
     slips={
         "scaling_factor * (signal_rate * z + noise_rate * eps)":
             "This behaves as printed: the factor multiplies the noise as well. How much larger "
             "than the noise is the latent before it, and how much after it?",
-        "signal_rate * z + noise_rate * eps":
-            "Now nothing is scaled: the latent meets noise of another size than its own.",
         "signal_rate * (z / scaling_factor) + noise_rate * eps":
             "The latent is divided. The factor is 1 / std, so multiplying brings it to 1.",
         "(signal_rate * z + noise_rate * eps) / scaling_factor":
@@ -206,8 +178,6 @@ bug_noise = Exercise(
         "signal_rate * z + noise_rate * (eps / scaling_factor)":
             "The noise is divided instead: the ratio is right, but x_t does not have variance 1, "
             "which is what sampling starts from.",
-        "noise_rate * (scaling_factor * z) + signal_rate * eps":
-            "The two rates are swapped: a, the signal rate, belongs to the latent.",
     },
 )  # fmt: skip
 
@@ -218,15 +188,15 @@ bug_back = Exercise(
     """,
     praise="Back to the decoder's own scale first, then decode.",
     trials={"2 latents, factor 0.2": _back(0.2, 1), "2 latents, factor 3.0": _back(3.0, 2)},
+    why={
+        "x_0 / scaling_factor":
+            "On the way in the latent was multiplied; on the way out it is divided, or the decoder "
+            "meets a size that it has never seen.",
+    },
     slips={
         "decode(x_0) / scaling_factor":
-            "This behaves as printed: the decoder is shown scaled latents, and then its picture "
-            "is divided. Which of the two has the wrong size?",
-        "decode(x_0)":
-            "Now nothing is scaled back: the decoder has never seen latents of this size.",
-        "decode(x_0 * scaling_factor)":
-            "Multiplied once more: on the way in the latent was multiplied, on the way out it is "
-            "divided.",
+            "This behaves as printed: the decoder gets scaled latents, and then its picture is "
+            "divided. Which of the two has the wrong size?",
         "decode(x_0) * scaling_factor":
             "The picture is multiplied; it is the latent that has to be divided.",
         "decode(x_0 / scaling_factor) / scaling_factor":

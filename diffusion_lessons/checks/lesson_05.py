@@ -12,11 +12,6 @@ from torch import Tensor
 from .exercise import Exercise, normal
 from .report import Report
 
-KEEPS_THE_WRONG_ONES = (
-    "It drops the captions that should stay. A chance of p_uncond is dice < p_uncond; and "
-    "torch.where takes its second argument where the condition is true."
-)
-
 
 def network(x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:
     """Return an answer of x_t's shape, each row for itself; refuse batches that do not fit."""
@@ -32,9 +27,9 @@ def network(x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:
 class AskInOneBatch(Exercise):
     """An exercise whose function is handed a network to `ask`, once for all rows that it needs."""
 
-    def __call__(self, function: Callable) -> Report:
+    def examine(self, function: Callable) -> Report:
         """Compare the numbers, and where they are right count calls and rows."""
-        report = super().__call__(function)
+        report = super().examine(function)
         if report.passed:
             for inputs in self.trials.values():
                 if words := _waste(function, *inputs.values()):
@@ -102,9 +97,12 @@ drop_captions = Exercise(  # Ho & Salimans 2021, algorithm 1
         "6 captions, p_uncond = 1": _dropping(6, 1.0),
         "32 captions, p_uncond = 0.1": _dropping(32, 0.1),
     },
+    why={"dice < p_uncond": "With p_uncond = 0 no caption may go, and with 1 all do."},
     slips={
-        "dice < p_uncond => dice >= p_uncond": KEEPS_THE_WRONG_ONES,
-        "dice < p_uncond => dice > p_uncond": KEEPS_THE_WRONG_ONES,
+        **dict.fromkeys(
+            ["dice < p_uncond => dice >= p_uncond", "dice < p_uncond => dice > p_uncond"],
+            "It drops the captions that should stay. A chance of p_uncond is dice < p_uncond; and "
+            "torch.where takes its second argument where the condition is true."),
         "null_context, context) => torch.zeros_like(context), context)":
             "A dropped caption becomes zeros. The network is to hear the empty caption, "
             "null_context, for that is what it will hear when a picture is made.",
@@ -114,25 +112,15 @@ drop_captions = Exercise(  # Ho & Salimans 2021, algorithm 1
         "(1 - p_uncond) * context + p_uncond * null_context":
             "Every caption is mixed with the empty one. Nobody ever hears the caption as it is: "
             "leave some out whole, and keep the others whole.",
-        "dice < p_uncond => dice <= p_uncond":
-            "A throw that is equal to p_uncond is not below it: with p_uncond = 0 no caption may "
-            "go.",
         "1 * context": "No caption is left out.",
         "null_context.expand_as(context)": "All captions are left out.",
         "dice < p_uncond => torch.arange(len(dice)) < round(p_uncond * len(dice))":
             "The same number of captions goes each time, the first of the batch. Chance should "
             "choose each one for itself: compare the dice with p_uncond.",
         "left_out[:, None, None] => left_out[0]":
-            "One throw decides for the whole batch. Each caption has its own: "
-            "dice[:, None, None].",
+            "One throw decides for the whole batch. Each caption has its own: dice[:, None, None].",
         "context + left_out[:, None, None] * null_context":
             "The null context is added to the dropped captions: it should stand in their place.",
-        "[:, None, None] => ":
-            "`dice` has shape (B,), one throw for each caption, and the captions (B, L, D). The "
-            "condition needs trailing axes to meet them: (dice < p_uncond)[:, None, None].",
-        "[:, None, None] => [:, None]":
-            "One axis is still missing: (B, 1) meets the last two axes of the captions (B, L, D). "
-            "The condition has to be (B, 1, 1): (dice < p_uncond)[:, None, None].",
     },
 )  # fmt: skip
 
@@ -148,15 +136,14 @@ guide = Exercise(  # Ho & Salimans 2021 eq. 6, with s = 1 + w
         "one latent, s = 0": _answers("without with_caption", 1, 4, 8, 8, s=0.0),
         "2 latents, s = 1": _answers("without with_caption", 2, 4, 8, 8, s=1.0),
     },
+    why={
+        "guidance_scale * (with_caption - without)":
+            "It is the difference that is stretched, in the direction with_caption - without.",
+    },
     slips={
-        "without - guidance_scale * (with_caption - without)":
-            "The sign is wrong: that leads away from the caption. The direction is with_caption - "
-            "without.",
         "with_caption + guidance_scale * (with_caption - without)":
             "That is the paper's w: its 0 is your s = 1. Start from `without`, not from "
             "with_caption.",
-        "with_caption + guidance_scale * (without - with_caption)":
-            "The two answers are swapped: s = 1 gives the one without the caption.",
         "without + (guidance_scale - 1) * (with_caption - without)":
             "It is one too low: s = 1 should be the answer with the caption. You took w = s - 1 "
             "as the factor, which belongs to a start from with_caption.",
@@ -164,16 +151,6 @@ guide = Exercise(  # Ho & Salimans 2021 eq. 6, with s = 1 + w
         "(without + guidance_scale * with_caption) / (1 + guidance_scale)":
             "A mean weighted by s and 1 lies between both answers. Guidance goes beyond the one "
             "with the caption.",
-        "guidance_scale * (with_caption - without)":
-            "The direction alone: it has to start somewhere. Add `without`.",
-        "guidance_scale * with_caption":
-            "The answer with the caption is made larger, and the one without has no part in it. "
-            "It is the difference that is stretched.",
-        "without + guidance_scale * with_caption":
-            "The difference is added to with_caption a whole time too many, and `without` is not "
-            "subtracted: without + s * with_caption needs - s * without.",
-        "(without + guidance_scale * (with_caption - without)).clamp(-1, 1)":
-            "The result is cut to [-1, 1]. Latents and noise go beyond that.",
     },
 )  # fmt: skip
 
@@ -237,8 +214,6 @@ negative = Exercise(
         "without + guidance_scale * (with_caption - with_negative)":
             "The direction is right, but it starts from `without`. The negative prompt takes its "
             "place there too, so that s = 1 is the answer with the caption.",
-        "with_caption + guidance_scale * (with_negative - with_caption)":
-            "The negative prompt is followed, and the prompt is fled: swap them.",
         "without + guidance_scale * (with_caption - without)":
             "with_negative has no part in it. It stands where `without` stood.",
         "without + guidance_scale * (with_caption - without) - (with_negative - without)":

@@ -1,20 +1,11 @@
-"""The parts of a check: inputs to try, slips to name, and the report a learner reads."""
+"""The parts of a check: inputs to try, and the report a learner reads."""
 
 import html
-from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
 
 import torch
 from torch import Tensor
-
-
-@dataclass(frozen=True)
-class Slip:
-    """A wrong version of an exercise's function, and what to say to the learner who wrote it."""
-
-    words: str
-    function: Callable
 
 
 @dataclass(frozen=True)
@@ -27,6 +18,10 @@ class Trial:
     def copies(self) -> list:
         """Return the arguments in order, each tensor as a copy of its own."""
         return [v.clone() if isinstance(v, Tensor) else v for v in self.inputs.values()]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the tensors among the arguments by name."""
+        return {name: v for name, v in self.inputs.items() if isinstance(v, Tensor)}
 
 
 @dataclass(frozen=True)
