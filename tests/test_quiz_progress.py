@@ -49,20 +49,14 @@ def fill(one, mistakes=()):
 # --- rounds ---
 
 
-def test_all_are_asked_in_order_and_what_is_right_is_counted():
+def test_all_are_asked_in_order_and_the_first_answer_counts():
     one = tab()
     assert one.order == IDS and one.given() == {} and one.by_need(missed_only=True) == []
     fill(one, {IDS[2]: True, IDS[5]: False})
-    assert [*one.given()] == IDS and one.right() == 13
+    fill(one)
+    assert [*one.given()] == [*one.latest()] == IDS and one.right() == 13
     sections = {FIFTEEN[2].section, FIFTEEN[5].section}
     assert one.visit_again() == sorted(sections, key=lambda s: (s.lesson, s.heading))
-
-
-def test_the_first_answer_of_a_round_counts():
-    one = tab()
-    for rightly in (False, True):
-        one.answer(IDS[0], key_of(IDS[0], rightly), True)
-    assert one.right() == 0 and [*one.given()] == [*one.latest()] == IDS[:1]
 
 
 @pytest.mark.parametrize(("name", "key"), [("no-such", "a"), (IDS[0], "e")])
@@ -128,11 +122,6 @@ def test_answers_come_back_from_the_file(tmp_path):
     known = tab(folder)
     assert known.latest() == one.latest() and known.round == one.round and one.notice == ""
     assert known.order == [IDS[2]]
-
-
-def test_nothing_is_written_before_the_first_answer(tmp_path):
-    quiz.start(tmp_path / "there")
-    assert not (tmp_path / "there").exists()
 
 
 def test_the_usual_place_is_the_user_s_and_not_in_the_clone(project):
