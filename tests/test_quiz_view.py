@@ -86,9 +86,9 @@ def test_a_second_view_answers_for_itself(tmp_path):
 def test_show_me_runs_the_demonstration_and_a_failure_is_a_sentence(tmp_path, monkeypatch):
     widget = quiz.start(tmp_path)
     answered(widget)
-    seen = ask(widget, "show")["shown"]
+    seen = ask(widget, "show")["demonstration"]
     assert seen["picture"].startswith("data:image/png;base64,") and seen["alt"] and seen["words"]
-    assert ask(widget, here=1)["shown"] is None
+    assert ask(widget, here=1)["demonstration"] is None
     monkeypatch.setattr(demonstrations, "DEMONSTRATIONS", {})
     seen = ask(widget, "show")
     assert "no demonstration" in seen["problem"] and seen["here"] == 1 and seen["question"]

@@ -37,7 +37,7 @@ def noise_at_the_end() -> tuple[dict, Tensor]:
     spread = ((1 - (a / a_next) ** 2).sqrt() * b_next / b).item()  # of the step before: DDPM eq. 7
     good = last.x_next
     bad = good + spread * torch.randn(good.shape, generator=dice)
-    rough_good, rough_bad = (one.diff(dim=-1).abs().mean().item() for one in (good, bad))
+    rough_good, rough_bad = (end.diff(dim=-1).abs().mean().item() for end in (good, bad))
     numbers = {"grain": rough_bad / rough_good, "spread": spread}
     return numbers, torch.cat([good, bad]).clamp(-1, 1)
 
@@ -51,9 +51,9 @@ def few_steps_are_enough() -> tuple[dict, Tensor]:
 
 def same_seed_other_word() -> tuple[dict, Tensor]:
     """A draft, then one word changed with the seed kept, then seeds changed with the words kept."""
-    given = ([1], "blue"), ([1], "red"), ([2, 3, 4], "blue")
-    draft, again, others = (sampling.finish(_walk(16, *one)).clamp(-1, 1) for one in given)
-    lost = [_distance(one[None][_SKY], draft[_SKY]) for one in others]
+    wishes = ([1], "blue"), ([1], "red"), ([2, 3, 4], "blue")
+    draft, again, others = (sampling.finish(_walk(16, *wish)).clamp(-1, 1) for wish in wishes)
+    lost = [_distance(other[None][_SKY], draft[_SKY]) for other in others]
     reddish = [
         (image[:, 0][_MIDDLE] - image[:, 2][_MIDDLE]).mean().item() for image in (draft, again)
     ]
@@ -94,8 +94,8 @@ def _boats(count: int, colour: str) -> prediction.Denoiser:
 
 def _noise(seeds: Sequence[int]) -> Tensor:
     """Start noise (N, 3, 32, 32), one picture for each seed."""
-    dice = (torch.Generator().manual_seed(seed) for seed in seeds)
-    return torch.stack([torch.randn(3, 32, 32, generator=one) for one in dice])
+    generators = (torch.Generator().manual_seed(seed) for seed in seeds)
+    return torch.stack([torch.randn(3, 32, 32, generator=dice) for dice in generators])
 
 
 def _walk(
@@ -106,5 +106,5 @@ def _walk(
     return sampling.ddim(boats, schedule.cosine, _noise(seeds), times)
 
 
-def _distance(one: Tensor, other: Tensor) -> float:
-    return (one - other).square().mean().sqrt().item()
+def _distance(images: Tensor, others: Tensor) -> float:
+    return (images - others).square().mean().sqrt().item()

@@ -45,7 +45,7 @@ class Round:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was chosen, in the round with the id `round`; `sure` is what was said of it."""
+    """What was chosen, in the round with the id `round`; whether the learner was `sure`."""
 
     id: str
     at: float
@@ -57,8 +57,6 @@ class Answer:
 
 _Rows = dict[str, Round | Answer]
 _KINDS: dict[str, type[Round | Answer]] = {"rounds": Round, "answers": Answer}
-
-
 _when = attrgetter("at")
 
 
@@ -73,21 +71,21 @@ class Answers:
         self.questions = {question.id: question for question in questions}
         self.path = path
         self._rows: _Rows = {}
-        self._lost = self._trouble = ""
+        self._notes: dict[str, str] = {}
         self.refresh()
 
     @property
     def notice(self) -> str:
         """What the learner should know about the file, in sentences, or ""."""
-        return " ".join(filter(None, [self._lost, self._trouble]))
+        return " ".join(self._notes.values())
 
     @property
     def round(self) -> Round:
         """The newest round that asks something which the course still has."""
         rounds = [row for row in self._rows.values() if isinstance(row, Round)]
-        known = [one for one in rounds if set(one.questions) & set(self.questions)]
+        known = [row for row in rounds if set(row.questions) & set(self.questions)]
         first = Round(FIRST, 1, 0.0, [*self.questions])
-        return max([first, *known], key=lambda one: (one.number, one.at, one.id))
+        return max([first, *known], key=lambda row: (row.number, row.at, row.id))
 
     @property
     def order(self) -> list[str]:
@@ -104,7 +102,7 @@ class Answers:
         return {row.question: row for row in self._known() if row.round == now}
 
     def latest(self) -> dict[str, Answer]:
-        """Return what was said last about each question, in whichever round."""
+        """Return the last answer to each question, in whichever round."""
         return {row.question: row for row in self._known()}
 
     def right(self) -> int:
@@ -124,7 +122,7 @@ class Answers:
     def visit_again(self) -> list[Section]:
         """Return the sections that missed questions link to, in the order of the lessons."""
         sections = {self.questions[name].section for name in self.by_need(missed_only=True)}
-        return sorted(sections, key=lambda one: (one.lesson, one.heading))
+        return sorted(sections, key=lambda section: (section.lesson, section.heading))
 
     def answer(self, question: str, option: str, sure: bool) -> None:
         """Keep an answer; one that was given before in this round stays. Raises ValueError for a
@@ -157,16 +155,16 @@ class Answers:
             with filelock.FileLock(self.path.with_suffix(".lock"), timeout=_PATIENCE_S):
                 self._rows |= self._read()
                 write_whole(self.path, _text(self._rows).encode())
-            self._trouble = ""
 
     @contextmanager
     def _noting(self, trouble: str, outlook: str) -> Iterator[None]:
-        """Let the notice say what went wrong instead of raising it."""
+        """Let the notice say what goes wrong, until it works again, instead of raising it."""
         try:
             yield
+            self._notes.pop(trouble, None)
         except (OSError, NotImplementedError, NewerFile) as error:  # the second: no locks here
             reason = getattr(error, "strerror", None) or error
-            self._trouble = f"{trouble}: {reason}. {outlook}"
+            self._notes[trouble] = f"{trouble}: {reason}. {outlook}"
 
     def _read(self) -> _Rows:
         """The rows of the file. Raises OSError where it may not be read or moved, NewerFile."""
@@ -181,7 +179,7 @@ class Answers:
             while (aside := self.path.with_stem(f"{self.path.stem}.unread-{number}")).exists():
                 number += 1
             self.path.replace(aside)
-            self._lost = (
+            self._notes["lost"] = (
                 f"Earlier answers could not be read ({type(error).__name__}: {error}). Their file "
                 f"is kept as {aside}, and the quiz starts again."
             )
@@ -189,9 +187,9 @@ class Answers:
 
     def _known(self) -> list[Answer]:
         """Answers that the course still has a question and an option for, in order of time."""
-        known = {(name, key) for name, one in self.questions.items() for key in one.options}
+        known = {(name, key) for name, asked in self.questions.items() for key in asked.options}
         rows = (row for row in self._rows.values() if isinstance(row, Answer))
-        return sorted((one for one in rows if (one.question, one.option) in known), key=_when)
+        return sorted((row for row in rows if (row.question, row.option) in known), key=_when)
 
 
 def shuffled(keys: list[str], question: str, number: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""What "Show me" runs: for each question a function that lets one see that its answer is true.
+"""What "Show me" runs: for each question a function that finds what shows its answer to be true.
 
 It returns what it found, by name, and pictures (N, C, H, W) in [-1, 1] or None. The sentence and
 the labels that its findings are put into stand with the question, in data/quiz.
@@ -39,7 +39,7 @@ DEMONSTRATIONS: dict[str, Callable[[], tuple[dict, Tensor | None]]] = {
 
 
 def run(name: str, words: str, picture: dict | None = None) -> dict:
-    """Run a demonstration, one at a time and without gradients, and fill its findings in.
+    """Run a demonstration without gradients, and fill its findings in.
 
     The arguments are those of data/quiz. Return what the page shows: "words", "picture" (a data
     URL, or ""), its "alt" and "width"; and "found". Raises ValueError for an unknown name.
@@ -48,11 +48,11 @@ def run(name: str, words: str, picture: dict | None = None) -> dict:
         raise ValueError(f"no demonstration {name!r}: choose one of {sorted(DEMONSTRATIONS)}")
     with drawing():
         found, images = DEMONSTRATIONS[name]()
-    shown = {"words": words.format_map(found), "picture": "", "alt": "", "width": 0, "found": found}
+    page = {"words": words.format_map(found), "picture": "", "alt": "", "width": 0, "found": found}
     if picture and images is not None:
         labels = [label.format_map(found) for label in picture["labels"]]
         zoom = max(1, 128 // images.shape[-1])
         data, width = pictures.on_page(images, labels, picture.get("columns", 8), zoom)
         source = f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"
-        shown |= {"picture": source, "alt": picture["alt"], "width": width}
-    return shown
+        page |= {"picture": source, "alt": picture["alt"], "width": width}
+    return page

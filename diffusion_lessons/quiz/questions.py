@@ -31,7 +31,7 @@ class Section:
 @dataclass(frozen=True)
 class Option:
     """An answer to choose. `misconception` is why somebody would, None for the right answer; `why`
-    is said to whoever did."""
+    speaks to whoever did."""
 
     text: str
     misconception: str | None

@@ -52,7 +52,7 @@ class Quiz(Asking):
         elif request["do"] != "go":
             question = self.answers.questions[self.answers.order[request["here"]]]
             if request["do"] == "show":
-                return {"shown": demonstrations.run(**(question.demonstration or {}))}
+                return {"demonstration": demonstrations.run(**(question.demonstration or {}))}
             self.answers.answer(question.id, request["option"], request["sure"])
         return {}
 
@@ -73,12 +73,14 @@ class Quiz(Asking):
             "name": self._name,
             "notice": answers.notice,
             "count": count,
-            "signs": [_sign(answers.is_right(given[n])) if n in given else OPEN for n in order],
+            "signs": [
+                _sign(answers.is_right(given[name])) if name in given else OPEN for name in order
+            ],
             "here": here,
             "round": answers.round.id,
             "done": done,
             "question": self._question(order[here], given) if here < total else None,
-            "shown": None,
+            "demonstration": None,
             "result": self._result() if here == total else None,
         }
 
@@ -141,7 +143,7 @@ def _link(section: Section) -> dict:
 
 
 def _feedback(question: Question, key: str, answer: Answer) -> dict:
-    """What is said to whoever looks at the option `key`, after the answer that counts."""
+    """The words for whoever looks at the option `key`, after the answer that counts."""
     right = question.is_right(key)
     if key != answer.option:
         verdict = "This is the right one." if right else "Not this one."
@@ -156,7 +158,7 @@ def _feedback(question: Question, key: str, answer: Answer) -> dict:
 
 def _still(question: Question) -> str:
     """A question as HTML text, its answer folded."""
-    items = "".join(f"<li>{html.escape(one.text)}</li>" for one in question.options.values())
+    items = "".join(f"<li>{html.escape(option.text)}</li>" for option in question.options.values())
     right = question.options[question.right]
     return (
         f"<p><b>{html.escape(question.stem)}</b></p><ul>{items}</ul><details><summary>Answer"

@@ -66,9 +66,9 @@ function questionCard(chosen) {
   let list = null;
 
   function look(place) {
-    looked[name] = [...looked[name].filter((one) => one !== place), place];
+    looked[name] = [...looked[name].filter((other) => other !== place), place];
     list.put(place);
-    const mark = (one) => list.inputs[one].nextSibling.replaceChildren(...signed(on.options[one].feedback.sign));
+    const mark = (at) => list.inputs[at].nextSibling.replaceChildren(...signed(on.options[at].feedback.sign));
     looked[name].forEach(mark);
     const { sign, verdict, why } = on.options[place].feedback;
     feedback.classList.toggle("dl-right", sign === "✓");
@@ -143,7 +143,7 @@ function render({ model, el }) {
   let focusNext = null; // where the focus goes when the next one is there
   const root = make("div", { className: "dl-widget dl-quiz" });
   const talk = asking(model, { show: put, picture: root, words: "one moment …", sorry: "That did not work." });
-  const off = (is) => root.querySelectorAll("button").forEach((one) => one.setAttribute("aria-disabled", is));
+  const off = (is) => root.querySelectorAll("button").forEach((node) => node.setAttribute("aria-disabled", is));
 
   /** Ask Python; until it has answered nothing else can be pressed, so that no answer is lost. */
   function ask(what, focus) {
@@ -191,7 +191,7 @@ function render({ model, el }) {
     card.put(question, now.round);
     const open = question && !question.chosen;
     sure.hidden = !open;
-    shown.replaceChildren(...(now.shown ? foundIn(now.shown) : []));
+    shown.replaceChildren(...(now.demonstration ? foundIn(now.demonstration) : []));
     const last = here === total - 1;
     showMe.hidden = !question?.["can show"];
     back.hidden = !question || here === 0;

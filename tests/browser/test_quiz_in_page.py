@@ -155,7 +155,12 @@ def test_notices_and_problems_are_said_and_html_in_the_data_is_shown_as_text(pag
     link = {"words": NASTY, "href": "01.ipynb"}
     nasty = {"id": "other", "stem": NASTY, "chosen": "a", "options": options, "link": link}
     shown = {"words": NASTY, "picture": "", "alt": "", "width": 0}
-    all_of_it = {"question": question | nasty, "notice": NASTY, "shown": shown, "problem": NASTY}
+    all_of_it = {
+        "question": question | nasty,
+        "notice": NASTY,
+        "demonstration": shown,
+        "problem": NASTY,
+    }
     hear(page, "answer", widget.answer | all_of_it)
     page.wait_for_timeout(200)
     assert page.locator("main img, main b").count() == 0 and page.title() == "widget"
