@@ -29,6 +29,9 @@ LENGTH = 32  # words in a context
 LARGEST_SCALE = 30
 
 _NUMBER = {word: number for number, word in enumerate(WORDS)}
+for _word, (_attribute, _value) in MEANING_OF.items():  # a word that no caption uses: "cabin"
+    _many = _attribute == "object" and _word.endswith("s")
+    _NUMBER.setdefault(_word, _NUMBER[plurals(_value)[0] if _many else _value])
 _IS_NOUN = torch.tensor([MEANING_OF.get(word, ("", ""))[0] == "object" for word in WORDS])
 
 ATTRIBUTES: tuple[tuple[str, int | None], ...] = (
@@ -38,19 +41,14 @@ ATTRIBUTES: tuple[tuple[str, int | None], ...] = (
 """Attributes that a caption may name: of the scene (None), of its first (0) or second thing (1)."""
 
 
-# ---- words ------------------------------------------------------------------------------------
-
-
 def tokenise(prompts: Sequence[str]) -> Tensor:
-    """Turn prompts into numbers of words, int64 (N, 32), padded with 0.
+    """Turn prompts into numbers of words, int64 (N, 32), padded with 0; "" is all padding.
 
     A word that no caption uses is replaced by the one that captions use for it ("cabin" by
-    "house"); small words that no caption uses are left out. "" is all padding.
+    "house"); small words that no caption uses are left out.
 
-    Raises:
-        postcards.UnknownWord, postcards.PromptError: what `postcards.parse` refuses, and prompts
-            with more than 32 words.
-        TypeError: a prompt that is no str, or one str where several are expected.
+    Raises what `postcards.parse` raises; PromptError for a prompt of more than 32 words; TypeError
+    for one str where several are expected.
     """
     if isinstance(prompts, str):
         raise TypeError("tokenise takes several prompts; for one write tokenise([prompt])")
@@ -66,7 +64,7 @@ def _numbers(texts: Sequence[Sequence[str]]) -> Tensor:
     """Turn the words of N texts into their numbers, int64 (N, 32)."""
     tokens = torch.zeros(len(texts), LENGTH, dtype=torch.int64)
     for row, words in enumerate(texts):
-        numbers = [_NUMBER[word] for word in map(_as_in_captions, words) if word]
+        numbers = [_NUMBER[word] for word in words if word in _NUMBER]
         if len(numbers) > LENGTH:
             raise PromptError(
                 f"the prompt has {len(numbers)} words that count, and at most {LENGTH} are read; "
@@ -76,26 +74,16 @@ def _numbers(texts: Sequence[Sequence[str]]) -> Tensor:
     return tokens
 
 
-def _as_in_captions(word: str) -> str:
-    """Return the word, or the one that captions use for it, or "" for one without a meaning."""
-    if word in _NUMBER or word not in MEANING_OF:
-        return word if word in _NUMBER else ""
-    attribute, value = MEANING_OF[word]
-    several = attribute == "object" and word.endswith("s")
-    return plurals(value)[0] if several else value
-
-
 def attribute_targets(descriptions: Sequence[Description]) -> Tensor:
     """Turn what captions say into classes, int64 (N, 12), a column for each of `ATTRIBUTES`.
 
     A class is one more than the index of the word in `postcards.VALUES`; 0 is "left open".
     """
-    targets = torch.zeros(len(descriptions), len(ATTRIBUTES), dtype=torch.int64)
-    for row, description in enumerate(descriptions):
-        for column, (name, slot) in enumerate(ATTRIBUTES):
-            value = value_of(description, name, slot)
-            targets[row, column] = 0 if value is None else 1 + VALUES[name].index(value)
-    return targets
+    rows = [
+        [(None, *VALUES[name]).index(value_of(said, name, slot)) for name, slot in ATTRIBUTES]
+        for said in descriptions
+    ]
+    return torch.tensor(rows, dtype=torch.int64).view(-1, len(ATTRIBUTES))
 
 
 def attribute_classes() -> dict[str, list[int]]:
@@ -108,15 +96,11 @@ def attribute_classes() -> dict[str, list[int]]:
 def noun_places(tokens: Tensor) -> Tensor:
     """Find the words that name the first and the second thing: indices int64 (N, 2), -1 for none.
 
-    tokens: from `tokenise`, (N, 32). A caption's first noun names its first thing.
+    tokens: from `tokenise`, (N, 32). The first noun of a caption names its first thing.
     """
     nouns = _IS_NOUN[tokens]
-    masks = [nouns & (nouns.cumsum(dim=1) == number) for number in (1, 2)]
-    places = [torch.where(m.any(dim=1), m.int().argmax(dim=1), -1) for m in masks]
-    return torch.stack(places, dim=1)
-
-
-# ---- caption dropout and guidance -------------------------------------------------------------
+    masks = torch.stack([nouns & (nouns.cumsum(dim=1) == number) for number in (1, 2)], dim=1)
+    return torch.where(masks.any(dim=2), masks.int().argmax(dim=2), -1)
 
 
 def drop_captions(
@@ -137,9 +121,8 @@ def drop_captions(
 def guide(without: Tensor, with_caption: Tensor, guidance_scale: float) -> Tensor:
     """Extrapolate from the network's output without the caption to the one with it, and beyond.
 
-    without + s * (with_caption - without): s = 0 is the output without the caption, 1 the one with
-    it, 2 goes as far again. Any shape, any kind of prediction. Ho & Salimans 2021 eq. 6, with
-    s = 1 + w.
+    s = 0 is the output without the caption, 1 the one with it, 2 goes as far again. Any shape, any
+    kind of prediction. Ho & Salimans 2021 eq. 6, with s = 1 + w.
     """
     return without + guidance_scale * (with_caption - without)
 
@@ -166,8 +149,7 @@ def guided(
         interval: the times between which guidance acts, both in [0, 1]; at others the scale is 1.
             Kynkäänniemi et al. 2024.
 
-    Raises:
-        TypeError, ValueError: a scale that is no number from 0 to 30, an interval that is none.
+    Raises TypeError or ValueError for what is no such scale or interval.
     """
     hint = " (0 ignores the caption, 1 is off; from 2 to 5 is usual)"
     scale = arguments.number("guidance_scale", guidance_scale, 0, LARGEST_SCALE, hint, real=True)
@@ -176,7 +158,6 @@ def guided(
         raise ValueError(f"interval is {interval}: give two times, 0 <= low <= high <= 1")
     null_context = null_context.expand_as(context)
     contexts = torch.cat([null_context, context])  # one tensor for the whole walk
-
     always = interval == (0.0, 1.0)  # then no step has to look at t, which a GPU would wait for
 
     def output(x_t: Tensor, t: Tensor) -> Tensor:
@@ -197,12 +178,11 @@ def attention_maps(model: TextUNet, x_t: Tensor, t: Tensor, context: Tensor) -> 
     its heads: the share of each place's attention on each word; the shares of a place add up to 1.
     """
     maps: list[Tensor] = []
-
-    def record(layer: CrossAttention, inputs: tuple[Tensor, Tensor], _: Tensor) -> None:
-        maps.append(layer.weights(*inputs))
-
     layers = [layer for layer in model.modules() if isinstance(layer, CrossAttention)]
-    hooks = [layer.register_forward_hook(record) for layer in layers]
+    hooks = [
+        layer.register_forward_hook(lambda layer, inputs, _: maps.append(layer.weights(*inputs)))
+        for layer in layers
+    ]
     try:
         with torch.inference_mode():
             model(x_t, t, context)

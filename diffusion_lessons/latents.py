@@ -26,9 +26,9 @@ def sample_latent(mean: Tensor, log_variance: Tensor, generator: torch.Generator
 
 
 def kl(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Return KL(N(mean, variance) || N(0, 1)) of each latent number, in nats, shape of `mean`.
+    """Return how far each latent number is from plain noise: KL(N(mean, variance) || N(0, 1)).
 
-    How far it is from plain noise. Kingma & Welling 2014, appendix B.
+    In nats, in the shape of `mean`. Kingma & Welling 2014, appendix B.
     """
     return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance)
 
@@ -36,11 +36,9 @@ def kl(mean: Tensor, log_variance: Tensor) -> Tensor:
 def reconstruction_loss(decoded: Tensor, images: Tensor, mask: Tensor) -> Tensor:
     """Return the difference between decoded and real pictures, one number.
 
-    The mean absolute error over the picture, plus the same inside the things, plus that of the
-    differences of neighbouring pixels. Without the second a blurred house would cost next to
-    nothing: it is a small part of the picture.
-
-    decoded, images: (B, 3, H, W) in [-1, 1]. mask: (B, 1, H, W) bool, True inside the things.
+    The mean absolute error over the picture, plus the same inside the things (without it a blurred
+    house would cost next to nothing), plus that of the differences of neighbouring pixels. decoded,
+    images: (B, 3, H, W) in [-1, 1]. mask: (B, 1, H, W) bool, True inside the things.
     """
     error = (decoded - images).abs()
     inside = (error * mask).sum() / (3 * mask.sum()).clamp(min=1)
@@ -89,8 +87,8 @@ def train_autoencoder(
         images, mask = (part.to(device) for part in batch)
         mean, log_variance = (part.float() for part in model.encode(images))
         decoded = model.decode(sample_latent(mean, log_variance, dice)).float()
-        total = reconstruction_loss(decoded, images, mask)
-        total = total + kl_weight * kl(mean, log_variance).mean()
+        distance = kl(mean, log_variance).mean()
+        total = reconstruction_loss(decoded, images, mask) + kl_weight * distance
         if features is not None:
             total = total + PERCEPTUAL_WEIGHT * perceptual_loss(decoded, images, features)
         return total

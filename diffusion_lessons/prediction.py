@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from . import arguments
 from .schedule import Schedule, rates_like
 
 KINDS = ("eps", "x_0", "v", "velocity")
@@ -54,7 +55,7 @@ def target(kind: str, x_0: Tensor, eps: Tensor, signal_rate: Tensor, noise_rate:
     kind: one of `KINDS`, or ValueError. x_0, eps: clean data and its noise, (B, ...), as is the
     result. The rates: as a schedule returns them, (B, 1, 1, 1). Papers: see the table above.
     """
-    _refuse_unknown(kind)
+    arguments.choice("kind", kind, KINDS)
     a, b = rates_like(x_0, signal_rate, noise_rate)
     return {"eps": eps, "x_0": x_0, "v": a * eps - b * x_0, "velocity": eps - x_0}[kind]
 
@@ -69,12 +70,8 @@ def read_off(
     ``signal_rate * x_0 + noise_rate * eps = x_t``, except where a rate is below `SMALLEST_RATE`:
     for "eps" at pure noise x_0 is 0, for "x_0" at t = 0 eps is 0.
     """
-    _refuse_unknown(kind)
-    if output.shape != x_t.shape:
-        raise ValueError(
-            f"the network's output has shape {tuple(output.shape)} and x_t has "
-            f"{tuple(x_t.shape)}; it must have the shape of its input."
-        )
+    arguments.choice("kind", kind, KINDS)
+    arguments.shape("the network's output", output, x_t.shape, ", the shape of its input")
     signal_rate, noise_rate = rates_like(x_t, signal_rate, noise_rate)
     if kind == "eps":
         return Prediction(_divide(x_t - noise_rate * output, signal_rate), output)
@@ -100,7 +97,7 @@ def as_denoiser(
     one of `KINDS`, or ValueError. given: labels (B, K) or context (B, L, D). clip: keep the clean
     guess in [-1, 1], where pictures live, and let eps be what then fits x_t.
     """
-    _refuse_unknown(kind)
+    arguments.choice("kind", kind, KINDS)
     also = () if given is None else (given,)
 
     def denoiser(x_t: Tensor, t: Tensor, rates: Tensor | None = None) -> Prediction:
@@ -123,9 +120,8 @@ def exact_denoiser(x_0_set: Tensor, schedule: Schedule) -> Denoiser:
     ValueError for an empty set. Karras et al. 2022, eq. 57.
     """
     if x_0_set.ndim < 2 or len(x_0_set) == 0:
-        raise ValueError(
-            f"x_0_set has shape {tuple(x_0_set.shape)}; give at least one member, as (N, ...)."
-        )
+        shape = tuple(x_0_set.shape)
+        raise ValueError(f"x_0_set has shape {shape}; give at least one member, as (N, ...)")
     members = x_0_set.detach().cpu().double().flatten(1)  # (N, D)
     squares = (members**2).sum(dim=1)  # (N,)
 
@@ -144,8 +140,3 @@ def exact_denoiser(x_0_set: Tensor, schedule: Schedule) -> Denoiser:
 def _divide(part: Tensor, rate: Tensor) -> Tensor:
     """Return part / rate, and 0 where the rate is next to nothing."""
     return torch.where(rate < SMALLEST_RATE, 0.0, part / rate.clamp(min=SMALLEST_RATE))
-
-
-def _refuse_unknown(kind: str) -> None:
-    if kind not in KINDS:
-        raise ValueError(f"kind is {kind!r}; it must be one of {', '.join(map(repr, KINDS))}.")

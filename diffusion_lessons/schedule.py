@@ -21,6 +21,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from . import arguments
+
 NUM_TRAIN_TIMESTEPS = 1000
 """T, the number of rows of a table."""
 
@@ -65,10 +67,8 @@ def row_to_t(row: Tensor) -> Tensor:
         raise TypeError(f"row has dtype {row.dtype}; table rows are whole numbers (torch.int64).")
     outside = row[(row < 0) | (row >= NUM_TRAIN_TIMESTEPS)]
     if outside.numel():
-        raise ValueError(
-            f"row {outside[0].item()} is outside the table: rows go from 0 to "
-            f"{NUM_TRAIN_TIMESTEPS - 1}. Papers count from 1: subtract 1 from their number."
-        )
+        hint = "rows go from 0 to 999. Papers count from 1: subtract 1 from their number."
+        raise ValueError(f"row {outside[0].item()} is outside the table: {hint}")
     return ((row.double() + 1) / NUM_TRAIN_TIMESTEPS).float()
 
 
@@ -102,10 +102,7 @@ def flow(t: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def rates_like(x: Tensor, *rates: Tensor) -> tuple[Tensor, ...]:
-    """Give rates, each (B, 1, 1, 1), as many axes as x (B, ...) has, and its dtype.
-
-    So they multiply item by item.
-    """
+    """Give rates (B, 1, 1, 1) the axes and the dtype of x (B, ...): they multiply item by item."""
     return tuple(rate.to(x.dtype).view(-1, *[1] * (x.ndim - 1)) for rate in rates)
 
 
@@ -139,18 +136,10 @@ def add_noise(x_0: Tensor, eps: Tensor, t: Tensor, schedule: Schedule) -> Tensor
     ValueError where shapes do not agree, TypeError for whole numbers. DDPM eq. 4.
     """
     if not x_0.is_floating_point():
-        raise TypeError(
-            f"x_0 has dtype {x_0.dtype}; noise is added to floats in [-1, 1]. For pixels from 0 to "
-            "255: x_0.float() / 127.5 - 1."
-        )
-    for name, part, shape, fix in (
-        ("eps", eps, x_0.shape, "noise in the shape of the data: torch.randn_like(x_0)"),
-        ("t", t, x_0.shape[:1], f"one time for each item: torch.full(({len(x_0)},), 0.5)"),
-    ):
-        if part.shape != shape:
-            raise ValueError(
-                f"{name} has shape {tuple(part.shape)}, and x_0 has {tuple(x_0.shape)}; give {fix}."
-            )
+        hint = "for pixels from 0 to 255: x_0.float() / 127.5 - 1"
+        raise TypeError(f"x_0 has dtype {x_0.dtype}; noise is added to floats in [-1, 1]; {hint}")
+    arguments.shape("eps", eps, x_0.shape, ", the shape of the data: torch.randn_like(x_0)")
+    arguments.shape("t", t, x_0.shape[:1], f", one for each item: torch.full(({len(x_0)},), 0.5)")
     signal_rate, noise_rate = rates_like(x_0, *schedule(t))
     return signal_rate * x_0 + noise_rate * eps
 
@@ -178,16 +167,11 @@ def _log_alpha_bar(beta: Callable[[], Tensor]) -> Tensor:
 
 def _refuse_bad_time(t: Tensor) -> None:
     """Raise for a t that is not a batch of floats in [0, 1]."""
+    hint = "If it is a table row, convert it with row_to_t(row)."
     if not t.is_floating_point():
-        raise TypeError(
-            f"t has dtype {t.dtype}; time is a float from 0 (clean) to 1 (noise). If these are "
-            "table rows, convert them with row_to_t(row)."
-        )
-    if t.ndim != 1:
-        raise ValueError(f"t has shape {tuple(t.shape)}; give one time for each item, as (B,).")
+        raise TypeError(f"t has dtype {t.dtype}; it must be a float from 0 to 1. {hint}")
+    arguments.shape("t", t, ("B",), ", one time for each item")
     outside = t[~((t >= 0) & (t <= 1))]  # catches nan too
     if outside.numel():
-        raise ValueError(
-            f"t is {outside[0].item():g}; it must lie between 0 (clean) and 1 (noise). "
-            "If it is a table row, convert it with row_to_t(row)."
-        )
+        wrong = f"t is {outside[0].item():g}; it must lie between 0 (clean) and 1 (noise)."
+        raise ValueError(f"{wrong} {hint}")
