@@ -32,10 +32,7 @@ function waiting(picture, words = "drawing …") {
 /** Requests in one trait of the model, answers in another. `show(answer)` is called for the first
  * answer and for each one to a request of this view. The node `problem` shows what went wrong, after
  * `sorry`; while the kernel is busy, the node `wait` shows `words`, and `picture` is marked as busy. */
-function asking(
-  model,
-  { show, picture, words, sorry = "This could not be drawn.", request = "request", answer = "answer" },
-) {
+function asking(model, { show, picture, words, sorry, request = "request", answer = "answer" }) {
   const problem = make("p", { className: "dl-problem", attrs: { role: "alert" } });
   const wait = waiting(picture, words);
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -57,7 +54,7 @@ function asking(
   }
   function update() {
     const now = model.get(answer);
-    problem.textContent = now.problem ? `${sorry} ${now.problem}` : "";
+    problem.textContent = now.problem ? `${sorry ?? "This could not be drawn."} ${now.problem}` : "";
     show(now);
   }
   function answered() {
