@@ -42,9 +42,9 @@ def read_only_folder() -> Iterator[Path]:
 
 
 SLOW = {
-    "bench_fashion", "bench_guidance", "bench_lessons", "bench_samplers", "bench_text_to_image",
-    "factors", "lesson_01_data", "lesson_02_data", "mutants_of_solutions", "quiz_questions",
-    "recipes", "recognition", "same_pictures", "scoring", "setup", "wheel", "words",
+    "bench_fashion", "bench_guidance", "bench_measures", "bench_text_to_image", "factors",
+    "lesson_data", "mutants_of_solutions", "quiz_questions", "recipes", "recognition",
+    "same_pictures", "scoring", "setup", "wheel", "words",
 }  # fmt: skip
 """Files, by what follows test_, in which a test takes more than five seconds."""
 

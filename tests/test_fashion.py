@@ -29,11 +29,11 @@ def idx(values: np.ndarray) -> bytes:
     ) + values.tobytes()  # fmt: skip
 
 
-def make_stand_in(raw: Path) -> dict[str, str]:
-    """Four small idx files in `raw`; returns their checksums."""
+def make_stand_in(raw: Path, train: int = 40, test: int = 20) -> dict[str, str]:
+    """Four small idx files of so many pictures in `raw`; returns their checksums."""
     raw.mkdir(parents=True)
     random = np.random.default_rng(0)
-    for part, count in (("train", 40), ("t10k", 20)):
+    for part, count in (("train", train), ("t10k", test)):
         pictures = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
         labels = (np.arange(count) % 10).astype(np.uint8)
         (raw / f"{part}-images-idx3-ubyte").write_bytes(idx(pictures))
