@@ -69,8 +69,7 @@ def test_the_longest_lessons_start_first_and_new_ones_before_them(tmp_path):
 def test_no_lesson_is_run_twice(project):
     """One full pass runs a lesson's cells as they are; these files run other notebooks."""
     others = {
-        "test_lesson_01_data": "the lesson on other pictures",
-        "test_lesson_02_data": "the lesson on other pictures",
+        "test_lesson_data": "lessons on other pictures",
         "test_notebooks": "a cell that fails",
     }
     runs = re.compile(r"tool\.execute\(")
