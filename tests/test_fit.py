@@ -166,7 +166,7 @@ def of_another_network():
 
 REFUSED = [
     (lambda: fit_of(steps=0), "steps is 0"),
-    (lambda: fit_of(warm_up=1.5), "warm_up is 1.5: it is a share"),
+    (lambda: fit_of(warm_up=1.5), "warm_up is 1.5: .* from 0 to 1, a share"),
     (lambda: fit_of(ema_decay=1.0), "ema_decay is 1.0"),
     (lambda: fit_of().restore(of_another_network(), 3), "not one of this network"),
     (lambda: fit_of().restore(fit_of().state(), 21), "step is 21: there are 20 steps"),

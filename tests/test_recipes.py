@@ -60,7 +60,7 @@ def small(monkeypatch, tmp_path):
     monkeypatch.setattr(workspace, "checksums", lambda: shipped)
     monkeypatch.setattr(workspace, "pick_device", lambda: torch.device("cpu"))
     monkeypatch.setattr(recipes, "RECIPES", dict(TINY))
-    for room in (recipes.generator, recipes.autoencoder, recipes.captions, recipes.text_to_image):
+    for room in (recipes.drawing, recipes.autoencoder, recipes.readers):
         monkeypatch.setattr(room, "SCORED", 48)
         if hasattr(room, "SHEET"):
             monkeypatch.setattr(room, "SHEET", 16)
@@ -342,17 +342,17 @@ def test_without_its_parts_text_to_image_says_what_is_missing(capsys):
 
 
 def test_the_captions_to_learn_from_hold_empty_and_full_ones():
-    written = recipes.captions.captions(100, 1)
+    written = recipes.readers.captions(100, 1)
     assert len(written) == 100 and [caption.text for caption in written].count("") == 3
-    facts = (recipes.captions.targets(written)[:, [0, 1, 2, 3, 4, 5]] > 0).all(dim=1)
+    facts = (recipes.readers.examples(written)[2][:, [0, 1, 2, 3, 4, 5]] > 0).all(dim=1)
     assert 35 <= int(facts.sum()) <= 50  # the full ones, and a few that left out nothing
-    assert written == recipes.captions.captions(100, 1) != recipes.captions.captions(100, 2)
+    assert written == recipes.readers.captions(100, 1) != recipes.readers.captions(100, 2)
 
 
 def test_of_things_that_a_caption_does_not_name_nothing_is_asked():
     prompts = ["a red cat and a tree", "a red cat", "at night"]
     written = [postcards.Caption(prompt, postcards.parse(prompt)) for prompt in prompts]
-    two, one, none = recipes.captions.targets(written)
+    two, one, none = recipes.readers.examples(written)[2]
     assert (two >= 0).all()
     assert (one[:7] >= 0).all() and (one[7:] < 0).all()
     assert (none[:2] >= 0).all() and (none[2:] < 0).all()

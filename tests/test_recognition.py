@@ -12,7 +12,8 @@ from diffusion_lessons.postcards import VALUES
 from diffusion_lessons.scoring import recognition
 from diffusion_lessons.scoring.recognition import PostcardEvaluator
 
-NAMES = tuple(recognition.NETWORKS)
+NETWORKS = PostcardEvaluator.networks
+NAMES = tuple(NETWORKS)
 each_network = pytest.mark.parametrize("name", NAMES)
 
 
@@ -37,10 +38,6 @@ def logits_that_say(reading):
         part.scatter_(-1, value.clamp_min(0).unsqueeze(-1), 10.0)
     order = ("sky", "ground", "count", "object", "colour", "size")
     return torch.cat([parts[name].flatten(1) for name in order], dim=1)
-
-
-def untrained(name):
-    return PostcardEvaluator(recognition.NETWORKS[name](recognition.OUTPUTS))
 
 
 class Parrot(torch.nn.Module):
@@ -119,8 +116,8 @@ def test_covering_hides_the_share_it_says():
 @each_network
 def test_training_learns_and_repeats_itself(name):
     def losses(until=16):
-        torch.manual_seed(0)
-        fit = untrained(name).train(16, 8, 3e-3, seed=5)
+        recipe = recipes.RecogniserRecipe(seed=5, steps=16, batch=8, learning_rate=3e-3)
+        fit = recipe.begin(name, torch.device("cpu"))
         return [step.loss for _, step in zip(range(until), fit, strict=False)]
 
     first = losses()
@@ -129,7 +126,7 @@ def test_training_learns_and_repeats_itself(name):
 
 
 def test_recogniser_and_judge_share_neither_shape_nor_seed():
-    first, second = (recognition.NETWORKS[name](recognition.OUTPUTS) for name in NAMES)
+    first, second = (NETWORKS[name]() for name in NAMES)
     assert {type(m) for m in first.modules()} != {type(m) for m in second.modules()}
     assert recipes.RECIPES["judge"].seed != recipes.RECIPES["recogniser"].seed
 
@@ -201,8 +198,7 @@ FIRST_LOSSES = {
 @each_network
 def test_the_recipe_begins_as_it_did_for_the_shipped_weights(name):
     recipe = recipes.RECIPES[name]
-    torch.manual_seed(recipe.seed)
-    fit = untrained(name).train(**dataclasses.asdict(recipe))
+    fit = recipe.begin(name, torch.device("cpu"))
     steps = [done for _, done in zip(range(3), fit, strict=False)]
     # Processors round differently, so elsewhere the last digits may.
     assert [done.loss for done in steps] == pytest.approx(FIRST_LOSSES[name], rel=1e-5)
@@ -215,11 +211,10 @@ def test_the_recipe_begins_as_it_did_for_the_shipped_weights(name):
 def test_the_loop_is_the_one_that_made_the_shipped_weights(name):
     """To the last bit: torch's own AdamW at its defaults, with the rates of a LambdaLR."""
 
-    def network():
-        torch.manual_seed(0)
-        return untrained(name)
-
-    fit, evaluator = network().train(6, 4, 2e-3, seed=9), network()
+    recipe = recipes.RecogniserRecipe(seed=9, steps=6, batch=4, learning_rate=2e-3)
+    fit = recipe.begin(name, torch.device("cpu"))
+    torch.manual_seed(9)
+    evaluator = PostcardEvaluator(NETWORKS[name]())
     model = evaluator.network
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.02)
     rates = torch.optim.lr_scheduler.LambdaLR(

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from diffusion_lessons.scoring.statistics import (
+    frechet,
     frechet_distance,
-    frechet_error,
     nearest,
     psnr,
     wilson,
@@ -162,14 +162,14 @@ def test_the_error_is_the_scatter_of_repeated_samples(shift):
     truth = random(5000, 6, seed=9)
     samples = [random(400, 6, seed=seed) + shift for seed in range(60)]
     scatter = torch.tensor([frechet_distance(a, truth) for a in samples]).std()
-    errors = torch.tensor([frechet_error(a, truth) for a in samples])
+    errors = torch.tensor([frechet(a, truth)[1] for a in samples])
     assert 0.75 * scatter < errors.square().mean().sqrt() < 1.5 * scatter
 
 
 def test_more_samples_have_a_smaller_error():
     truth = random(2000, 4)
     few, many = random(100, 4, seed=1) + 1, random(1600, 4, seed=1) + 1
-    assert frechet_error(many, truth) < 0.5 * frechet_error(few, truth)
+    assert frechet(many, truth)[1] < 0.5 * frechet(few, truth)[1]
 
 
 # --- the nearest picture ---
@@ -225,9 +225,9 @@ SAME = "two sets of the same pictures, not empty"
 ROWS, IMAGES = torch.zeros(5, 3), torch.zeros(2, 3, 4, 4)
 NAN, INF = torch.full((5, 3), torch.nan), torch.full((5, 3), torch.inf)
 REFUSED = [
-    (wilson, (0, 0), "trials is 0"),
-    (wilson, (-1, 5), "successes is -1"),
-    (wilson, (6, 5), "successes is 6: it must be from 0 to trials, 5"),
+    (wilson, (0, 0), "0 successes of 0 trials: give 1 trial or more"),
+    (wilson, (-1, 5), "-1 successes of 5"),
+    (wilson, (6, 5), "6 successes of 5 trials: .* at most as many successes"),
     (wilson, (1, 5, 1.0), "confidence is 1.0"),
     (wilson, (1, 5, 95), "confidence is 95"),
     (psnr, (torch.zeros(2, 3), torch.zeros(3, 2)), SAME),
@@ -240,7 +240,7 @@ REFUSED = [
     (frechet_distance, (ROWS, torch.zeros(5, 4)), "3 features a row and b has 4"),
     (frechet_distance, (NAN, ROWS), "a has a number that is not finite"),
     (frechet_distance, (ROWS, INF), "b has a number that is not finite"),
-    (frechet_error, (random(39, 2), random(50, 2)), "39 rows: 20 groups need at least 40"),
+    (frechet, (random(39, 2), random(50, 2)), "39 rows: 20 groups need at least 40"),
     (nearest, (IMAGES[:0], IMAGES), "at least one of each"),
     (nearest, (IMAGES, IMAGES[:0]), "at least one of each"),
     (nearest, (IMAGES, IMAGES[:, :1]), r"\(2, 3, 4, 4\).*\(2, 1, 4, 4\)"),

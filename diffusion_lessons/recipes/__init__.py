@@ -7,38 +7,16 @@ may be stopped and resumed, see `training.resume`.
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
-import torch
-from torch import nn
-
-from diffusion_lessons import workspace
-from diffusion_lessons.models import count_parameters
-from diffusion_lessons.training import resume
-
 from .autoencoder import AutoencoderRecipe
-from .captions import CaptionsRecipe
-from .generator import GeneratorRecipe
-from .readers import FashionJudgeRecipe, RecogniserRecipe
+from .drawing import GeneratorRecipe, TextToImageRecipe
+from .readers import CaptionsRecipe, FashionJudgeRecipe, RecogniserRecipe
 from .recipe import FRESH_SEED, Recipe
-from .text_to_image import TextToImageRecipe
 
 __all__ = [
-    "FRESH_SEED",
-    "LIVE",
-    "LIVE_AUTOENCODER",
-    "LIVE_LATENT",
-    "NAMES",
-    "RECIPES",
-    "AutoencoderRecipe",
-    "CaptionsRecipe",
-    "FashionJudgeRecipe",
-    "GeneratorRecipe",
-    "Recipe",
-    "RecogniserRecipe",
-    "TextToImageRecipe",
-    "train",
-]
+    "FRESH_SEED", "LIVE", "LIVE_AUTOENCODER", "LIVE_LATENT", "NAMES", "RECIPES",
+    "AutoencoderRecipe", "CaptionsRecipe", "FashionJudgeRecipe", "GeneratorRecipe", "Recipe",
+    "RecogniserRecipe", "TextToImageRecipe", "train",
+]  # fmt: skip
 
 _FOR_MEASURING = "for measuring only: no loss and no choice of weights ever uses it."
 PURPOSE = {
@@ -88,22 +66,18 @@ RECIPES: dict[str, Recipe] = {
 }  # fmt: skip
 NAMES = tuple(RECIPES)
 
-#: What lesson 02 trains while the learner looks on: about a minute on two cores.
+#: What lessons 02, 04 and 05 train while the learner looks on: about a minute each on two cores.
 LIVE = GeneratorRecipe(
     seed=0, data="sprites", size=32, channels=3,
     widths=(32, 64), blocks=(1, 2), patch=2, schedule="cosine", kind="x_0",
     steps=700, batch=32, learning_rate=1e-2, ema_decay=0.999,
     sampler="dpm-solver++", sampling_steps=16,
 )  # fmt: skip
-
-#: What lesson 04 trains while the learner looks on: about a minute on two cores.
 LIVE_AUTOENCODER = AutoencoderRecipe(
     seed=0, encoder=(32, 64), encoder_blocks=(1, 1), decoder=(80, 40, 16), decoder_blocks=(2, 1, 1),
     kl_weight=3e-4, styled=0.0, watched=False,
     steps=250, batch=32, learning_rate=1e-2, ema_decay=0.98, half=False,
 )  # fmt: skip
-
-#: What lesson 05 trains while the learner looks on: about a minute on two cores.
 LIVE_LATENT = TextToImageRecipe(
     seed=0, captions="captions", autoencoder="autoencoder", pictures=3072,
     kinds={"single": 1.0}, widths=(64, 128), blocks=(1, 2), schedule="cosine", kind="x_0",
@@ -115,50 +89,13 @@ LIVE_LATENT = TextToImageRecipe(
 def train(name: str) -> None:
     """Train the weights `name`, with a progress bar, and write them and their card.
 
-    After an interruption the same call resumes.
-
     Raises:
         ValueError: no such name.
         OSError: the folder of the weights cannot be written.
-        resume.Paused: it was interrupted (Ctrl-C, or the stop button of a notebook).
+        resume.Paused: it was interrupted (Ctrl-C, or a notebook's stop button); call it again.
         FloatingPointError: training fell apart, see `training.fit.Fit`.
         data.DataUnavailable, workspace.DamagedFile: what it needs cannot be had.
     """
     if name not in RECIPES:
         raise ValueError(f"no recipe {name!r}: choose one of {', '.join(NAMES)}")
-    recipe = RECIPES[name]
-    workspace.check_writable(workspace.own_path(f"{name}.safetensors"))
-    fit = recipe.begin(name, workspace.pick_device())
-    seconds = resume.carry_out(name, asdict(recipe), fit)
-    print("scoring on fresh pictures ...")
-    try:
-        _finish(name, recipe, fit.ema, seconds)
-    except KeyboardInterrupt:
-        raise resume.Paused(
-            "stopped while scoring; the training is done and kept: run the same line again"
-        ) from None
-    resume.forget(name)
-
-
-def _finish(name: str, recipe: Recipe, model: nn.Module, seconds: dict[str, int]) -> None:
-    """Score the network as it ships, in half precision, and write it with its card."""
-    model = model.half().float().eval().requires_grad_(False)
-    described = recipe.describe(name, model)
-    scores = described.pop("scores")
-    card = {
-        "name": name,
-        "format": workspace.FORMAT,
-        "purpose": PURPOSE[name],
-        "network": f"{type(model).__name__}, {count_parameters(model)} parameters",
-        **described,
-        "recipe": asdict(recipe),
-        "pictures seen": recipe.steps * recipe.batch,
-        **{f"{unit} of training": spent for unit, spent in seconds.items()},
-        "torch": torch.__version__,
-        "scores": scores,
-    }
-    tensors = {
-        key: tensor.half() if tensor.is_floating_point() else tensor
-        for key, tensor in model.state_dict().items()
-    }
-    workspace.save_weights(workspace.own_path(f"{name}.safetensors"), tensors, card)
+    RECIPES[name].train(name, PURPOSE[name])

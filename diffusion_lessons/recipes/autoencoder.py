@@ -18,33 +18,19 @@ from .recipe import FRESH_SEED, SCORED, SHEET, Recipe, save_sheet
 
 @dataclass(frozen=True, kw_only=True)
 class AutoencoderRecipe(Recipe):
-    """How the autoencoder is trained.
-
-    Attributes:
-        encoder, encoder_blocks, decoder, decoder_blocks: of the `Autoencoder`.
-        styled: the share of the pictures that are in one of `postcards.styles`.
-        watched: whether the recogniser's view of the pictures is part of the loss.
-        kl_weight, ema_decay, half: see `latents.train_autoencoder`.
-    """
+    """How the autoencoder is trained, see `latents.train_autoencoder`."""
 
     encoder: tuple[int, ...]
     encoder_blocks: tuple[int, ...]
     decoder: tuple[int, ...]
     decoder_blocks: tuple[int, ...]
     kl_weight: float
-    styled: float
-    watched: bool
+    styled: float  # the share of the pictures that are in one of `postcards.styles`
+    watched: bool  # whether the recogniser's view of the pictures is part of the loss
     ema_decay: float
     half: bool
-
-    def network(self) -> dict:
-        """Return the settings of the `Autoencoder`, by name."""
-        names = ("encoder", "encoder_blocks", "decoder", "decoder_blocks")
-        return {name: getattr(self, name) for name in names}
-
-    def untrained(self, name: str) -> Autoencoder:
-        """Return an untrained autoencoder."""
-        return Autoencoder(**self.network())
+    built = Autoencoder
+    built_with = ("encoder", "encoder_blocks", "decoder", "decoder_blocks")
 
     def batches(self, step: int) -> tuple[Tensor, Tensor]:
         """Return the pictures of a step, of the training mix, and the mask of their things."""
@@ -52,28 +38,18 @@ class AutoencoderRecipe(Recipe):
         dice = torch.Generator().manual_seed(2**30 + self.step_seed(step))
         return styled(postcards.draw(scenes), self.styled, dice), postcards.object_mask(scenes)
 
-    def fit(self, model: Autoencoder, device: torch.device) -> Fit:
-        """Return the training of `model`."""
+    def _fit(self, model: Autoencoder, device: torch.device) -> Fit:
         features = None
         if self.watched:
             reader = recognition.load("recogniser").network.to(device)
             features = reader.to(memory_format=torch.channels_last).body
         return latents.train_autoencoder(
-            model,
-            self.batches,
-            self.steps,
-            self.learning_rate,
-            self.kl_weight,
-            seed=self.seed,
-            features=features,
-            ema_decay=self.ema_decay,
-            half=self.half,
-        )
+            model, self.batches, self.steps, self.learning_rate, self.kl_weight, self.seed,
+            features, self.ema_decay, self.half,
+        )  # fmt: skip
 
-    def describe(self, name: str, model: Autoencoder) -> dict:
-        """Return settings, scaling factor and what is left of fresh pictures after a round trip."""
-        model = model.cpu()
-        scenes = postcards.sample_scenes(SCORED, self.step_seed(0))
+    def _describe(self, name: str, model: Autoencoder) -> dict:
+        model, scenes = model.cpu(), postcards.sample_scenes(SCORED, self.step_seed(0))
         with torch.inference_mode():
             means = torch.cat([model.encode(x)[0] for x in postcards.draw(scenes).split(128)])
         first = postcards.draw(postcards.sample_scenes(SHEET // 2, 0))

@@ -1,12 +1,7 @@
-"""The judge of pictures of clothes: a classifier of Fashion-MNIST, and distances in its features.
-
-It only measures: no loss and no choice of weights uses it.
-"""
+"""The judge of pictures of clothes, a classifier of Fashion-MNIST: distances in its features."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -14,24 +9,20 @@ from torch import Tensor
 from torch.nn import functional
 
 from .networks import Evaluator, FashionJudge
-from .statistics import frechet_distance, frechet_error, shares
+from .statistics import frechet, frechet_distance, shares
 
 NAME = "fashion-judge"
 SIZE = 28
 
 
 class ClothesEvaluator(Evaluator):
-    """The classifier of Fashion-MNIST."""
+    """The classifier of Fashion-MNIST, for pictures (N, 1 or 3, 28, 28), or 32x32 with a border."""
 
+    networks: ClassVar = {NAME: FashionJudge}
     at_once = 500
-    fitting: ClassVar = {"weight_decay": 0.02, "warm_up": 0.2}
 
-    def prepare(self, images: Tensor) -> Tensor:
-        """Return pictures (N, 1, 28, 28).
-
-        images: (N, 1 or 3, 28, 28) in [-1, 1], or with the black border of two pixels that makes
-        them 32x32 and is cut off; colour becomes its mean. Raises ValueError for another shape.
-        """
+    def _prepare(self, images: Tensor) -> Tensor:
+        """Pictures (N, 1, 28, 28): a border of 32x32 is cut off, colour becomes its mean."""
         sides = ((SIZE, SIZE), (32, 32))
         if images.ndim != 4 or images.shape[1] not in (1, 3) or images.shape[2:] not in sides:
             raise ValueError(
@@ -41,19 +32,18 @@ class ClothesEvaluator(Evaluator):
         inside = slice(border, border + SIZE)
         return images[:, :, inside, inside].mean(1, keepdim=True)
 
-    def loss(self, step: int, batch: int, seed: int, data: Sequence[Tensor] = ()) -> Tensor:
-        """Return the cross-entropy on pictures, half of them mirrored; labels smoothed by 0.05.
-
-        Every picture is seen once before any is seen again. Smoothing: Szegedy et al. 2016, sec. 7.
+    def loss(self, step: int, batch: int, seed: int, data: tuple[Tensor, ...] = ()) -> Tensor:
+        """Return the cross-entropy on pictures, half of them mirrored; every picture is seen once
+        before any is seen again. Labels are smoothed by 0.05: Szegedy et al. 2016, section 7.
 
         data: float32 (N, 1, 28, 28) in [-1, 1], N at least `batch`; classes int64 (N,).
         """
         images, labels = data
         epoch, step_of_epoch = divmod(step, len(images) // batch)
-        order = torch.randperm(len(images), generator=_random(2 * (seed * 1_000_003 + epoch)))
-        chosen = order[step_of_epoch * batch :][:batch]
-        coins = torch.rand(batch, 1, 1, 1, generator=_random(2 * (seed * 1_000_003 + step) + 1))
-        x = images[chosen]
+        dice = torch.Generator().manual_seed(2 * (seed * 1_000_003 + epoch))
+        chosen = torch.randperm(len(images), generator=dice)[step_of_epoch * batch :][:batch]
+        dice.manual_seed(2 * (seed * 1_000_003 + step) + 1)
+        x, coins = images[chosen], torch.rand(batch, 1, 1, 1, generator=dice)
         x = torch.where(coins.to(x.device) < 0.5, x.flip(3), x)
         return functional.cross_entropy(self.network(x), labels[chosen], label_smoothing=0.05)
 
@@ -65,18 +55,13 @@ class ClothesEvaluator(Evaluator):
         """Measure how often the class of pictures new to it is right: the scores of its card."""
         right = self.read(images) == labels
         by_class = [round(float(right[labels == i].float().mean()), 3) for i in range(10)]
-        row = {"test pictures": len(right), **shares({"right": right}, "right")}
+        row = shares({"right": right}, "right", of="test pictures")
         return row | {"right by class": by_class}
 
 
-def _random(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-@functools.cache
 def load() -> ClothesEvaluator:
     """Return the shipped classifier, see `Evaluator.load`."""
-    return ClothesEvaluator(FashionJudge()).load(NAME)
+    return ClothesEvaluator.load(NAME)
 
 
 def box_blurred(images: Tensor) -> Tensor:
@@ -101,6 +86,5 @@ class FrechetMetric:
 
         Scores are comparable only between sets of the same size: see `frechet_distance`.
         """
-        features = self._evaluator.features(images)
-        distance, error = (of(features, self._real) for of in (frechet_distance, frechet_error))
+        distance, error = frechet(self._evaluator.features(images), self._real)
         return distance / self.scale, error / self.scale

@@ -25,7 +25,6 @@ NAMES = ("horizon", "sun x")
 AURORA = VALUES["sky"].index("aurora")  # the one sky with neither sun nor moon
 
 _SEED, _COUNT, _RIDGE = 51_000_000, 2000, 0.03
-Reader = Callable[[Tensor], Tensor]
 
 
 def read(images: Tensor) -> dict[str, Tensor]:
@@ -37,7 +36,7 @@ def read(images: Tensor) -> dict[str, Tensor]:
     sky = recognition.load("recogniser").read(images)["sky"]
     found = torch.full((len(images), len(NAMES)), torch.nan)
     for value in sky.unique().tolist():
-        found[sky == value] = _reader(value)(_features(images[sky == value]))
+        found[sky == value] = _readers()[value](_features(images[sky == value]))
     found[sky == AURORA, NAMES.index("sun x")] = torch.nan
     return dict(zip(NAMES, found.unbind(1), strict=True))
 
@@ -57,8 +56,8 @@ def _features(images: Tensor) -> Tensor:
 
 
 @functools.cache
-def _examples() -> tuple[Tensor, Tensor, Tensor]:
-    """Draw fresh postcards, as they are and with another contrast: features, skies, factors."""
+def _readers() -> list[Callable[[Tensor], Tensor]]:
+    """Fit a regression for each sky to fresh postcards, as they are and with another contrast."""
     scenes = postcards.sample_scenes(_COUNT, _SEED, kind="single")
     generator = torch.Generator().manual_seed(_SEED)
     contrast = 0.8 + torch.rand(_COUNT, 1, 1, 1, generator=generator)
@@ -70,18 +69,14 @@ def _examples() -> tuple[Tensor, Tensor, Tensor]:
         other = (mean + contrast[part] * (images - mean) + tint[part]).clamp(-1, 1)
         plain.append(_features(images))
         changed.append(_features(other))
-    skies = scenes.attributes["sky"]
-    return torch.cat(plain + changed), skies.repeat(2), truth(scenes).repeat(2, 1)
+    sky, features, factors = scenes.attributes["sky"], torch.cat(plain + changed), truth(scenes)
+    parts = [sky.repeat(2) == value for value in range(len(VALUES["sky"]))]
+    return [_regression(features[part], factors.repeat(2, 1)[part]) for part in parts]
 
 
-@functools.cache
-def _reader(sky: int) -> Reader:
-    """Fit a ridge regression for one sky, features (N, 768) to factors (N, 2).
-
-    With a Gaussian kernel as wide as the features' usual distance (Saunders et al. 1998).
-    """
-    features, sky_of, wanted = _examples()
-    x, y = features[sky_of == sky], wanted[sky_of == sky]
+def _regression(x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
+    """Fit a ridge regression of features (N, 768) to factors (N, 2), with a Gaussian kernel as wide
+    as the features' usual distance (Saunders et al. 1998)."""
 
     def alike(other: Tensor) -> Tensor:
         return (-torch.cdist(other, x).square() / x.shape[1]).exp().double()

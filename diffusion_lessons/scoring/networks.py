@@ -1,15 +1,14 @@
 """Evaluators, which look at pictures, and their networks: two for postcards, one for clothes.
 
-The recogniser and the judge of postcards are built differently on purpose, and trained from
-different seeds: the recogniser may serve in losses and lessons, the judge only measures, and both
-should not make the same mistakes.
+The recogniser of postcards may serve in losses and lessons, their judge only measures. So that
+both do not make the same mistakes, they are built differently and trained from different seeds.
 """
 
 from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import torch
@@ -17,9 +16,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from diffusion_lessons import workspace
-from diffusion_lessons.training.fit import Fit
-
-FEATURES = 192
 
 
 class Classifier(nn.Module):
@@ -40,60 +36,62 @@ class Classifier(nn.Module):
 class Evaluator(ABC):
     """A network that looks at pictures in [-1, 1]."""
 
+    networks: ClassVar[dict[str, Callable[[], Classifier]]]  # by the name of their weights
     at_once: ClassVar[int]  # pictures that it looks at together
-    fitting: ClassVar[dict[str, Any]]  # how `training.fit.Fit` is set to train it
 
     def __init__(self, network: Classifier):
         self.network = network
 
-    @abstractmethod
-    def prepare(self, images: Tensor) -> Tensor:
-        """Return the pictures as the network takes them."""
+    @classmethod
+    @functools.cache
+    def load(cls, name: str) -> Self:
+        """Return the shipped network `name`, ready to look at pictures on the CPU.
 
-    @abstractmethod
-    def loss(self, step: int, batch: int, seed: int, data: Sequence[Tensor] = ()) -> Tensor:
-        """Return the loss of one training step; its number and `seed` decide what it sees."""
-
-    def load(self, name: str) -> Self:
-        """Load the shipped weights `name`, and be ready to look at pictures on the CPU.
-
-        Raises workspace.DamagedFile if the weights are missing or not whole.
+        Raises ValueError for an unknown name, workspace.DamagedFile for weights that are not whole.
         """
-        workspace.fit_weights(self.network, workspace.load_weights(name)[0], name)
-        self.network.eval().requires_grad_(False)
-        return self
+        if name not in cls.networks:
+            raise ValueError(f"no network {name!r}: choose one of {', '.join(cls.networks)}")
+        network = cls.networks[name]()
+        workspace.fit_weights(network, workspace.load_weights(name)[0], name)
+        return cls(network.eval().requires_grad_(False))
+
+    @abstractmethod
+    def _prepare(self, images: Tensor) -> Tensor:
+        """The pictures as the network takes them."""
+
+    @abstractmethod
+    def loss(self, step: int, batch: int, seed: int, data: tuple[Tensor, ...] = ()) -> Tensor:
+        """Return the loss of one training step, which sees what its number and `seed` decide."""
+
+    @abstractmethod
+    def report(self, *fresh: Any) -> dict:
+        """Measure how often fresh pictures are read right: the scores of a card."""
 
     def features(self, images: Tensor) -> Tensor:
-        """Return the inputs of the network's last layer (N, D): where distances are taken."""
+        """Return the inputs of the network's last layer for any number of pictures, (N, D)."""
         return self._apply(self.network.features, images)
 
     @torch.inference_mode()
     def _apply(self, function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-        return torch.cat([function(part) for part in self.prepare(images).split(self.at_once)])
-
-    def train(self, steps: int, batch: int, learning_rate: float, seed: int, *data: Tensor) -> Fit:
-        """Return the `Fit` that trains the network where it is; the rest is what `loss` takes."""
-        loss = functools.partial(self.loss, batch=batch, seed=seed, data=data)
-        return Fit(self.network, steps, learning_rate, loss, **self.fitting)
+        return torch.cat([function(part) for part in self._prepare(images).split(self.at_once)])
 
 
 class Reader(Classifier):
     """The base of both recognisers: a body from (B, 3, 64, 64) to (B, 24 * 8 * 8), then two linear
-    layers with `bend` between them.
-    """
+    layers with `bend` between them."""
 
     def __init__(self, body: nn.Module, bend: Callable[[Tensor], Tensor], outputs: int):
         super().__init__()
         self.body, self.bend = body, bend
-        self.squeeze = nn.Linear(24 * 8 * 8, FEATURES)
-        self.head = nn.Linear(FEATURES, outputs)
+        self.squeeze = nn.Linear(24 * 8 * 8, 192)
+        self.head = nn.Linear(192, outputs)
 
     def features(self, images: Tensor) -> Tensor:
         """Return the inputs of the last layer, (B, 192)."""
         return self.bend(self.squeeze(super().features(images)))
 
 
-class ResidualBlock(nn.Module):
+class _ResidualBlock(nn.Module):
     """Two 3x3 convolutions around a shortcut (He et al. 2016, "Identity mappings", figure 1b)."""
 
     def __init__(self, channels: int):
@@ -103,7 +101,6 @@ class ResidualBlock(nn.Module):
         self.conv_2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return features (B, C, h, w) of the same shape."""
         h = self.conv_1(functional.relu(self.norm_1(x)))
         return x + self.conv_2(functional.relu(self.norm_2(h)))
 
@@ -117,9 +114,9 @@ class Recogniser(Reader):
             nn.BatchNorm2d(32),
             nn.ReLU(),
             nn.Conv2d(32, 64, 3, stride=2, padding=1),  # (B, 64, 16, 16)
-            *(ResidualBlock(64) for _ in range(2)),
+            *(_ResidualBlock(64) for _ in range(2)),
             nn.Conv2d(64, 128, 3, stride=2, padding=1),  # (B, 128, 8, 8)
-            *(ResidualBlock(128) for _ in range(2)),
+            *(_ResidualBlock(128) for _ in range(2)),
             nn.BatchNorm2d(128),
             nn.ReLU(),
             nn.Conv2d(128, 24, 1),  # (B, 24, 8, 8): few channels, every place kept
@@ -128,11 +125,9 @@ class Recogniser(Reader):
         super().__init__(body, functional.relu, outputs)
 
 
-class PatchBlock(nn.Module):
-    """A depthwise 5x5 convolution, then a small MLP across channels, around a shortcut.
-
-    After Liu et al. 2022, "A ConvNet for the 2020s" (figure 4), with one norm over all channels.
-    """
+class _PatchBlock(nn.Module):
+    """A depthwise 5x5 convolution, then a small MLP across channels, around a shortcut, after Liu
+    et al. 2022, "A ConvNet for the 2020s" (figure 4), with one norm over all channels."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -142,7 +137,6 @@ class PatchBlock(nn.Module):
         self.narrow = nn.Conv2d(3 * channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return features (B, C, h, w) of the same shape."""
         return x + self.narrow(functional.gelu(self.widen(self.norm(self.look(x)))))
 
 
@@ -152,9 +146,9 @@ class Judge(Reader):
     def __init__(self, outputs: int):
         body = nn.Sequential(
             nn.Conv2d(3, 72, 6, stride=4, padding=1),  # (B, 72, 16, 16), patches overlap by a pixel
-            *(PatchBlock(72) for _ in range(2)),
+            *(_PatchBlock(72) for _ in range(2)),
             nn.Conv2d(72, 144, 2, stride=2),  # (B, 144, 8, 8)
-            *(PatchBlock(144) for _ in range(3)),
+            *(_PatchBlock(144) for _ in range(3)),
             nn.GroupNorm(1, 144),
             nn.Conv2d(144, 24, 1),  # (B, 24, 8, 8)
             nn.Flatten(),
@@ -162,25 +156,17 @@ class Judge(Reader):
         super().__init__(body, functional.gelu, outputs)
 
 
-def _convolution(channels: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    convolution = nn.Conv2d(channels, outputs, 3, stride, padding=1, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
-
-
 class FashionJudge(Classifier):
     """A plain CNN: pictures (B, 1, 28, 28) in [-1, 1] to logits (B, 10), one for each class."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = nn.Sequential(
-            _convolution(1, 32),  # (B, 32, 28, 28)
-            _convolution(32, 32, stride=2),  # (B, 32, 14, 14)
-            _convolution(32, 64),
-            _convolution(64, 64, stride=2),  # (B, 64, 7, 7)
-            _convolution(64, 96),
-            nn.AdaptiveAvgPool2d(3),  # (B, 96, 3, 3)
-            nn.Flatten(),
-            nn.Linear(96 * 3 * 3, 128),
-            nn.ReLU(),
-        )
+        layers: list[nn.Module] = []
+        for inputs, outputs, stride in (
+            (1, 32, 1), (32, 32, 2), (32, 64, 1), (64, 64, 2), (64, 96, 1),  # ends at (B, 96, 7, 7)
+        ):  # fmt: skip
+            convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+            layers.append(nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU()))
+        pool = nn.AdaptiveAvgPool2d(3)  # (B, 96, 3, 3)
+        self.body = nn.Sequential(*layers, pool, nn.Flatten(), nn.Linear(96 * 9, 128), nn.ReLU())
         self.head = nn.Linear(128, 10)

@@ -7,7 +7,8 @@ left, middle, right. `by_place` brings the truth into that form.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 import torch
@@ -20,10 +21,6 @@ from diffusion_lessons.postcards import VALUES, Scenes
 from .networks import Evaluator, Judge, Recogniser
 from .statistics import shares
 
-#: The two networks that ship, by the name of their weights. "judge" is for measuring only.
-NETWORKS: dict[str, type[Recogniser] | type[Judge]] = {"recogniser": Recogniser, "judge": Judge}
-SIZE = 64  # width and height of the pictures that the networks look at
-
 Reading = dict[str, Tensor]
 Kinds = Mapping[str, tuple[str, str | None]]  # by name: (split, kind) of `postcards.sample_scenes`
 
@@ -32,8 +29,7 @@ SCENE_KINDS: Kinds = {
     "group": ("train", "group"), "pair": ("train", "pair"),
 }  # fmt: skip
 
-_PLACES = len(VALUES["position"])
-_OF_A_THING = ("object", "colour", "size")
+_PLACES, _OF_A_THING = len(VALUES["position"]), ("object", "colour", "size")
 # Logits of each place: nothing, one, two or three, then what it is.
 AT_A_PLACE = {"count": len(VALUES["count"]) + 1} | {name: len(VALUES[name]) for name in _OF_A_THING}
 _OF_THE_SCENE = {name: len(VALUES[name]) for name in ("sky", "ground")}
@@ -109,12 +105,7 @@ def imperfect(images: Tensor, generator: torch.Generator) -> Tensor:
     coarse = functional.interpolate(small, size=images.shape[2:], mode="bilinear")
     images = torch.where(dice[1].view(-1, 1, 1, 1) < 0.15, coarse, images)
     strength = torch.where(dice[2] < 0.4, 0.25 * dice[2] / 0.4, 0.0).view(-1, 1, 1, 1)
-    return noisy(images, strength, generator)
-
-
-def noisy(images: Tensor, std: float | Tensor, generator: torch.Generator) -> Tensor:
-    """Add noise of a standard deviation."""
-    return images + std * torch.randn(images.shape, generator=generator)
+    return images + strength * torch.randn(images.shape, generator=generator)
 
 
 def covered(part: float, scenes: Scenes, generator: torch.Generator) -> Tensor:
@@ -130,19 +121,17 @@ def covered(part: float, scenes: Scenes, generator: torch.Generator) -> Tensor:
 
 def spoiled(scenes: Scenes, seed: int) -> Iterator[tuple[str, Tensor]]:
     """Yield names and pictures: as drawn, smaller, blurred, noisy, covered; noise from `seed`."""
-
-    def dice() -> torch.Generator:
-        return torch.Generator().manual_seed(seed)
-
-    images = postcards.draw(scenes)
+    images, dice = postcards.draw(scenes), torch.Generator()
     yield "as drawn", images
     yield "drawn at 32x32", postcards.draw(scenes, 32)
     for sigma in (0.5, 1.0, 1.5, 2.0, 3.0):
         yield f"blurred, sigma {sigma} pixels", blurred(images, torch.full((len(scenes),), sigma))
     for std in (0.1, 0.2, 0.3, 0.5):
-        yield f"noise of standard deviation {std}", noisy(images, std, dice())
+        noise = torch.randn(images.shape, generator=dice.manual_seed(seed))
+        yield f"noise of standard deviation {std}", images + std * noise
     for part in (0.25, 0.5):
-        yield f"{part:.0%} of the thing covered", covered(part, scenes, dice())
+        name = f"{part:.0%} of the thing covered"
+        yield name, covered(part, scenes, dice.manual_seed(seed))
 
 
 def every_pair(count: int, seed: int) -> Scenes:
@@ -151,11 +140,10 @@ def every_pair(count: int, seed: int) -> Scenes:
     A judge has to read what a model should never have seen: trained on the training split alone,
     the judge read 100 % of its single scenes right, and only 76 % of the held-out ones.
     """
-    pairs = len(VALUES["colour"]) * len(VALUES["object"])
-    rare = round(count * len(postcards.HELD_OUT) / pairs)
+    rare = len(postcards.HELD_OUT) * count / (len(VALUES["colour"]) * len(VALUES["object"]))
     return postcards.concatenate([
-        postcards.sample_scenes(count - rare, seed, "train"),
-        postcards.sample_scenes(rare, 2**30 + seed, "held_out"),
+        postcards.sample_scenes(count - round(rare), seed, "train"),
+        postcards.sample_scenes(round(rare), 2**30 + seed, "held_out"),
     ])  # fmt: skip
 
 
@@ -168,14 +156,14 @@ def of_kinds(kinds: Kinds, count: int, seed: int) -> Iterator[tuple[str, Scenes]
 class PostcardEvaluator(Evaluator):
     """One of the recognisers: says what a picture (3, H, W) shows, by place (see `by_place`)."""
 
+    networks: ClassVar = {
+        "recogniser": functools.partial(Recogniser, OUTPUTS),
+        "judge": functools.partial(Judge, OUTPUTS),  # is for measuring only
+    }
     at_once = 32  # each picture takes megabytes while it is read
-    fitting: ClassVar = {"weight_decay": 0.02, "betas": (0.9, 0.999), "fused": False}
 
-    def prepare(self, images: Tensor) -> Tensor:
-        """Return the pictures at the size the recognisers look at, 64x64, resized smoothly."""
-        if images.shape[-1] == SIZE:
-            return images
-        return functional.interpolate(images, size=(SIZE, SIZE), mode="bilinear", antialias=True)
+    def _prepare(self, images: Tensor) -> Tensor:
+        return functional.interpolate(images, size=(64, 64), mode="bilinear", antialias=True)
 
     def read(self, images: Tensor) -> Reading:
         """Say what each picture (N, 3, H, W) in [-1, 1] shows, by place."""
@@ -190,12 +178,11 @@ class PostcardEvaluator(Evaluator):
         """Return the `agreement` of what it reads in pictures with the scenes they should show."""
         return agreement(self.read(images), by_place(scenes.attributes))
 
-    def loss(self, step: int, batch: int, seed: int, data: Sequence[Tensor] = ()) -> Tensor:
+    def loss(self, step: int, batch: int, seed: int, data: tuple[Tensor, ...] = ()) -> Tensor:
         """Return the `reading_loss` on freshly drawn scenes of every pair, some spoiled."""
-        own_seed = seed * 1_000_003 + step
-        scenes = every_pair(batch, own_seed)
-        faults = torch.Generator().manual_seed(2**31 + own_seed)
-        images = imperfect(postcards.draw(scenes), faults)
+        scenes, dice = every_pair(batch, seed * 1_000_003 + step), torch.Generator()
+        dice.manual_seed(2**31 + seed * 1_000_003 + step)
+        images = imperfect(postcards.draw(scenes), dice)
         logits = self.network(images.to(self.network.head.weight.device))
         return reading_loss(logits, by_place(scenes.attributes))
 
@@ -205,23 +192,13 @@ class PostcardEvaluator(Evaluator):
         Kinds of scene as drawn, then single scenes spoiled in several ways, `count` pictures each.
         Scenes and noise come from `seed` and the two after it, which training must not have used.
         """
-
-        def row(images: Tensor, scenes: Scenes) -> dict:
-            return {"pictures": count, **shares(self.agrees(images, scenes), "all")}
-
         kinds: Kinds = {**SCENE_KINDS, "training mix": ("train", None)}
-        rows = {name: row(postcards.draw(s), s) for name, s in of_kinds(kinds, count, seed)}
-        scenes = postcards.sample_scenes(count, seed + 1, "train", "single")
-        spoilt = spoiled(scenes, seed + 2)
-        return rows | {f"single, {name}": row(images, scenes) for name, images in spoilt}
+        one = postcards.sample_scenes(count, seed + 1, "train", "single")
+        shown = itertools.chain(
+            ((name, s, postcards.draw(s)) for name, s in of_kinds(kinds, count, seed)),
+            ((f"single, {name}", one, images) for name, images in spoiled(one, seed + 2)),
+        )
+        return {name: shares(self.agrees(images, s), "all") for name, s, images in shown}
 
 
-@functools.cache
-def load(name: str) -> PostcardEvaluator:
-    """Return a shipped network, "recogniser" or "judge", see `Evaluator.load`.
-
-    Raises ValueError for an unknown name.
-    """
-    if name not in NETWORKS:
-        raise ValueError(f"no network {name!r}: choose one of {', '.join(NETWORKS)}")
-    return PostcardEvaluator(NETWORKS[name](OUTPUTS)).load(name)
+load = PostcardEvaluator.load

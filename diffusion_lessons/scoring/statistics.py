@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 _CELLS = 2**21  # of the table of distances that `nearest` holds at one time: 8 MB
-_PARTS = 20  # that `frechet_error` leaves out in turn
+_PARTS = 20  # that `frechet` leaves out in turn
 
 
 def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -19,13 +19,11 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float
     With p = successes / trials and z the normal quantile of the confidence (1.96 for 0.95), its
     ends are the two shares q that solve (p - q)**2 = z**2 * q * (1 - q) / trials. Unlike
     p +- z * sqrt(p * (1 - p) / trials) it stays in [0, 1] and keeps a width at p = 0 and p = 1.
-    Wilson 1927, "Probable inference". Raises ValueError unless 0 <= successes <=
-    trials, 1 <= trials and 0 < confidence < 1.
+    Wilson 1927, "Probable inference". Raises ValueError for numbers that make no share.
     """
-    if trials < 1:
-        raise ValueError(f"trials is {trials}: a share needs at least one trial")
-    if not 0 <= successes <= trials:
-        raise ValueError(f"successes is {successes}: it must be from 0 to trials, {trials}")
+    if not 0 <= successes <= trials or trials < 1:
+        most = "give 1 trial or more, and at most as many successes"
+        raise ValueError(f"{successes} successes of {trials} trials: {most}")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}: it must be between 0 and 1, such as 0.95")
     z = NormalDist().inv_cdf((1 + confidence) / 2)
@@ -36,12 +34,12 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float
     return low, 1.0 if successes == trials else middle + half
 
 
-def shares(right: Mapping[str, Tensor], *bounded: str) -> dict:
+def shares(right: Mapping[str, Tensor], *bounded: str, of: str = "pictures") -> dict:
     """Return the share of each of `right`, bool (N,), and the 95 % interval of those in `bounded`.
 
-    As on a card: "name" and "name, 95 % interval" (`wilson`), with four decimals.
+    As on a card: N `of` what, "name", and "name, 95 % interval" (`wilson`), with four decimals.
     """
-    row: dict[str, float | list[float]] = {}
+    row: dict = {of: len(next(iter(right.values())))}
     for name, each in right.items():
         row[name] = round(float(each.float().mean()), 4)
         if name in bounded:
@@ -72,22 +70,21 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     source come out above 0, the more so the smaller they are: compare only sets of the same size,
     and show real against real of that size beside them. Heusel et al. 2017, equation 6.
 
-    a, b: features (N, D), each its own N, 2 or more. Computed in float64 on the CPU. Raises
-    ValueError for other shapes and for numbers that are not finite.
+    a, b: features (N, D), each its own N, 2 or more. Raises ValueError for other shapes and for
+    numbers that are not finite.
     """
     if a.ndim == b.ndim == 2 and a.shape[1] != b.shape[1]:
         raise ValueError(
             f"a has {a.shape[1]} features a row and b has {b.shape[1]}: take both from one network"
         )
-    mean_a, covariance_a, root_a = _gaussian("a", a)
-    mean_b, covariance_b, root_b = _gaussian("b", b)
+    mean_a, spread_a, root_a = _gaussian("a", a)
+    mean_b, spread_b, root_b = _gaussian("b", b)
     shared = torch.linalg.svdvals(root_a @ root_b).sum()
-    distance = (mean_a - mean_b).square().sum() + covariance_a.trace() + covariance_b.trace()
-    return max(0.0, float(distance - 2 * shared))
+    return max(0.0, float((mean_a - mean_b).square().sum() + spread_a + spread_b - 2 * shared))
 
 
-def frechet_error(a: Tensor, b: Tensor) -> float:
-    """Return the standard error of `frechet_distance(a, b)` that comes from `a` being a sample.
+def frechet(a: Tensor, b: Tensor) -> tuple[float, float]:
+    """Return `frechet_distance(a, b)` and the standard error that comes from `a` being a sample.
 
     The distance is taken again without each of k = 20 equal parts of `a` in turn; the error is
     sqrt((k - 1) / k * sum((distance_i - mean)**2)). It says how far another sample of the same size
@@ -101,21 +98,20 @@ def frechet_error(a: Tensor, b: Tensor) -> float:
     size = len(a) // _PARTS
     without = (torch.cat([a[: i * size], a[(i + 1) * size :]]) for i in range(_PARTS))
     distances = torch.tensor([frechet_distance(rest, b) for rest in without], dtype=torch.float64)
-    return sqrt((_PARTS - 1) * float(distances.var(correction=0)))
+    return frechet_distance(a, b), sqrt((_PARTS - 1) * float(distances.var(correction=0)))
 
 
 def _gaussian(name: str, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return mean (D,), covariance (D, D) and its symmetric square root (D, D), in float64."""
+    """The mean (D,), the covariance's trace and its symmetric root (D, D), float64 on the CPU."""
     if features.ndim != 2 or len(features) < 2:
         shape = tuple(features.shape)
         raise ValueError(f"{name} has the shape {shape}: give features (N, D), at least 2 rows")
     if not features.isfinite().all():
         raise ValueError(f"{name} has a number that is not finite: look at the pictures it is of")
     features = features.detach().cpu().double()
-    centred = features - features.mean(0)
-    covariance = centred.T @ centred / (len(features) - 1)
+    covariance = torch.atleast_2d(torch.cov(features.T))
     values, vectors = torch.linalg.eigh(covariance)
-    return features.mean(0), covariance, vectors * values.clamp_min(0).sqrt() @ vectors.T
+    return features.mean(0), covariance.trace(), vectors * values.clamp_min(0).sqrt() @ vectors.T
 
 
 def nearest(queries: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:

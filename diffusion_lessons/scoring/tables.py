@@ -1,7 +1,4 @@
-"""Scores of generated pictures: do they show what was asked for, and do they look like real ones?
-
-The judges only measure: nothing here is ever a loss, nor does it choose weights.
-"""
+"""Scores of pictures: do they show what was asked for, and do they look like real ones?"""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from diffusion_lessons.postcards.styles import styled
 
 from . import clothes, recognition
 from .recognition import SCENE_KINDS, Kinds, Reading
-from .statistics import frechet_distance, frechet_error, psnr, shares
+from .statistics import frechet, frechet_distance, psnr, shares
 
 _CAPTIONED: Kinds = {
     "single, full captions": ("train", "single"),
@@ -46,11 +43,11 @@ def asked(name: str, count: int, seed: int) -> Tensor:
 def score(name: str, images: Tensor, seed: int) -> dict:
     """Score pictures that a model made when asked for `asked(name, len(images), seed)`.
 
-    Postcards are judged by the `recognition` judge: the share with the object and the colour that
-    were asked for, the share with everything right, and the Frechet distance of its features to
-    those of as many fresh postcards. Clothes are judged by `clothes`: the share of the class asked
-    for, and the Frechet distance to the test pictures over that of a 3x3 blur. The floor beside a
-    distance is what as many real pictures score. Shares come with 95 % intervals (Wilson).
+    Postcards, by the `recognition` judge: the share with the object and the colour that were asked
+    for, the share with everything right, and the Frechet distance of its features to those of as
+    many fresh postcards. Clothes, by `clothes`: the share of the class asked for, and the Frechet
+    distance to the test pictures over that of a 3x3 blur. Beside a distance: what as many real
+    pictures score. Shares come with 95 % intervals (Wilson).
 
     name: one of `data.NAMES`. images: (N, C, size, size) in [-1, 1], N at least 40. seed: as it was
     given to `asked`; real pictures come from the seeds after it. Raises ValueError for too few
@@ -72,12 +69,10 @@ def score(name: str, images: Tensor, seed: int) -> dict:
         distance = "Frechet distance"
         scenes = (data.sample_scenes(name, count, new, "test") for new in (seed + 1, seed + 2))
         fresh, other = (judge.features(postcards.draw(s, images.shape[-1])) for s in scenes)
-        features = judge.features(images)
-        measured = [frechet_distance(features, fresh), frechet_error(features, fresh)]
-        measured.append(frechet_distance(other, fresh))
+        measured = [*frechet(judge.features(images), fresh), frechet_distance(other, fresh)]
     names = distance, "Frechet distance, standard error", "Frechet distance of real pictures"
     distances = {name: round(value, 4) for name, value in zip(names, measured, strict=True)}
-    return {"pictures": count, **shares(right, *right), **distances}
+    return shares(right, *right) | distances
 
 
 @functools.cache
@@ -99,14 +94,12 @@ def round_trips(model: Autoencoder, count: int, seed: int) -> dict:
     judge, rows = recognition.load("judge"), {}
     for name, scenes in recognition.of_kinds(SCENE_KINDS, count, seed):
         images, mask = postcards.draw(scenes), postcards.object_mask(scenes).expand(-1, 3, -1, -1)
-        back = there_and_back(model, images)
-        right = "everything right", "everything right in the pictures themselves"
-        agrees = [judge.agrees(x, scenes)["all"] for x in (back, images)]
-        rows[name] = {
-            "pictures": count,
+        back, right = there_and_back(model, images), "everything right"
+        agrees = {right: judge.agrees(back, scenes)["all"]}
+        agrees[f"{right} in the pictures themselves"] = judge.agrees(images, scenes)["all"]
+        rows[name] = shares(agrees, right) | {
             "PSNR": round(psnr(back, images), 2),
             "PSNR inside the things": round(psnr(back[mask], images[mask]), 2),
-            **shares(dict(zip(right, agrees, strict=True)), right[0]),
         }
     dice = torch.Generator().manual_seed(seed)
     images = styled(postcards.draw(postcards.sample_scenes(count, seed)), 1.0, dice)
@@ -121,10 +114,8 @@ def there_and_back(model: Autoencoder, images: Tensor) -> Tensor:
 
 
 def follows(draw: Callable[[list[str]], Tensor], count: int, seed: int) -> dict:
-    """Measure how well a text-to-image model follows captions, by the judge, with 95 % intervals.
-
-    Full captions: everything has to be right. Varied captions, with synonyms and half of it left
-    out: what they say has to be, see `matches`.
+    """Measure how well a text-to-image model follows captions, by the judge, with 95 % intervals:
+    what they say has to be right (see `matches`), in full captions that is everything.
 
     draw: captions to pictures (N, 3, H, W) in [-1, 1], one each. count: captions of each kind.
     seed: of the scenes that the captions are of; training must not have used it.
@@ -138,7 +129,7 @@ def follows(draw: Callable[[list[str]], Tensor], count: int, seed: int) -> dict:
         if full:
             truth = recognition.by_place(scenes.attributes)
             right |= recognition.agreement(reading, truth)
-        rows[name] = {"pictures": count, **shares(right, said)}
+        rows[name] = shares(right, said)
     return rows
 
 
@@ -147,32 +138,29 @@ def matches(reading: Reading, descriptions: Sequence[Description]) -> Tensor:
 
     Every thing of the description has to stand at a place of its own, with each attribute that it
     names; nothing else may stand there. Of the scenery only what the description names counts.
-
-    reading: of N pictures, as a judge gives it. descriptions: theirs, as `postcards.parse` gives.
     """
-    rows = {name: values.tolist() for name, values in reading.items()}
+    rows = zip(*(values.tolist() for values in reading.values()), strict=True)
     return torch.tensor([
-        _matches({name: values[i] for name, values in rows.items()}, description)
-        for i, description in enumerate(descriptions)
+        _matches(dict(zip(reading, row, strict=True)), description)
+        for row, description in zip(rows, descriptions, strict=True)
     ])  # fmt: skip
 
 
 def _matches(picture: dict, description: Description) -> bool:
     """Return whether a picture, read by place, shows what a description says."""
+
+    def fits(place: int, thing: Thing) -> bool:
+        there = {name: picture[name][place] for name in recognition.AT_A_PLACE}
+        there["position"] = place
+        return all(value in (None, VALUES[name][there[name]]) for name, value in thing.items())
+
     things = description["things"]
     taken = [place for place, count in enumerate(picture["count"]) if count >= 0]
-    if things and len(taken) != len(things):
-        return False
-    return all(
-        value_of(description, name) in (None, VALUES[name][picture[name]])
-        for name in SCENE_ATTRIBUTES
-    ) and any(
-        all(_fits(picture, place, thing) for place, thing in zip(places, things, strict=False))
-        for places in itertools.permutations(taken)
+    return (
+        len(things) in (0, len(taken))
+        and all(
+            value_of(description, name) in (None, VALUES[name][picture[name]])
+            for name in SCENE_ATTRIBUTES
+        )
+        and any(all(map(fits, places, things)) for places in itertools.permutations(taken))
     )
-
-
-def _fits(picture: dict, place: int, thing: Thing) -> bool:
-    """Return whether what stands at a place has every attribute that is named of a thing."""
-    there = {"position": place, **{name: picture[name][place] for name in recognition.AT_A_PLACE}}
-    return all(value in (None, VALUES[name][there[name]]) for name, value in thing.items())

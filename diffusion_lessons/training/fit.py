@@ -11,7 +11,7 @@ import copy
 import math
 import signal
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from .muon import Muon
+from diffusion_lessons import arguments
 
-LARGEST_GRADIENT = 1.0  # the norm that longer gradients are clipped to
+from .muon import Muon
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,14 @@ class Fit:
     """Fits `model` to `loss` by AdamW (Loshchilov and Hutter 2019, algorithm 2), or by Muon.
 
     The learning rate rises over the first steps and falls to 0 along a cosine. Gradients are
-    clipped to a norm of 1. `for done in fit` takes the steps that are left and yields a `TrainStep`
-    for each.
+    clipped to a norm of 1. `for done in fit` takes the steps that are left, yielding a `TrainStep`.
 
     Args:
-        model: the network, on the device that it is to be trained on; trained in place.
+        model: on the device that it is to be trained on; changed in place. Muon updates its
+            `inner_weights`, AdamW the others.
         steps, learning_rate: how many in all, and the peak of the rate.
         loss: from a step's number to its loss, a tensor of one number. Its random numbers have to
             follow from that number alone, so that a resumed training repeats them.
-        inner: names of the weights that Muon updates, see `muon`; AdamW updates the others.
         weight_decay, betas: of AdamW.
         warm_up: the share of the steps over which the learning rate rises.
         ema_decay: of the running average of the weights, such as 0.999, or None for no average. It
@@ -68,31 +67,25 @@ class Fit:
         learning_rate: float,
         loss: Callable[[int], Tensor],
         *,
-        inner: Collection[str] = (),
         weight_decay: float = 0.01,
         betas: tuple[float, float] = (0.9, 0.99),
         warm_up: float = 0.05,
         ema_decay: float | None = None,
         fused: bool = True,
     ):
-        for name, value, fine, rule in (
-            ("steps", steps, steps >= 1, "training takes a whole number of them, from 1 up"),
-            ("warm_up", warm_up, 0 <= warm_up <= 1, "it is a share of the steps, from 0 to 1"),
-            ("ema_decay", ema_decay, 0 <= (ema_decay or 0) < 1, "choose 0 to 0.9999, or None"),
-        ):
-            if not fine:
-                raise ValueError(f"{name} is {value}: {rule}")
+        arguments.number("steps", steps, 1, 1_000_003, ", the most that a seed has numbers for")
+        arguments.number("warm_up", warm_up, 0, 1, ", a share of the steps", real=True)
+        if not 0 <= (ema_decay or 0) < 1:
+            raise ValueError(f"ema_decay is {ema_decay}: choose 0 to 0.9999, or None")
         self.model, self.steps, self.learning_rate, self.step = model, steps, learning_rate, 0
+        self._loss, self._ema_decay, self._rising = loss, ema_decay, max(1, int(warm_up * steps))
         average = ema_decay is not None
         self.ema = copy.deepcopy(model).requires_grad_(False).eval() if average else model
-        self._loss, self._ema_decay = loss, ema_decay
-        self._rising = max(1, int(warm_up * steps))
         learned = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self._names = sorted(learned, key=lambda name: name in inner)  # in the optimizer's order
-        groups = [
-            {"params": [p for name, p in learned.items() if (name in inner) is side]}
-            for side in (False, True)
-        ]
+        inner = inner_weights(model)
+        sides = [[name for name in learned if (name in inner) is side] for side in (False, True)]
+        self._names = sides[0] + sides[1]  # in the optimizer's order
+        groups = [{"params": [learned[name] for name in side]} for side in sides]
         kind = Muon if inner else torch.optim.AdamW
         self._optimizer = kind(groups, learning_rate, betas, weight_decay=weight_decay, fused=fused)
 
@@ -113,44 +106,44 @@ class Fit:
     def _advance(self) -> TrainStep:
         buffers = [buffer.clone() for buffer in self.model.buffers()]
         try:
-            rate, loss = self.rate(self.step), self._gradient()
+            done = TrainStep(self.step, self._gradient(), self.rate(self.step))
         except BaseException:  # a batch norm counts what it has seen; this step does not count
             for buffer, before in zip(self.model.buffers(), buffers, strict=True):
                 buffer.copy_(before)
             raise
         with uninterrupted():
             for group in self._optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = done.learning_rate
             self._optimizer.step()
             self._follow()
             self.step += 1
-        return TrainStep(self.step - 1, loss, rate)
+        return done
 
     def _gradient(self) -> float:
         """Leave the gradient of this step's loss in the parameters; return the loss."""
         self._optimizer.zero_grad(set_to_none=True)
         loss = self._loss(self.step)
         loss.backward()
-        length = nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
+        length = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0).item()
         value = loss.item()
-        if not math.isfinite(value) or not math.isfinite(length.item()):
+        if not (math.isfinite(value) and math.isfinite(length)):
             raise FloatingPointError(
-                f"the loss is {value:.3g} and its gradient {length.item():.3g} long at step "
+                f"the loss is {value:.3g} and its gradient {length:.3g} long at step "
                 f"{self.step} of {self.steps}: training fell apart. Likely fix: a smaller learning "
                 f"rate than {self.learning_rate:g} (try a third), or look for nan in the pictures."
             )
         return value
 
+    @torch.no_grad()
     def _follow(self) -> None:
         """Update the running average of the weights, and copy the buffers as they are."""
         if self._ema_decay is None:
             return
         decay = min(self._ema_decay, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            averages, now = (list[Tensor](m.parameters()) for m in (self.ema, self.model))
-            torch._foreach_lerp_(averages, now, 1 - decay)
-            for average, buffer in zip(self.ema.buffers(), self.model.buffers(), strict=True):
-                average.copy_(buffer)
+        averages, now = (list[Tensor](m.parameters()) for m in (self.ema, self.model))
+        torch._foreach_lerp_(averages, now, 1 - decay)
+        for average, buffer in zip(self.ema.buffers(), self.model.buffers(), strict=True):
+            average.copy_(buffer)
 
     def state(self) -> dict[str, Tensor]:
         """Return all that the next step depends on, on the CPU: "model.", "ema.", "optimizer."."""
@@ -170,31 +163,27 @@ class Fit:
         """
         if not 0 <= step <= self.steps:
             raise ValueError(f"step is {step}: there are {self.steps} steps, so 0 to {self.steps}")
-        parts: dict[str, dict[str, Tensor]] = {part: {} for part in ("model", "ema", "optimizer")}
-        for name, tensor in tensors.items():
-            part, _, rest = name.partition(".")
-            parts[part][rest] = tensor
         try:
-            self.model.load_state_dict(parts["model"])
+            self.model.load_state_dict(_below("model.", tensors))
             if self.ema is not self.model:
-                self.ema.load_state_dict(parts["ema"])
-            self._restore_optimizer(parts["optimizer"])
+                self.ema.load_state_dict(_below("ema.", tensors))
+            learned = dict(self.model.named_parameters())
+            states: dict[int, dict[str, Tensor]] = {}
+            for rest, tensor in _below("optimizer.", tensors).items():
+                key, _, name = rest.partition(".")
+                if key != "step" and tensor.shape == learned[name].shape:
+                    # A fused update needs all in one order in memory.
+                    tensor = torch.empty_like(learned[name], requires_grad=False).copy_(tensor)
+                states.setdefault(self._names.index(name), {})[key] = tensor
+            groups = self._optimizer.state_dict()["param_groups"]
+            self._optimizer.load_state_dict({"state": states, "param_groups": groups})
         except (RuntimeError, KeyError, ValueError) as error:
             raise ValueError(f"this state is not one of this network: {error}") from error
         self.step = step
 
-    def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
-        """Give the parameters back their tensors, named "exp_avg.layer.weight" and the like."""
-        learned = dict(self.model.named_parameters())
-        states: dict[int, dict[str, Tensor]] = {}
-        for rest, tensor in tensors.items():
-            key, _, name = rest.partition(".")
-            if key != "step" and tensor.shape == learned[name].shape:
-                # A fused update needs all in one order in memory.
-                tensor = torch.empty_like(learned[name], requires_grad=False).copy_(tensor)
-            states.setdefault(self._names.index(name), {})[key] = tensor
-        groups = self._optimizer.state_dict()["param_groups"]
-        self._optimizer.load_state_dict({"state": states, "param_groups": groups})
+
+def _below(part: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(part): t for name, t in tensors.items() if name.startswith(part)}
 
 
 def fit_seeded(
@@ -207,7 +196,7 @@ def fit_seeded(
     ema_decay: float | None,
     half: bool,
 ) -> Fit:
-    """Return a `Fit`, with Muon, to a loss of each step's batch and dice: see `loss.train`.
+    """Return a `Fit` to a loss of each step's batch and dice: see `loss.train`.
 
     half: compute in bfloat16, twice as fast where the processor has instructions for it.
     """
@@ -221,15 +210,14 @@ def fit_seeded(
         with torch.autocast(device, torch.bfloat16, enabled=half), attention:
             return loss(batch, dice)
 
-    inner = inner_weights(model)
-    return Fit(model, steps, learning_rate, loss_of, inner=inner, ema_decay=ema_decay)
+    return Fit(model, steps, learning_rate, loss_of, ema_decay=ema_decay)
 
 
 def inner_weights(model: nn.Module) -> list[str]:
-    """Return the names of the weights that Muon updates.
+    """Return the names of the weights that Muon updates: those with two axes or more, except in
+    the layers that the network lists in `outer_layers`; none if it has no such list.
 
-    Those with two axes or more, except in the layers that the network lists in `outer_layers`; none
-    if it has no such list. A network in torch.compile or DataParallel has the same inner weights.
+    A network in torch.compile or DataParallel has the same inner weights.
     """
     for wrapper in ("_orig_mod", "module"):  # what these two call the network inside
         if isinstance(inside := getattr(model, wrapper, None), nn.Module):

@@ -32,12 +32,11 @@ def diffusion_loss(
     kind: str,
     given: Tensor | None = None,
 ) -> Tensor:
-    """Return the loss of DDPM, for every kind of prediction.
+    """Return DDPM's loss: the mean squared difference between a network's output and its target.
 
-    The mean squared difference between the network's output and its target. For kind "x_0" each
-    item's error is divided by noise_rate^2, which makes it the error in v: without that, pictures
-    with little noise, which need the finest work, would hardly count. The weight is 10 at most, so
-    that the last grains of noise do not take all of the network's capacity.
+    For kind "x_0" each item's error is divided by noise_rate^2, which makes it the error in v:
+    without that, pictures with little noise, which need the finest work, would hardly count. The
+    weight is 10 at most, so that the last grains of noise do not take all the network's capacity.
 
     model: called as model(x_t, t), or model(x_t, t, given). x_0: clean data (B, ...). t: (B,)
     floats in [0, 1]. eps: noise, shape of x_0. kind: one of `prediction.KINDS`. given: labels
@@ -82,12 +81,10 @@ def train(
     stopped can be resumed with the same result. Sample from `.ema`, the running average.
 
     Args:
-        model: on the device that it is to be trained on; changed in place. If it names its
-            `outer_layers`, Muon updates the weights of all others, see `muon`.
+        model, steps, learning_rate, ema_decay, half: see `fit.Fit` and `fit.fit_seeded`.
         batches: the data of each step and what is given to the network with it; labels (B, 0)
             give it nothing.
-        kind: the kind of prediction, one of `prediction.KINDS`.
-        steps, learning_rate, ema_decay, half: see `fit.Fit` and `fit.fit_seeded`.
+        kind: of prediction, one of `prediction.KINDS`.
         seed: 0 to 2000.
     """
     device = next(model.parameters()).device

@@ -58,24 +58,20 @@ class Muon(torch.optim.AdamW):
     def step(self) -> None:  # type: ignore[override]  # no closure
         """Take one step of both, from the gradients in the parameters."""
         outer, inner = self.param_groups
-        gradients = [weight.grad for weight in inner["params"]]
-        for weight in inner["params"]:
+        gradients = {weight: weight.grad for weight in inner["params"] if weight.grad is not None}
+        for weight in gradients:
             weight.grad = None  # AdamW skips parameters without a gradient
         rate, outer["lr"] = outer["lr"], ADAMW_SHARE * outer["lr"]
         super().step()
         outer["lr"] = rate
-        for weight, gradient in zip(inner["params"], gradients, strict=True):
-            weight.grad = gradient
-            if gradient is not None:
-                self._muon_step(weight, gradient, inner["lr"], inner["weight_decay"])
-
-    def _muon_step(self, weight: Tensor, gradient: Tensor, rate: float, decay: float) -> None:
-        state = self.state[weight]
-        if not state:
-            state["step"] = torch.zeros(())  # AdamW looks for it when a state is loaded
-            state["momentum"] = torch.zeros_like(weight)
-        state["step"] += 1
-        momentum = state["momentum"].mul_(MOMENTUM).add_(gradient)
-        ahead = gradient + MOMENTUM * momentum  # Nesterov
-        size = 0.2 * math.sqrt(max(len(weight), weight[0].numel()))
-        weight.mul_(1 - rate * decay).add_(orthogonalised(ahead), alpha=-rate * size)
+        for weight, gradient in gradients.items():
+            weight.grad, state = gradient, self.state[weight]
+            if not state:
+                state["step"] = torch.zeros(())  # AdamW looks for it when a state is loaded
+                state["momentum"] = torch.zeros_like(weight)
+            state["step"] += 1
+            momentum = state["momentum"].mul_(MOMENTUM).add_(gradient)
+            ahead = gradient + MOMENTUM * momentum  # Nesterov
+            size = inner["lr"] * 0.2 * math.sqrt(max(len(weight), weight[0].numel()))
+            weight.mul_(1 - inner["lr"] * inner["weight_decay"])
+            weight.add_(orthogonalised(ahead), alpha=-size)

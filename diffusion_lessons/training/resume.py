@@ -27,9 +27,9 @@ class Paused(Exception):
 def carry_out(name: str, recipe: dict, fit: Fit) -> dict[str, int]:
     """Take the steps of `fit` that earlier calls left, with a progress bar.
 
-    At the end the last state is still kept, so that what follows may be interrupted too: remove it
-    with `forget`. Returns its duration over all calls: "CPU seconds" and "GPU seconds", where they
-    are not 0. CPU seconds add up over the cores; GPU seconds are by the clock.
+    The last state is still kept at the end, at `workspace.partial_path`, so that what follows may
+    be interrupted too. Returns its duration over all calls: "CPU seconds" and "GPU seconds", where
+    they are not 0. CPU seconds add up over the cores; GPU seconds are by the clock.
 
     name: of the weights. fit: before its first step. recipe: all that determines the training; if
     an earlier, unfinished training had another, this call starts from scratch and says so.
@@ -40,8 +40,19 @@ def carry_out(name: str, recipe: dict, fit: Fit) -> dict[str, int]:
         workspace.DamagedFile: an earlier, unfinished training cannot be read.
         OSError: the state could not be written.
     """
-    print_of = _fingerprint(recipe, fit)
-    seconds = {"CPU": 0.0, "GPU": 0.0} | _pick_up(name, print_of, fit)
+    shapes = {key: list(tensor.shape) for key, tensor in fit.state().items()}
+    text = json.dumps([recipe, shapes], sort_keys=True)
+    print_of = hashlib.sha256(text.encode()).hexdigest()[:16]
+    seconds, kept = {"CPU": 0.0, "GPU": 0.0}, workspace.load_partial(name)
+    if kept and kept[1]["fingerprint"] == print_of:
+        fit.restore(kept[0], kept[1]["step"])
+        seconds |= kept[1]["seconds"]
+        print(f"going on at step {fit.step} of {fit.steps}")
+    elif kept:
+        print(
+            f"A training of {name} was stopped at step {kept[1]['step']}, but its recipe or its "
+            "network has changed since: this one starts from scratch, and will replace it."
+        )
     on_cpu = next(fit.model.parameters()).device.type == "cpu"
     clock, unit = (time.process_time, "CPU") if on_cpu else (time.monotonic, "GPU")
     started, kept_at = clock() - seconds[unit], time.monotonic()
@@ -66,32 +77,3 @@ def carry_out(name: str, recipe: dict, fit: Fit) -> dict[str, int]:
         ) from None
     keep()
     return {f"{unit} seconds": round(spent) for unit, spent in seconds.items() if spent}
-
-
-def forget(name: str) -> None:
-    """Remove the kept state of an unfinished training of `name`."""
-    workspace.partial_path(name).unlink(missing_ok=True)
-
-
-def _pick_up(name: str, print_of: str, fit: Fit) -> dict[str, float]:
-    """Restore `fit` to where an earlier call stopped; return the seconds it took until then."""
-    kept = workspace.load_partial(name)
-    if kept is None:
-        return {}
-    tensors, notes = kept
-    if notes["fingerprint"] != print_of:
-        print(
-            f"A training of {name} was stopped at step {notes['step']}, but its recipe or its "
-            "network has changed since: this one starts from scratch, and will replace it."
-        )
-        return {}
-    fit.restore(tensors, notes["step"])
-    print(f"going on at step {fit.step} of {fit.steps}")
-    return notes["seconds"]
-
-
-def _fingerprint(recipe: dict, fit: Fit) -> str:
-    """Return a hash of the recipe and of the shape of the network."""
-    shapes = {key: list(tensor.shape) for key, tensor in fit.state().items()}
-    text = json.dumps([recipe, shapes], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
