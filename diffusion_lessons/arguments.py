@@ -42,8 +42,11 @@ def shape(name: str, tensor: Tensor, sizes: Sequence[int | str], hint: str = "")
 
     sizes: for each axis a number, "B" for any number, or "8h" for any multiple of 8.
     """
+    found = tuple(tensor.shape) if isinstance(tensor, Tensor) else None
     steps = [int(size[:-1] or 1) if isinstance(size, str) else 0 for size in sizes]
-    pairs = zip(tensor.shape, sizes, steps, strict=False)
-    if tensor.ndim != len(sizes) or any(n % step if step else n != of for n, of, step in pairs):
+    pairs = zip(found or (), sizes, steps, strict=False)
+    fits = found is not None and len(found) == len(sizes)
+    if not fits or any(n % step if step else n != of for n, of, step in pairs):
         wanted = ", ".join(map(str, sizes)) + "," * (len(sizes) == 1)
-        raise ValueError(f"{name} has shape {tuple(tensor.shape)}: give ({wanted}){hint}")
+        problem = f"is {tensor!r}" if found is None else f"has shape {found}"
+        raise ValueError(f"{name} {problem}: give ({wanted}){hint}")

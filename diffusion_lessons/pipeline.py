@@ -1,15 +1,15 @@
 """Text to image: the trained parts in one call, with the names that `diffusers` uses."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from . import arguments, conditioning, models, pictures, sampling, schedule
+from .models import Autoencoder, CaptionReader, TextUNet
 from .sampling import SampleStep
 from .schedule import NUM_TRAIN_TIMESTEPS
 
@@ -30,13 +30,10 @@ class Output:
 class TextToImage:
     """A caption encoder, a text U-Net and an autoencoder, working together.
 
-    Args:
-        reader: the caption encoder with its training heads, see `models.CaptionReader`.
-        unet: denoises latents.
-        autoencoder: decodes them into pictures.
-        card: "schedule" and "kind" of the U-Net, the "sample_size" of its latents (8 where the card
-            has none), their "scaling_factor", and the defaults of a call: "num_inference_steps",
-            "guidance_scale".
+    reader: the caption encoder with its training heads. unet: denoises latents. autoencoder:
+    decodes them into pictures. card: "schedule" and "kind" of the U-Net, the "sample_size" of its
+    latents (8 where the card has none), their "scaling_factor", and the defaults of a call,
+    "num_inference_steps" and "guidance_scale".
 
     Attributes:
         encoder: words to context.
@@ -44,13 +41,7 @@ class TextToImage:
         latent_shape: of the latents of one picture, (C, h, w).
     """
 
-    def __init__(
-        self,
-        reader: models.CaptionReader,
-        unet: models.TextUNet,
-        autoencoder: models.Autoencoder,
-        card: dict,
-    ):
+    def __init__(self, reader: CaptionReader, unet: TextUNet, autoencoder: Autoencoder, card: dict):
         self.encoder, self.unet, self.autoencoder = reader.encoder, unet, autoencoder
         self.card, size = card, card.get("sample_size", 8)
         self.latent_shape = (unet.channels, size, size)
@@ -60,7 +51,7 @@ class TextToImage:
         self._quick: dict[nn.Module, Callable] = {}  # by network: what computes the same, quicker
 
     @classmethod
-    def from_pretrained(cls, name: str = "postcards") -> TextToImage:
+    def from_pretrained(cls, name: str = "postcards") -> Self:
         """Load the text-to-image model that ships with the course, on the CPU.
 
         Raises:
@@ -71,13 +62,10 @@ class TextToImage:
         reader, _ = models.load_caption_reader(card["parts"]["captions"])
         autoencoder, about = models.load_autoencoder(card["parts"]["autoencoder"])
         pipe = cls(reader, unet, autoencoder, card | {"scaling_factor": about["scaling_factor"]})
-        pipe._quick = {
-            unet: models.QuickUNet(unet),
-            autoencoder: models.QuickDecoder(autoencoder),
-        }
+        pipe._quick = {unet: models.QuickUNet(unet), autoencoder: models.QuickDecoder(autoencoder)}
         return pipe
 
-    def to(self, device: torch.device | str) -> TextToImage:
+    def to(self, device: torch.device | str) -> Self:
         """Move all parts to a device, and return the same model."""
         for part in (self.encoder, self.unet, self.autoencoder):
             part.to(device)
@@ -111,7 +99,7 @@ class TextToImage:
         num_images_per_prompt: int = 1,
         generator: Generators = None,
         output_type: str = "pil",
-        callback_on_step_end: Callable[[TextToImage, int, float, dict], dict] | None = None,
+        callback_on_step_end: Callable[..., dict | None] | None = None,
     ) -> Output:
         """Draw pictures of prompts.
 
@@ -158,21 +146,18 @@ class TextToImage:
 
         Raises TypeError for what is no generator, ValueError for a list of them of another length.
         """
-        for source in generator if isinstance(generator, (list, tuple)) else [generator]:
+        sources: Sequence = generator if isinstance(generator, (list, tuple)) else [generator]
+        each = 1 if sources is generator else count
+        for source in sources:
             if source is not None and not isinstance(source, torch.Generator):
                 raise TypeError(
                     f"generator is {source!r}: give a torch.Generator; for a seed write "
                     f"torch.Generator().manual_seed({source if isinstance(source, int) else 0})"
                 )
-        if generator is None or isinstance(generator, torch.Generator):
-            return torch.randn(count, *self.latent_shape, generator=generator).to(self.device)
-        if len(generator) != count:
-            raise ValueError(
-                f"{len(generator)} generators for {count} pictures: give one for each, "
-                "or one for all"
-            )
-        noise = [torch.randn(self.latent_shape, generator=source) for source in generator]
-        return torch.stack(noise).to(self.device)
+        if sources is generator:
+            _refuse_other_number("generators", len(sources), count)
+        noise = [torch.randn(each, *self.latent_shape, generator=source) for source in sources]
+        return torch.cat(noise).to(self.device)
 
     def steps(
         self,
@@ -185,13 +170,9 @@ class TextToImage:
     ) -> Iterator[SampleStep]:
         """Walk from noise to latents with DPM-Solver++, yielding each step.
 
-        Args:
-            latents: noise to start from, (N, C, h, w), one for each prompt; None: of seed 0.
-            interval: the times between which guidance acts, see `conditioning.guided`.
-            the others: as when the model is called.
-
-        Returns:
-            an iterator of steps; all arguments are checked before it is returned.
+        latents: noise to start from, (N, C, h, w), one for each prompt; None: of seed 0. interval:
+        the times between which guidance acts, see `conditioning.guided`. The others, and errors:
+        as in a call; all arguments are checked before the walk is returned.
         """
         prompts = arguments.texts("prompt", prompt, EXAMPLE)
         steps, scale = num_inference_steps, guidance_scale
@@ -200,14 +181,10 @@ class TextToImage:
         steps = arguments.number("num_inference_steps", steps, 1, NUM_TRAIN_TIMESTEPS)
         null_context = self.null_context
         if negative_prompt is not None:
-            null_context = self.encode_prompt(
-                arguments.texts("negative_prompt", negative_prompt, EXAMPLE)
-            )
-            if len(null_context) not in (1, len(prompts)):
-                raise ValueError(
-                    f"{len(null_context)} negative prompts for {len(prompts)} pictures: give one "
-                    "for each prompt, or one for all"
-                )
+            negative = arguments.texts("negative_prompt", negative_prompt, EXAMPLE)
+            if len(negative) > 1:
+                _refuse_other_number("negative prompts", len(negative), len(prompts))
+            null_context = self.encode_prompt(negative)
         if latents is None:
             latents = self.noise(len(prompts), torch.Generator().manual_seed(0))
         sizes = (len(prompts), self.unet.channels, "h", "w")
@@ -217,3 +194,8 @@ class TextToImage:
             unet, self.schedule, self.kind, context, null_context, scale, interval
         )
         return sampling.dpm_solver(denoiser, self.schedule, latents, sampling.times(steps))
+
+
+def _refuse_other_number(what: str, number: int, pictures: int) -> None:
+    if number != pictures:
+        raise ValueError(f"{number} {what} for {pictures} pictures: give one each, or one for all")

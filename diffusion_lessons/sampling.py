@@ -40,6 +40,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from . import arguments
 from .prediction import Denoiser, Prediction
 from .schedule import NUM_TRAIN_TIMESTEPS, Rates, Schedule, walk_rates
 
@@ -65,18 +66,15 @@ Start = tuple[Denoiser, Schedule, Tensor, Tensor]  # what each sampler takes fir
 def times(num_steps: int) -> Tensor:
     """Return the times that a sampler visits, from 1 (noise) down to 0 (clean), evenly spaced.
 
-    num_steps: 1 to T = 1000, or ValueError. Returns float32, shape (num_steps + 1,). All but the
-    last are ends (`row_to_t`) of the table rows ``round(arange(T, 0, -T / num_steps)) - 1``, which
-    `diffusers` calls "trailing" spacing. Lin et al. 2023, table 2.
+    num_steps: 1 to T = 1000, or ValueError or TypeError. Returns float32, (num_steps + 1,). All but
+    the last are ends (`row_to_t`) of the table rows ``round(arange(T, 0, -T / num_steps)) - 1``,
+    which `diffusers` calls "trailing" spacing. Lin et al. 2023, table 2.
     """
-    if type(num_steps) is not int or not 1 <= num_steps <= NUM_TRAIN_TIMESTEPS:
-        raise ValueError(
-            f"num_steps is {num_steps!r}; it must be a whole number between 1 and "
-            f"{NUM_TRAIN_TIMESTEPS}, the number of rows in the table. 20 to 50 are usual."
-        )
+    rows = NUM_TRAIN_TIMESTEPS
+    num_steps = arguments.number("num_steps", num_steps, 1, rows, "; 20 to 50 are usual")
     # Rounding can make numpy's range one longer than asked for.
-    ends = np.arange(NUM_TRAIN_TIMESTEPS, 0, -NUM_TRAIN_TIMESTEPS / num_steps)[:num_steps].round()
-    return torch.from_numpy(np.append(ends, 0.0) / NUM_TRAIN_TIMESTEPS).float()
+    ends = np.arange(rows, 0, -rows / num_steps)[:num_steps].round()
+    return torch.from_numpy(np.append(ends, 0.0) / rows).float()
 
 
 def ddpm_step(
@@ -158,19 +156,13 @@ def ddpm(
     """Walk from x_t at times[0] to times[-1] with `ddpm_step`; yields each step.
 
     The start is checked, and the schedule evaluated, when it is called; the denoiser is called as
-    steps are asked for.
+    steps are asked for. x_t: pure noise, pictures (B, C, H, W) or points (B, D), whose dtype the
+    walk keeps. times: falling, in [0, 1]. generator: draws the noise of the steps; None for a new
+    one with seed 0 each time. step: your own, with the parameters of `ddpm_step` in its order.
 
-    Args:
-        denoiser: see `prediction.Denoiser`.
-        x_t: pure noise, pictures (B, C, H, W) or points (B, D); the walk keeps its dtype.
-        times: falling, in [0, 1], see `times`.
-        generator: draws the noise of the steps; None for a new one with seed 0 each time.
-        step: your own step function, with the parameters of `ddpm_step` in its order.
-
-    Raises:
-        ValueError: times that do not fall; x_t with NaN or without a batch axis; and, at the step
-            where it happens, a denoiser or a step that returns NaN or another shape.
-        TypeError: x_t of whole numbers.
+    Raises ValueError for times that do not fall, for x_t with NaN or without a batch axis, and, at
+    the step where it happens, for a denoiser or a step that returns NaN or another shape;
+    TypeError for x_t of whole numbers.
     """
     noise = _noise_like(x_t, generator)
     return _walk(ddpm_step, step, (denoiser, schedule, x_t, times), noise=noise)
@@ -189,10 +181,7 @@ def ddim(
 
     eta: from 0 (no noise is added: the start decides the picture) to 1 (as `ddpm`), or ValueError.
     """
-    if not 0 <= eta <= 1:
-        raise ValueError(
-            f"eta is {eta}; it must lie between 0 (DDIM, no fresh noise) and 1 (as much as DDPM)."
-        )
+    eta = arguments.number("eta", eta, 0, 1, " (0: no fresh noise, 1: as much as DDPM)", real=True)
     noise = _noise_like(x_t, generator) if eta > 0 else repeat(torch.zeros_like(x_t))
     return _walk(ddim_step, step, (denoiser, schedule, x_t, times), noise=noise, eta=repeat(eta))
 
@@ -227,10 +216,8 @@ def finish(steps: Walk) -> Tensor:
 
 
 def _walk(rule: Step, step: Step, start: Start, **also: Iterator) -> Walk:
-    """Check the start and walk; `step` takes by position what `rule` calls its parameters.
-
-    also: what a rule takes beside the state of the walk, one value for each step.
-    """
+    """Check the start and walk; `step` takes by position what `rule` calls its parameters. also:
+    what a rule takes beside the state of the walk, one value for each step."""
     denoiser, schedule, x_t, times = start
     _refuse_bad_start(x_t, times)
     walked = walk_rates(times, x_t, schedule)  # refuses times outside [0, 1]
@@ -240,13 +227,15 @@ def _walk(rule: Step, step: Step, start: Start, **also: Iterator) -> Walk:
     @torch.no_grad()
     def steps(x_t: Tensor) -> Walk:
         before: dict[str, Tensor] = {}
+        like = ", the shape of x_t"
         for i, (t, t_next) in enumerate(pairwise(times.tolist())):
             where = f"at step {i + 1} of {len(times) - 1} (t = {t:.3f})"
             rates, rates_next = walked[i], walked[i + 1]
             given = {"rates": rates} if takes_rates else {}
             guess = denoiser(x_t, x_t.new_full(x_t.shape[:1], t), **given)
             found = {"the denoiser's x_0": guess.x_0, "the denoiser's eps": guess.eps}
-            _refuse_other_shape(found, x_t, where)
+            for name, part in found.items():
+                arguments.shape(f"{where} {name}", part, x_t.shape, like)
             known = {"x_t": x_t, "x_0_hat": guess.x_0, "eps_hat": guess.eps, "rates": rates}
             known |= {"rates_next": rates_next, **{name: next(it) for name, it in also.items()}}
             known |= before if t_next > 0 else {}  # at t = 0 lambda is infinite
@@ -255,9 +244,8 @@ def _walk(rule: Step, step: Step, start: Start, **also: Iterator) -> Walk:
             else:  # DDIM, with the eps that fits x_0_hat also where `read_off` keeps its own
                 eps_hat, none = (x_t - rates[0] * guess.x_0) / rates[1], torch.zeros_like(x_t)
                 x_next = ddim_step(guess.x_0, eps_hat, none, rates, rates_next, 0.0)
-            found["the step function's x_next"] = x_next
-            _refuse_other_shape(found, x_t, where)
-            _refuse_nan(found, where)
+            arguments.shape(f"{where} the step function's x_next", x_next, x_t.shape, like)
+            _refuse_nan({**found, "the step function's x_next": x_next}, where)
             yield SampleStep(t, t_next, x_t, guess, x_next := x_next.to(x_t.dtype))
             before, x_t = {"x_0_hat_before": guess.x_0, "rates_before": rates}, x_next
 
@@ -288,14 +276,6 @@ def _refuse_bad_start(x_t: Tensor, times: Tensor) -> None:
     ):  # fmt: skip
         if bad:
             raise error(sentence)
-
-
-def _refuse_other_shape(found: dict[str, Tensor], x_t: Tensor, where: str) -> None:
-    for name, part in found.items():
-        shape = f"has shape {tuple(part.shape)}" if isinstance(part, Tensor) else f"is {part!r}"
-        if not isinstance(part, Tensor) or part.shape != x_t.shape:
-            wanted = f"it must have the shape of x_t, {tuple(x_t.shape)}"
-            raise ValueError(f"{where} {name} {shape}; {wanted}.")
 
 
 def _refuse_nan(found: dict[str, Tensor], where: str) -> None:

@@ -237,8 +237,8 @@ def test_times_fall_from_noise_to_clean(num_steps):
 
 @pytest.mark.parametrize("bad", [0, -3, 1001, 12.5, 10.0, True, "10"])
 def test_a_wrong_number_of_steps_is_named(bad):
-    message = f"is {bad!r}; it must be a whole number between 1 and 1000"
-    with pytest.raises(ValueError, match=message):
+    error = ValueError if type(bad) is int else TypeError
+    with pytest.raises(error, match=f"num_steps is {bad!r}: give a whole number from 1 to 1000"):
         times(bad)
 
 

@@ -85,7 +85,7 @@ def test_a_walk_repeats_itself_and_keeps_the_dtype_the_start_and_the_global_chan
 
 @pytest.mark.parametrize("eta", [-0.1, 1.1, math.nan])
 def test_eta_outside_0_to_1_is_refused_at_once(eta):
-    with pytest.raises(ValueError, match=f"eta is {eta}; it must lie between 0"):
+    with pytest.raises(ValueError, match=f"eta is {eta}: give a number from 0 to 1"):
         ddim(mixture_denoiser(schedule.flow), schedule.flow, noise(2), times(3), eta=eta)
 
 
