@@ -24,6 +24,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler as FLOW_EULER
 from diffusion_lessons import sampling, schedule
 from diffusion_lessons.prediction import as_denoiser, read_off, target
 from diffusion_lessons.schedule import add_noise, alpha_bar, row_to_t, walk_rates
+from tests.small_pipe import normal, seeded
 
 # Theirs alone: numpy 2 asks torch for an argument that it does not know.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -55,27 +56,23 @@ def diffusers_in_float64(monkeypatch):
         monkeypatch.setattr(module, "np", InFloat64(np))
 
 
-@pytest.fixture(scope="module")
-def x_start():
-    generator = torch.Generator().manual_seed(3)
-    return torch.randn(3, 2, 4, 4, generator=generator, dtype=torch.float64)
+X_START = normal(3, 2, 4, 4, seed=3).double()
+FIRST, SECOND = normal(2, 32, 32, seed=4).double() / 4
 
 
-@pytest.fixture(scope="module")
-def network():
+def network(x_t, t):
     """A small network of float64 with fixed weights, that looks at x_t and at t."""
-    generator = torch.Generator().manual_seed(4)
-    first, second = (torch.randn(32, 32, generator=generator).double() / 4 for _ in range(2))
-
-    def output(x_t, t):
-        hidden = torch.tanh(x_t.flatten(1) @ first + 2 * torch.cos(3 * t)[:, None])
-        return torch.tanh(hidden @ second).view_as(x_t)
-
-    return output
+    hidden = torch.tanh(x_t.flatten(1) @ FIRST + 2 * torch.cos(3 * t)[:, None])
+    return torch.tanh(hidden @ SECOND).view_as(x_t)
 
 
-def make(cls, table, **options):
-    return cls(beta_schedule=table, timestep_spacing="trailing", **options)
+EPS = network(X_START, torch.ones(3).double())
+
+
+def make(cls, table, num_steps=10, **options):
+    scheduler = cls(beta_schedule=table, timestep_spacing="trailing", **options)
+    scheduler.set_timesteps(num_steps)
+    return scheduler
 
 
 def relative_difference(ours, theirs):
@@ -83,20 +80,14 @@ def relative_difference(ours, theirs):
     return ((ours - theirs).abs().max() / theirs.abs().max()).item()
 
 
-def their_walk(scheduler, network, x_t, times, **options):
-    """x_next of each step of `diffusers`, from the times[0] that its list holds."""
-    for row, t in zip(scheduler.timesteps[-(len(times) - 1) :], times[:-1], strict=True):
-        output = network(x_t, t.to(x_t).expand(len(x_t)))
+def assert_same_walk(walk, scheduler, **options):
+    """Ours beside the steps of `diffusers`, from the first time that is in its list."""
+    steps, x_t = list(walk), X_START
+    assert steps
+    for row, step in zip(scheduler.timesteps[-len(steps) :], steps, strict=True):
+        output = network(x_t, torch.full((3,), step.t).double())
         x_t = scheduler.step(output, row, x_t, **options).prev_sample
-        yield x_t
-
-
-def assert_same_walk(steps, their_x):
-    count = 0
-    for step, x_next in zip(steps, their_x, strict=True):
-        assert relative_difference(step.x_next, x_next) < TOLERANCE, f"at t = {step.t}"
-        count += 1
-    assert count > 0
+        assert relative_difference(step.x_next, x_t) < TOLERANCE, f"at t = {step.t}"
 
 
 def ddim_step(guess, t, t_next, rates_at):
@@ -104,22 +95,16 @@ def ddim_step(guess, t, t_next, rates_at):
     return sampling.ddim_step(guess.x_0, guess.eps, torch.zeros(()), *rates, eta=0.0)
 
 
-def times_to_walk(num_steps, table, kind):
-    """All times, without the cosine table's last row for noise guesses (see the tests below)."""
-    times = sampling.times(num_steps)
-    skip = table == "squaredcos_cap_v2" and kind == "eps" and num_steps > 1
-    return times[1:] if skip else times
+# Of the cosine table's last row noise guesses mean nothing, see the tests below.
+def starts_too_late(table, kind):
+    return table == "squaredcos_cap_v2" and kind == "eps"
 
 
-def every_case():
-    for table in TABLES:
-        for kind in KINDS:
-            for num_steps in NUMBERS_OF_STEPS:
-                if not (table == "squaredcos_cap_v2" and kind == "eps" and num_steps == 1):
-                    yield table, kind, num_steps
-
-
-every = pytest.mark.parametrize(("table", "kind", "num_steps"), list(every_case()))
+CASES = [
+    (table, kind, num_steps)
+    for table in TABLES for kind in KINDS for num_steps in NUMBERS_OF_STEPS
+    if not (starts_too_late(table, kind) and num_steps == 1)
+]  # fmt: skip
 each_table = pytest.mark.parametrize("table", TABLES)
 
 
@@ -129,35 +114,27 @@ def test_the_tables_are_the_same(table):
     ours = TABLES[table][1]()
     torch.testing.assert_close(ours, theirs.betas, rtol=TOLERANCE, atol=0)
     torch.testing.assert_close(alpha_bar(ours), theirs.alphas_cumprod, rtol=TOLERANCE, atol=0)
-    rates = TABLES[table][0](row_to_t(torch.arange(1000)).double())
-    torch.testing.assert_close(
-        rates[0].flatten() ** 2, theirs.alphas_cumprod, rtol=TOLERANCE, atol=0
-    )
+    a, _ = TABLES[table][0](row_to_t(torch.arange(1000)).double())
+    torch.testing.assert_close(a.flatten() ** 2, theirs.alphas_cumprod, rtol=TOLERANCE, atol=0)
 
 
 @pytest.mark.parametrize("num_steps", [*range(1, 60), 100, 333, 600, 999, 1000])
 def test_times_are_the_trailing_rows(num_steps):
-    scheduler = make(DDIM, "linear")
-    scheduler.set_timesteps(num_steps)
     # At some numbers rounding gives numpy's range, and so diffusers, one row too many: row -1.
-    rows = scheduler.timesteps[:num_steps]
+    rows = make(DDIM, "linear", num_steps).timesteps[:num_steps]
     times = sampling.times(num_steps)
     assert times.shape == (num_steps + 1,) and times[-1] == 0
     torch.testing.assert_close(times[:-1], row_to_t(rows), rtol=0, atol=0)
 
 
 @each_table
-def test_add_noise_and_v_are_the_same(table, x_start, network):
-    rates_at, _ = TABLES[table]
-    theirs = make(DDPM, table)
-    eps = network(x_start, torch.ones(3).double())
-    for rows in ([0, 1, 2], [10, 500, 700], [997, 998, 999]):
-        rows = torch.tensor(rows)
+def test_add_noise_and_v_are_the_same(table):
+    rates_at, theirs = TABLES[table][0], make(DDPM, table)
+    for rows in torch.tensor([[0, 1, 2], [10, 500, 700], [997, 998, 999]]):
         t = row_to_t(rows).double()
-        x_t = theirs.add_noise(x_start, eps, rows)
-        assert relative_difference(add_noise(x_start, eps, t, rates_at), x_t) < TOLERANCE
-        v = theirs.get_velocity(x_start, eps, rows)
-        assert relative_difference(target("v", x_start, eps, *rates_at(t)), v) < TOLERANCE
+        x_t, v = (mix(X_START, EPS, rows) for mix in (theirs.add_noise, theirs.get_velocity))
+        assert relative_difference(add_noise(X_START, EPS, t, rates_at), x_t) < TOLERANCE
+        assert relative_difference(target("v", X_START, EPS, *rates_at(t)), v) < TOLERANCE
 
 
 class DDIMWithGaps:
@@ -188,105 +165,80 @@ WALKS = {  # ours, theirs, its options, what a walk of both takes, whether it dr
 }
 
 
-@every
+@pytest.mark.parametrize(("table", "kind", "num_steps"), CASES)
 @pytest.mark.parametrize("walk", WALKS)
-def test_a_walk_is_the_same_step_by_step(walk, table, kind, num_steps, x_start, network):
+def test_a_walk_is_the_same_step_by_step(walk, table, kind, num_steps):
     sampler, theirs, options, settings, draws = WALKS[walk]
-    rates_at, times = TABLES[table][0], times_to_walk(num_steps, table, kind)
-    scheduler = make(theirs, table, prediction_type=KINDS[kind], **options)
-    scheduler.set_timesteps(num_steps)
+    rates_at, times = TABLES[table][0], sampling.times(num_steps)
+    times = times[1:] if starts_too_late(table, kind) else times
+    scheduler = make(theirs, table, num_steps, prediction_type=KINDS[kind], **options)
     scheduler = DDIMWithGaps(scheduler) if theirs is DDIM else scheduler
-    seeded = [{"generator": torch.Generator().manual_seed(5)} if draws else {} for _ in range(2)]
-    denoiser = as_denoiser(network, rates_at, kind)
-    assert_same_walk(
-        sampler(denoiser, rates_at, x_start, times, **settings, **seeded[0]),
-        their_walk(scheduler, network, x_start, times, **settings, **seeded[1]),
+    ours, others = ({"generator": seeded(5)} if draws else {} for _ in range(2))
+    walk = sampler(
+        as_denoiser(network, rates_at, kind), rates_at, X_START, times, **settings, **ours
     )
+    assert_same_walk(walk, scheduler, **settings, **others)
 
 
-def test_where_ddim_of_diffusers_steps_to_with_30_steps(x_start, network):
+def test_where_ddim_of_diffusers_steps_to_with_30_steps():
     """It goes 33 rows down at each step, though its list goes 33 or 34. Told that, we agree."""
-    scheduler = make(DDIM, "linear", clip_sample=False)
-    scheduler.set_timesteps(30)
-    gaps = {high - low for high, low in pairwise(scheduler.timesteps.tolist())}
-    assert gaps == {33, 34}
-    row = next(high for high, low in pairwise(scheduler.timesteps.tolist()) if high - low == 34)
-    t, t_33, t_34 = (row_to_t(torch.tensor([r] * 3)).double() for r in (row, row - 33, row - 34))
-    output = network(x_start, t)
-    theirs = scheduler.step(output, row, x_start).prev_sample
-    guess = read_off("eps", output, x_start, *schedule.linear(t))
-    as_they_do, as_listed = (
-        ddim_step(guess, t, t_next, schedule.linear) for t_next in (t_33, t_34)
-    )
+    scheduler = make(DDIM, "linear", 30, clip_sample=False)
+    gaps = {high - low: high for high, low in pairwise(scheduler.timesteps.tolist())}
+    assert gaps.keys() == {33, 34}
+    t, t_33, t_34 = (row_to_t(torch.tensor([gaps[34] - n] * 3)).double() for n in (0, 33, 34))
+    output = network(X_START, t)
+    theirs = scheduler.step(output, gaps[34], X_START).prev_sample
+    guess = read_off("eps", output, X_START, *schedule.linear(t))
+    as_they_do, as_listed = (ddim_step(guess, t, low, schedule.linear) for low in (t_33, t_34))
     assert relative_difference(as_they_do, theirs) < TOLERANCE
     assert relative_difference(as_listed, theirs) > 100 * TOLERANCE
 
 
 @pytest.mark.parametrize("num_steps", NUMBERS_OF_STEPS)
-def test_dpm_solver_on_the_straight_schedule(num_steps, x_start, network):
-    scheduler = DPM_SOLVER(
-        use_flow_sigmas=True, prediction_type="flow_prediction", final_sigmas_type="zero"
-    )
+@pytest.mark.parametrize("sampler", [sampling.euler, sampling.ddim, sampling.dpm_solver])
+def test_walks_on_the_straight_schedule(sampler, num_steps):
     times = sampling.times(num_steps)
-    scheduler.set_timesteps(num_steps)
-    scheduler.sigmas = times.double()  # its own begin at t = 0.999; it can begin at 1 as well
-    scheduler.set_begin_index(0)
+    if sampler is sampling.dpm_solver:
+        flow = {"use_flow_sigmas": True, "prediction_type": "flow_prediction"}
+        scheduler = DPM_SOLVER(**flow, final_sigmas_type="zero")
+        scheduler.set_timesteps(num_steps)
+        scheduler.sigmas = times.double()  # its own begin at t = 0.999; it can begin at 1 as well
+        scheduler.set_begin_index(0)
+    else:
+        scheduler = FLOW_EULER()
+        scheduler.set_timesteps(sigmas=times[:-1].double().tolist())
     denoiser = as_denoiser(network, schedule.flow, "velocity")
-    assert_same_walk(
-        sampling.dpm_solver(denoiser, schedule.flow, x_start, times),
-        their_walk(scheduler, network, x_start, times),
-    )
+    assert_same_walk(sampler(denoiser, schedule.flow, X_START, times), scheduler)
 
 
-@pytest.mark.parametrize("num_steps", NUMBERS_OF_STEPS)
-@pytest.mark.parametrize("sampler", [sampling.euler, sampling.ddim])
-def test_euler_on_the_straight_schedule(sampler, num_steps, x_start, network):
+def test_mixing_on_the_straight_schedule():
     scheduler = FLOW_EULER()
-    times = sampling.times(num_steps)
-    scheduler.set_timesteps(sigmas=times[:-1].double().tolist())
-    denoiser = as_denoiser(network, schedule.flow, "velocity")
-    assert_same_walk(
-        sampler(denoiser, schedule.flow, x_start, times),
-        their_walk(scheduler, network, x_start, times),
-    )
-
-
-def test_mixing_on_the_straight_schedule(x_start, network):
-    scheduler = FLOW_EULER()
-    eps = network(x_start, torch.ones(3).double())
     t = scheduler.sigmas[[0, 400, 998]]
-    theirs = scheduler.scale_noise(x_start, 1000 * t, eps)
-    assert relative_difference(add_noise(x_start, eps, t, schedule.flow), theirs) < TOLERANCE
+    theirs = scheduler.scale_noise(X_START, 1000 * t, EPS)
+    assert relative_difference(add_noise(X_START, EPS, t, schedule.flow), theirs) < TOLERANCE
 
 
-def test_the_last_row_of_the_cosine_table(x_start, network):
+def test_the_last_row_of_the_cosine_table():
     """Its alpha_bar is 2.4e-9: a noise guess divided by its root means nothing.
 
     `diffusers` divides, and its guess of the picture is 10,000 times too large. Ours is 0 there,
-    and the step to the next time keeps only the noise.
+    and the step to the next time keeps only the noise. Other kinds are read without dividing.
     """
     left = alpha_bar(schedule.cosine_beta())
     assert left[-1] < 1e-6 < left[-2]
     t, t_next = (torch.full((3,), time).double() for time in (1.0, 0.9))
-    output = network(x_start, t)
-    scheduler = make(DDIM, "squaredcos_cap_v2", clip_sample=False)
-    scheduler.set_timesteps(10)
-    assert scheduler.step(output, 999, x_start).pred_original_sample.abs().max() > 10_000
-    ours = read_off("eps", output, x_start, *schedule.cosine(t))
-    assert torch.equal(ours.x_0, torch.zeros_like(x_start)) and torch.equal(ours.eps, output)
-    x_next = ddim_step(ours, t, t_next, schedule.cosine)
+    output = network(X_START, t)
+    ours = {kind: read_off(kind, output, X_START, *schedule.cosine(t)) for kind in KINDS}
+    theirs = {}
+    for kind, name in KINDS.items():
+        scheduler = make(DDIM, "squaredcos_cap_v2", clip_sample=False, prediction_type=name)
+        theirs[kind] = scheduler.step(output, 999, X_START).pred_original_sample
+    assert theirs["eps"].abs().max() > 10_000
+    assert torch.equal(ours["eps"].x_0, 0 * X_START) and torch.equal(ours["eps"].eps, output)
+    x_next = ddim_step(ours["eps"], t, t_next, schedule.cosine)
     torch.testing.assert_close(x_next, schedule.cosine(t_next)[1] * output)
-
-
-@pytest.mark.parametrize("kind", ["x_0", "v"])
-def test_the_last_row_of_the_cosine_table_read_without_dividing(kind, x_start, network):
-    scheduler = make(DDIM, "squaredcos_cap_v2", clip_sample=False, prediction_type=KINDS[kind])
-    scheduler.set_timesteps(10)
-    t = torch.ones(3).double()
-    output = network(x_start, t)
-    theirs = scheduler.step(output, 999, x_start).pred_original_sample
-    ours = read_off(kind, output, x_start, *schedule.cosine(t)).x_0
-    assert relative_difference(ours, theirs) < TOLERANCE
+    for kind in ("x_0", "v"):
+        assert relative_difference(ours[kind].x_0, theirs[kind]) < TOLERANCE
 
 
 def test_as_it_is_shipped_its_tables_are_ours_rounded(monkeypatch):

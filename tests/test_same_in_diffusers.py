@@ -1,15 +1,19 @@
 """The lines that end each lesson, "The same in `diffusers`": they run, and say the same as ours."""
 
 import ast
+import inspect
 import re
 from pathlib import Path
 
 import diffusers
 import nbformat
+import pytest
 import torch
 
 from diffusion_lessons import latents, sampling, schedule
+from diffusion_lessons.pipeline import TextToImage
 from diffusion_lessons.prediction import as_denoiser
+from tests.small_pipe import normal
 from tools import notebooks as tool
 
 LESSONS = {path.name[:2]: path for path in tool.lessons()}
@@ -22,25 +26,17 @@ def lines_of(lesson: str) -> str:
     return re.search(r"```python\n(.*?)```", text.partition("**The same in")[2], re.S)[1]
 
 
-def normal(*shape, seed=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-def test_lesson_01_adds_the_same_noise():
-    x_0, eps, row = normal(4, 3, 8, 8), normal(4, 3, 8, 8, seed=1), torch.tensor([0, 9, 500, 999])
-    names = {"x_0": x_0, "eps": eps, "row": row}
-    exec(lines_of("01"), names)
-    ours = schedule.add_noise(x_0, eps, schedule.row_to_t(row), schedule.linear)
-    torch.testing.assert_close(names["x_t"], ours, rtol=1e-5, atol=1e-5)
-
-
-def test_lesson_02_has_a_network_and_a_schedule_of_this_kind():
-    x_0, eps, row = normal(2, 3, 32, 32), normal(2, 3, 32, 32, seed=1), torch.tensor([9, 999])
-    names = {"x_0": x_0, "eps": eps, "row": row}
-    exec(lines_of("02"), names)
-    ours = schedule.add_noise(x_0, eps, schedule.row_to_t(row), schedule.cosine)
-    torch.testing.assert_close(names["x_t"], ours, rtol=1e-4, atol=1e-4)
-    assert names["x_0_hat"].shape == x_0.shape
+@pytest.mark.parametrize(
+    "lesson, rates_at, rows, tolerance",
+    [("01", schedule.linear, [0, 9, 500, 999], 1e-5), ("02", schedule.cosine, [9, 999], 1e-4)],
+)
+def test_lessons_01_and_02_add_the_same_noise(lesson, rates_at, rows, tolerance):
+    x_0, eps = normal(len(rows), 3, 32, 32), normal(len(rows), 3, 32, 32, seed=1)
+    names = {"x_0": x_0, "eps": eps, "row": torch.tensor(rows)}
+    exec(lines_of(lesson), names)
+    ours = schedule.add_noise(x_0, eps, schedule.row_to_t(names["row"]), rates_at)
+    torch.testing.assert_close(names["x_t"], ours, rtol=tolerance, atol=tolerance)
+    assert lesson == "01" or names["x_0_hat"].shape == x_0.shape, "it has a network of this kind"
 
 
 def test_lesson_03_walks_the_same_way():
@@ -54,10 +50,8 @@ def test_lesson_03_walks_the_same_way():
     names = {"x_t": start, "model": model}
     exec(lines_of("03"), names)
     times = sampling.times(names["scheduler"].num_inference_steps)
-    walk = sampling.ddim(
-        as_denoiser(network, schedule.cosine, "x_0"), schedule.cosine, start, times
-    )
-    ours = sampling.finish(walk)
+    denoiser = as_denoiser(network, schedule.cosine, "x_0")
+    ours = sampling.finish(sampling.ddim(denoiser, schedule.cosine, start, times))
     assert ((names["x_t"] - ours).abs().max() / ours.abs().max()).item() < 1e-5
     for name in re.findall(r"diffusers\.(\w+Scheduler)", lines_of("03")):
         assert hasattr(diffusers, name)
@@ -76,7 +70,7 @@ def test_lesson_04_encodes_scales_and_decodes(monkeypatch):
     assert small.config.scaling_factor == 0.18215
 
 
-def test_lesson_05_names_arguments_that_the_pipeline_takes_and_its_line_of_guidance():
+def test_the_pipeline_takes_the_arguments_of_ours_and_lesson_05_and_guides_by_its_line():
     """Its source alone: to import it, `transformers` would have to be installed."""
     folder = Path(diffusers.__file__).parent / "pipelines" / "stable_diffusion"
     source = (folder / "pipeline_stable_diffusion.py").read_text(encoding="utf-8")
@@ -85,7 +79,9 @@ def test_lesson_05_names_arguments_that_the_pipeline_takes_and_its_line_of_guida
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.FunctionDef) and node.name == "__call__"
     ]
+    theirs = {argument.arg for argument in calls[0].args.args}
+    assert set(inspect.signature(TextToImage.__call__).parameters) <= theirs
     named = re.findall(r"(\w+)=", lines_of("05").partition("= pipe(")[2])
-    assert named and set(named) <= {argument.arg for argument in calls[0].args.args}
+    assert named and set(named) <= theirs
     assert "guidance_scale * (noise_pred_text - noise_pred_uncond)" in source
     assert "self._guidance_scale > 1" in source, "1 or less: off"
