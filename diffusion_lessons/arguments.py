@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from numbers import Integral, Real
 
+import numpy as np
 from torch import Tensor
 
 
@@ -37,7 +38,9 @@ def texts(name: str, value: str | Sequence[str], example: str) -> list[str]:
     return found
 
 
-def shape(name: str, tensor: Tensor, sizes: Sequence[int | str], hint: str = "") -> None:
+def shape(
+    name: str, tensor: Tensor | np.ndarray, sizes: Sequence[int | str], hint: str = ""
+) -> None:
     """Raise ValueError where a tensor does not have these sizes; `hint` ends the sentence.
 
     sizes: for each axis a number, "B" for any number, or "8h" for any multiple of 8.

@@ -80,9 +80,9 @@ def test_bytes_sent_once_have_a_place_in_every_later_state(make, use):
         assert isinstance(place, dict), (way, last)
 
 
-def test_a_still_version_leaves_the_figure_of_a_running_cell_alone():
+def test_a_still_version_is_the_same_each_time_and_leaves_the_figure_of_a_running_cell_alone():
     cell = plt.figure()
     for make in EVERY.values():
-        make().still()
+        assert make().still() == make().still()
     assert plt.get_fignums() == [cell.number] and plt.gcf() is cell
     plt.close(cell)

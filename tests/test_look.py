@@ -5,13 +5,14 @@ import io
 import re
 
 import nbformat
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from diffusion_lessons import pictures
 from diffusion_lessons.widgets.page import static
-from tests.colours import contrast
+from tests.colours import contrast, lightness
 from tools import notebooks as tool
 
 PACKAGE = tool.ROOT / "diffusion_lessons"
@@ -46,19 +47,26 @@ def test_a_value_of_its_own_would_be_noticed(code):
 
 
 @pytest.mark.parametrize("name", SHEETS)
-def test_style_sheets_name_their_colours_and_type_sizes(name):
-    rules = static(name)
+def test_style_sheets_name_their_colours_and_type_sizes_and_touch_widgets_alone(name):
+    rules = re.sub(r"/\*.*?\*/", "", static(name), flags=re.DOTALL)
     for block in BOX.findall(rules):  # where the names get their values
         rules = rules.replace(block, "")
     assert not re.search(r"#[0-9a-fA-F]{3,8}\b|rgba?\(|hsla?\(", rules)
     sizes = re.findall(r"font-size: ([^;]+);", rules)
     assert all(re.fullmatch(r"var\(--dl-[a-z]+\)", size) for size in sizes), sizes
+    selectors = [part for rule in re.findall(r"([^{}]+)\{", rules) for part in rule.split(",\n")]
+    assert len(selectors) > 20 and all(".dl-" in selector for selector in selectors)
 
 
-def test_the_page_draws_in_the_colours_of_the_figures():
-    values = dict(re.findall(r"--dl-(\w+): (#\w{6});", BOX.search(static("widgets.css"))[1]))
+@pytest.mark.parametrize(("theme", "paper"), [(0, "#ffffff"), (1, "#212121")])
+def test_the_page_draws_in_colours_of_the_figures_that_stay_apart(theme, paper):
+    block = BOX.findall(static("widgets.css"))[theme]
+    values = dict(re.findall(r"--dl-(\w+): (#\w{6});", block))
     same = {"teal": "teal", "orange": "orange", "plum": "plum", "night": "ink"}
-    assert {name: pictures.PALETTE[other] for name, other in same.items()}.items() <= values.items()
+    figures = {name: pictures.PALETTE[other] for name, other in same.items()}
+    assert theme or figures.items() <= values.items()
+    assert np.diff(sorted(lightness(values[name]) for name in same)).min() > 8  # in grey print
+    assert all(contrast(values[name], paper) > 3 for name in (*same, "over", "alarm"))
 
 
 def test_words_can_be_read_on_the_paper_and_on_every_tint():

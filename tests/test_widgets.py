@@ -1,28 +1,33 @@
-"""The Python side of the widgets. What the page does is tested in tests/browser."""
+"""The Python side of scrub, live, guess and plane; tests/browser sees what the page does."""
 
 import html
 import re
 import sys
 import threading
+from functools import partial
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
 
-from diffusion_lessons import widgets
+from diffusion_lessons import pictures, widgets
 from diffusion_lessons.postcards import PromptError
-from diffusion_lessons.widgets import Bars, Choice, Curve, Pictures, Slider, Text, still
-from diffusion_lessons.widgets.page import static
+from diffusion_lessons.widgets import Bars, Choice, Curve, Pictures, Points, Slider, Text, still
+from diffusion_lessons.widgets.plane import REACH, SHAPES
 from diffusion_lessons.widgets.scrub import LARGEST
 from diffusion_lessons.widgets.still import spread
 from diffusion_lessons.workspace import DamagedFile
-from tests.colours import contrast, lightness
 
 STOPS = ["none", "some", "all"]
 WORDS = ["nothing yet", "half of it", "everything"]
+CHOOSE = ("schedule", ["linear", "cosine"])
 EDGES = np.linspace(-1, 1, 5)
 LIVE_MIME = "application/vnd.jupyter.widget-view+json"
+PATHS = torch.linspace(-1, 1, 3 * 6 * 2).reshape(3, 6, 2)
+PLACES = torch.cartesian_prod(torch.linspace(-1, 1, 3), torch.linspace(-1, 1, 3))
+SIDE = int((LARGEST / 9) ** 0.5) + 1
 
 
 def _panels(*lead: int):
@@ -36,72 +41,105 @@ def _panels(*lead: int):
     ]
 
 
-def _scrub(**changes):
-    given = {"slider": ("level", STOPS), "panels": _panels(3), "words": WORDS} | changes
+def _scrub(*panels, **changes):
+    given = {"slider": ("level", STOPS), "panels": panels or _panels(3), "words": WORDS} | changes
     return widgets.scrub(**given)
+
+
+def _points(**given):
+    return Points("paths", **{"positions": PATHS, "alt": "points that move"} | given)
+
+
+def _floats(data: bytes) -> np.ndarray:
+    return np.frombuffer(data, np.float32)
 
 
 # --- scrub ---
 
 
-def test_frames_reach_the_page_unchanged():
-    scrubber = _scrub()
-    picture = scrubber.panels[0]
+def test_frames_and_positions_reach_the_page_unchanged():
+    picture = _scrub().panels[0]
     assert (picture["height"], picture["width"]) == (4, 4)
     states = np.frombuffer(picture["data"], np.uint8).reshape(3, 4, 4, 3)
     assert states[0, 0, 0].tolist() == [0, 29, 57] and states[2, 3, 3, 2] == 255
+    points = _scrub(_points()).panels[0]
+    assert np.array_equal(_floats(points["data"]), PATHS.numpy().ravel())
+    assert points["behind"] is None and points["arrows"] is None
 
 
-def test_a_choice_is_the_first_axis_of_everything():
-    options = ("schedule", ["linear", "cosine"])
-    scrubber = _scrub(panels=_panels(2, 3), words=[WORDS, WORDS[::-1]], choose=options)
-    assert scrubber.words[1][0] == "everything"
-    assert scrubber.stops == [STOPS, STOPS]
-    signal = np.frombuffer(scrubber.panels[2]["lines"][0]["data"], np.float32)
-    assert signal.tolist() == [0, 1, 2, 3, 4, 5]
-    assert len(np.frombuffer(scrubber.panels[1]["overlay"]["data"], np.float32)) == 2 * 3 * 4
+def test_a_choice_is_the_first_axis_of_everything_and_may_be_of_arrows():
+    vectors = torch.rand(3, 9, 2, generator=torch.Generator().manual_seed(0))
+    shared, own = (
+        _points(positions=torch.stack((PATHS, PATHS.flip(0))), arrows=("score", PLACES, given))
+        for given in (vectors, torch.stack((vectors, vectors)))
+    )
+    panels = [*_panels(2, 3), shared, own]
+    scrubber = _scrub(*panels, words=[WORDS, WORDS[::-1]], choose=CHOOSE)
+    assert scrubber.words[1][0] == "everything" and scrubber.stops == [STOPS, STOPS]
+    _, bars, curve, shared, own = scrubber.panels
+    assert _floats(curve["lines"][0]["data"]).tolist() == [0, 1, 2, 3, 4, 5]
+    assert len(_floats(bars["overlay"]["data"])) == 2 * 3 * 4
+    assert shared["arrows"] == own["arrows"]
+    assert len(_floats(shared["arrows"]["data"])) == 2 * 3 * 9 * 2
 
 
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_panel_with_other_stops_is_refused_by_name(place):
-    panels = _panels(3)
-    panels[place] = _panels(4)[place]
-    with pytest.raises(ValueError, match=rf"panel '{panels[place].title}'.*4.*expected \(3"):
-        _scrub(panels=panels)
-
-
-SIDE = int((LARGEST / 9) ** 0.5) + 1
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"words": WORDS[:2]}, r"words has lists of \[2\], expected 1 of 3"),
-        ({"words": "nothing"}, "words is one text"),
-        ({"slider": ("level", ["one"])}, "1 stops"),
-        ({"choose": ("schedule", ["linear"])}, "two options or more"),
-        ({"words": [WORDS] * 2, "choose": ("schedule", ["linear", "cosine"])}, "choices, stops"),
-        ({"panels": [Pictures("p", torch.zeros(3, 3, 4, 4), "")]}, "panel 'p': alt is ''"),
-        ({"panels": [Pictures("p", torch.zeros(3, 1, SIDE, SIDE), "large")]}, "fewer stops"),
-    ],
-)
-def test_parts_that_do_not_fit_are_named(changes, message):
-    with pytest.raises(ValueError, match=message):
-        _scrub(**changes)
-
-
-def test_the_scale_of_bars_is_not_ruled_by_one_spike():
+def test_the_scale_of_bars_is_not_ruled_by_one_spike_and_the_strip_says_which_are_cut():
     heights = np.ones((11, 4))
     heights[0, 0] = 100
-    panel = Bars("pixels", heights, EDGES, ("bell", np.full(4, 2.0)), "bars")
-    assert panel.content(1, 11)["top"] == pytest.approx(2.3)
+    panel = Bars("pixels", heights, EDGES, ("bell", np.full(4, 2.0)), "bars").content(1, 11)
+    assert panel["top"] == pytest.approx(2.3)
+    axes = [Figure().add_subplot() for _ in range(2)]
+    for stop, ax in enumerate(axes):
+        still._draw_bars(ax, panel, 0, stop)
+    assert [[text.get_text() for text in ax.texts] for ax in axes] == [["tallest bar 100, cut"], []]
 
 
-def test_five_stops_of_the_strip_hold_both_ends():
-    assert spread(41, 5) == [0, 10, 20, 30, 40] and spread(2, 5) == [0, 1]
+def test_one_value_near_zero_does_not_press_the_others_together():
+    y = np.append(np.geomspace(1e3, 1e-4, 99), 1e-15).astype(np.float32)
+    curve = Curve("SNR", np.arange(100), {"SNR": y}, "falls", log_y=True).content(1, 100)
+    assert 1e-5 < curve["low"] < 1e-4 and curve["high"] == pytest.approx(1e3)
+    plain = Curve("loss", np.arange(3), {"loss": [1.0, -2.0, np.nan]}, "falls")
+    assert [plain.content(1, 3)[end] for end in ("low", "high")] == [-2.0, 1.0]
+
+
+def test_lines_of_the_strip_differ_by_choice_and_zero_has_no_place_on_a_log_axis():
+    y = np.array([[0.0, 10, 1], [5, 4, 3]])
+    panel = Curve("SNR", np.arange(3), {"SNR": y}, "falls", log_y=True)
+    with mpl.rc_context(pictures.look()):
+        ax = Figure().add_subplot()
+        still.draw_lines(ax, panel.content(2, 3), CHOOSE[1], [0, 2], "t")
+    first, second = ax.lines
+    assert np.isnan(first.get_ydata()[0]) and first.get_ydata()[1:].tolist() == [10, 1]
+    assert first.get_color() != second.get_color()
+    assert first.get_linestyle() != second.get_linestyle()
+
+
+def test_arrows_keep_their_direction_and_none_is_longer_than_the_way_to_the_next():
+    vectors = torch.randn(3, 9, 2, generator=torch.Generator().manual_seed(0)) * 50
+    vectors[0, 0] = 0
+    drawn = _points(arrows=("score", PLACES, vectors)).content(1, 3)["arrows"]["data"][0]
+    lengths, vectors = np.linalg.norm(drawn, axis=-1), vectors.numpy()
+    assert lengths.max() == pytest.approx(1.0) and lengths[0, 0] == 0  # the places are 1.0 apart
+    assert np.abs(drawn[..., 0] * vectors[..., 1] - drawn[..., 1] * vectors[..., 0]).max() < 1e-4
+    assert ((drawn * vectors).sum(-1) >= 0).all()
+
+
+def test_the_axes_hold_nearly_all_points_of_all_stops_and_those_behind():
+    assert _points().content(1, 3)["reach"] == 1.0
+    behind = ("data", torch.tensor([[2.3, 0.0], [0.0, -2.3]] * 20))
+    assert _points(behind=behind).content(1, 3)["reach"] == 2.5
+
+
+def test_two_samplers_with_arrows_stay_small():
+    paths, grid = torch.zeros(2, 41, 300, 2), torch.cartesian_prod(*[torch.linspace(-2, 2, 15)] * 2)
+    panel = Points("p", paths, "a", arrows=("score", grid, torch.ones(41, 225, 2)), trails=20)
+    words = [f"{i}" for i in range(41)]
+    sent = _scrub(panel, slider=("t", words), words=[words] * 2, choose=CHOOSE).panels[0]
+    assert len(sent["data"]) + len(sent["arrows"]["data"]) < 500_000
 
 
 def test_the_still_strip_stands_beside_the_widget_with_all_its_words():
+    assert spread(41, 5) == [0, 10, 20, 30, 40] and spread(2, 5) == [0, 1]
     data, _ = _scrub()._repr_mimebundle_()
     assert LIVE_MIME in data and data["image/png"]
     page = data["text/html"]
@@ -109,12 +147,10 @@ def test_the_still_strip_stands_beside_the_widget_with_all_its_words():
     assert all(html.escape(f"{word}") in page for word in STOPS + WORDS)
 
 
-def test_the_still_strip_is_the_same_each_time():
-    choose = ("schedule", ["linear", "cosine"])
-    first, second = (
-        _scrub(panels=_panels(2, 3), words=[WORDS, WORDS], choose=choose).still() for _ in range(2)
-    )
-    assert first == second
+def test_the_still_strip_holds_points_and_arrows():
+    page, picture = _scrub(_points(arrows=("score", PLACES, torch.ones(3, 9, 2)))).still()
+    assert picture != _scrub(_points()).still()[1]
+    assert 'alt="points that move. A strip of 3 stops' in page
 
 
 # --- live ---
@@ -125,34 +161,32 @@ def _noise(values, generator):
     return images, "noise", f"seed {values['seed']}, {torch.is_inference_mode_enabled()}"
 
 
+def _live(draw=_noise, *controls):
+    return widgets.live(draw, [Slider("seed", 0, 9), *controls])
+
+
 def _ask(widget, number, *places):
     widget.request = {"id": number, "places": list(places)}
 
 
-def test_the_first_picture_is_drawn_from_the_start_values():
-    live = widgets.live(_noise, [Slider("seed", 0, 9, start=4), Choice("kind", ["a", "b"])])
-    assert live.values == {"seed": 4, "kind": "a"}
+def test_stops_of_sliders_and_where_controls_start():
+    assert Slider("seed", 2, 5).values() == [2, 3, 4, 5]
+    assert Slider("t", 0.0, 0.3, 0.1).values() == [0.0, 0.1, 0.2, 0.3]
+    kinds = [Choice("kind", ["a", "b"]), Choice("other", ["a", "b"], start="b")]
+    live = widgets.live(_noise, [Slider("seed", 0, 9, start=4), *kinds])
+    assert live.values == {"seed": 4, "kind": "a", "other": "b"}
     assert live.answer["words"] == "seed 4, True" and live.answer["id"] == 0
+    assert [control["start"] for control in live.controls] == [4, 0, 1]
 
 
 def test_a_request_is_answered_with_its_number_and_the_same_seed_gives_the_same_picture():
-    live = widgets.live(_noise, [Slider("seed", 0, 9)])
-    first = live.answer["data"]
+    live = _live()
+    first, still = live.answer["data"], live.still()
     _ask(live, 1, 7)
     assert live.answer["id"] == 1 and live.answer["data"] != first and live.values == {"seed": 7}
+    assert "seed 7" in live.still()[0] and live.still()[1] != still[1]
     _ask(live, 2, 0)
     assert live.answer["data"] == first
-
-
-def test_drawing_leaves_the_global_generator_and_gradients_of_the_cell_alone():
-    live = widgets.live(_noise, [Slider("seed", 0, 9)])
-    before = torch.get_rng_state()
-    thread = threading.Thread(target=_ask, args=(live, 1, 3))
-    thread.start()
-    thread.join()
-    assert live.answer["words"] == "seed 3, True"
-    assert torch.equal(torch.get_rng_state(), before)
-    assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
 
 
 def test_one_drawing_at_a_time():
@@ -165,13 +199,49 @@ def test_one_drawing_at_a_time():
         inside.pop()
         return _noise(values, generator)
 
-    live = widgets.live(draw, [Slider("seed", 0, 9)])
-    threads = [threading.Thread(target=live._picture, args=({"seed": i},)) for i in range(5)]
+    live = _live(draw)
+    threads = [threading.Thread(target=_ask, args=(live, i, i)) for i in range(1, 6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert max(most) == 1 and len(most) == 6
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_drawing_leaves_the_cell_its_cores_its_generator_and_its_gradients(request, fails):
+    counts, drawing, seen = [], threading.Event(), threading.Event()
+
+    def draw(values, generator):
+        counts.append(torch.get_num_threads())
+        if values["seed"]:
+            drawing.set()
+            assert seen.wait(10)
+        if values["seed"] and fails:
+            raise ValueError("no")
+        return _noise(values, generator)
+
+    def ask():
+        _ask(live, 1, 3)
+        counts.append(torch.get_num_threads())
+
+    request.addfinalizer(partial(torch.set_num_threads, torch.get_num_threads()))
+    torch.set_num_threads(3)
+    before, live = torch.get_rng_state(), _live(draw)
+    thread = threading.Thread(target=ask)
+    thread.start()
+    assert drawing.wait(10)
+    assert torch.get_num_threads() == 3  # a cell that runs meanwhile keeps its own
+    seen.set()
+    thread.join()
+    assert counts == [1, 1, 3] and torch.get_num_threads() == 3
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+    assert (
+        live.answer == {"id": 1, "problem": "ValueError: no"}
+        if fails
+        else (live.answer["words"] == "seed 3, True")
+    )
 
 
 @pytest.mark.parametrize(
@@ -180,7 +250,7 @@ def test_one_drawing_at_a_time():
         (KeyError("no <b>three</b>"), "KeyError: 'no <b>three</b>'"),
         (PromptError("a prompt is one sentence"), "a prompt is one sentence"),  # as it is
         (DamagedFile("a file"), "a file"),
-        (torch.zeros(1, 3, 4, 4), "expected three things"),
+        (torch.zeros(1, 3, 4, 4), "give (images, alt, words)"),
         ((torch.zeros(3, 4, 4), "alt", "words"), "expected (N, C, H, W)"),
         ((torch.zeros(1, 3, 4, 4), "", "words"), "alt is"),
     ],
@@ -194,7 +264,7 @@ def test_an_error_in_draw_is_an_answer_and_the_next_request_works(drawn, problem
             raise drawn
         return drawn
 
-    live = widgets.live(draw, [Slider("seed", 0, 9)])
+    live = _live(draw)
     _ask(live, 1, 3)
     assert set(live.answer) == {"id", "problem"} and live.values == {"seed": 0}
     words = live.answer["problem"]
@@ -205,148 +275,116 @@ def test_an_error_in_draw_is_an_answer_and_the_next_request_works(drawn, problem
 
 def test_an_error_in_the_first_drawing_is_raised():
     with pytest.raises(ZeroDivisionError):
-        widgets.live(lambda values, generator: 1 / 0, [Slider("seed", 0, 9)])
-
-
-def test_stops_of_sliders():
-    assert Slider("seed", 2, 5).values() == [2, 3, 4, 5]
-    assert Slider("t", 0.0, 0.3, 0.1).values() == [0.0, 0.1, 0.2, 0.3]
-
-
-@pytest.mark.parametrize(
-    ("controls", "message"),
-    [
-        ([Slider("seed", 5, 5)], "high must be above low"),
-        ([Slider("seed", 0, 9, start=11)], "slider 'seed' starts at 11"),
-        ([Choice("kind", ["a", "b"], start="c")], "choice 'kind' starts at 'c'"),
-        ([Choice("kind", ["a"])], "two or more"),
-        ([Slider("seed", 0, 9), Text("seed")], "none twice"),
-        ([], "one name each"),
-    ],
-)
-def test_controls_that_make_no_sense_are_named(controls, message):
-    with pytest.raises(ValueError, match=message):
-        widgets.live(_noise, controls)
-
-
-def test_a_choice_may_start_anywhere():
-    live = widgets.live(_noise, [Slider("seed", 0, 9), Choice("kind", ["a", "b"], start="b")])
-    assert live.values["kind"] == "b" and live.controls[1]["start"] == 1
-
-
-def test_the_still_picture_of_live_is_the_one_on_show():
-    live = widgets.live(_noise, [Slider("seed", 0, 9)])
-    before = live.still()
-    _ask(live, 1, 5)
-    assert "seed 5" in live.still()[0] and live.still()[1] != before[1]
+        _live(lambda values, generator: 1 / 0)
 
 
 # --- guess ---
 
 
-@pytest.fixture
-def displayed(monkeypatch):
-    """The HTML that compare displays."""
+@pytest.mark.parametrize(
+    ("options", "committed", "truth", "words"),
+    [
+        (["a half", "a <third>"], "a <third>", "a half",
+         "<p>You said <b>a &lt;third&gt;</b>. Not this time. It is <b>a half</b>, because "
+         "0.7 &amp; 0.7.</p>"),
+        (["a half", "a third"], "a half", "a half", "✓ Right."),
+        (["a half", "a third"], "", "a half", "No guess is committed yet"),
+        (None, "105", 100, "✓ Close."),
+        (None, "200", 100, "That is 100 away."),
+    ],
+)  # fmt: skip
+def test_a_guess_is_compared_with_the_truth(monkeypatch, options, committed, truth, words):
     pages = []
-    module = "diffusion_lessons.widgets.guess"  # the name `widgets.guess` is the function
-    monkeypatch.setattr(sys.modules[module], "display", lambda page: pages.append(page.data))
-    return pages
+    module = sys.modules["diffusion_lessons.widgets.guess"]  # `widgets.guess` is the function
+    monkeypatch.setattr(module, "display", lambda page: pages.append(page.data))
+    guess = widgets.guess("How much?", options)
+    guess.committed = committed
+    guess.compare(truth, "0.7 & 0.7.")
+    assert words in pages[0]
+    if not committed:  # the answer stays folded
+        before, after = pages[0].split("<summary>")
+        assert truth not in before and truth in after
 
 
-def test_a_guess_is_compared_with_the_truth(displayed):
-    guess = widgets.guess("How much?", ["a half", "a <third>"])
-    guess.committed = "a <third>"
-    guess.compare("a half", "the rates are 0.7 & 0.7.")
-    assert displayed == [
-        "<p>You said <b>a &lt;third&gt;</b>. Not this time. It is <b>a half</b>, because "
-        "the rates are 0.7 &amp; 0.7.</p>"
-    ]
-    guess.committed = "a half"
-    guess.compare("a half", "so.")
-    assert "✓ Right." in displayed[1]
+# --- plane ---
 
 
-def test_without_a_guess_the_answer_stays_folded(displayed):
-    widgets.guess("How much?", ["a half", "a third"]).compare("a half", "so.")
-    assert "No guess is committed yet" in displayed[0]
-    assert "a half" in displayed[0].split("<summary>")[1]
-    assert "a half" not in displayed[0].split("<summary>")[0]
+@pytest.mark.parametrize("name", list(SHAPES))
+def test_each_ready_made_shape_lies_in_the_square_and_is_the_same_each_time(name):
+    points = widgets.plane("Draw.", name).points
+    assert points.shape == (240, 2) and points.dtype == torch.float32
+    assert points.abs().max() <= REACH
+    assert points.std(0).min() > 0.4 and points.mean(0).abs().max() < 0.35
+    assert torch.equal(points, widgets.plane("Draw.", name).points)
 
 
-@pytest.mark.parametrize(("number", "verdict"), [("105", "Close"), ("200", "100 away")])
-def test_a_number_is_compared_by_distance(displayed, number, verdict):
-    guess = widgets.guess("How many?")
-    guess.committed = number
-    guess.compare(100, "so it is.")
-    assert verdict in displayed[0]
+def test_points_are_those_on_show_and_too_few_are_refused_with_a_way_out():
+    plane = widgets.plane("Draw.")
+    plane.drawn = [0.1, -0.2, 1.5, 0]
+    assert torch.equal(plane.points, torch.tensor([[0.1, -0.2], [1.5, 0.0]]))
+    for drawn in ([], [0.5, 0.5]):
+        plane.drawn = drawn
+        with pytest.raises(ValueError, match="press one of the shapes"):
+            _ = plane.points
+        assert f"{len(drawn) // 2} points in the plane" in plane.still()[0]
 
 
-def test_the_truth_is_one_of_the_options():
-    with pytest.raises(ValueError, match="expected one of the options"):
-        widgets.guess("How much?", ["a", "b"]).compare("c", "so.")
+# --- all ---
 
 
-@pytest.mark.parametrize("options", [["a"], ["a", "a"], []])
-def test_options_differ_and_are_two_or_more(options):
-    with pytest.raises(ValueError, match="all different"):
-        widgets.guess("How much?", options)
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: widgets.guess("How <b>much</b>?", ["a half", "a third"]),
+         ["How &lt;b&gt;much&lt;/b&gt;?", "a third"]),
+        (lambda: widgets.plane("Draw <b>it</b>.", "heart"),
+         ['alt="Draw &lt;b&gt;it&lt;/b&gt;: 240 points in the plane, heart"']),
+    ],
+)  # fmt: skip
+def test_a_reader_on_the_web_sees_the_question_or_the_points(make, words):
+    data, _ = make()._repr_mimebundle_()
+    assert all(word in data["text/html"] for word in words)
+    assert ("image/png" in data) == ("<img" in data["text/html"])
 
 
-def test_a_reader_on_the_web_sees_the_question():
-    data, _ = widgets.guess("How <b>much</b>?", ["a half", "a third"])._repr_mimebundle_()
-    assert "How &lt;b&gt;much&lt;/b&gt;?" in data["text/html"] and "a third" in data["text/html"]
+def _guess(*options):
+    return widgets.guess("How much?", options)
 
 
-# --- the look ---
-
-
-def _variables(block: str) -> dict[str, str]:
-    return dict(re.findall(r"--dl-(\w+): (#\w{6});", block))
-
-
-@pytest.mark.parametrize(("theme", "paper"), [("light", "#ffffff"), ("dark", "#212121")])
-def test_line_colours_stay_apart_in_grey_and_from_the_paper(theme, paper):
-    light, dark = static("widgets.css").split('[data-jp-theme-light="false"]')[:2]
-    colours = _variables(light if theme == "light" else dark)
-    shades = sorted(lightness(colours[name]) for name in ("teal", "orange", "plum", "night"))
-    assert np.diff(shades).min() > 8
-    for name in ("teal", "orange", "plum", "night", "over", "alarm"):
-        assert contrast(colours[name], paper) > 3, name
-
-
-@pytest.mark.parametrize("name", ["widgets.css", "studio.css"])
-def test_the_css_touches_nothing_but_the_widgets(name):
-    rules = re.sub(r"/\*.*?\*/", "", static(name), flags=re.DOTALL)
-    selectors = [part for rule in re.findall(r"([^{}]+)\{", rules) for part in rule.split(",\n")]
-    assert len(selectors) > 20 and all(".dl-" in selector for selector in selectors)
-
-
-def test_one_value_near_zero_does_not_press_the_others_together():
-    y = np.append(np.geomspace(1e3, 1e-4, 99), 1e-15).astype(np.float32)
-    curve = Curve("SNR", np.arange(100), {"SNR": y}, "falls", log_y=True).content(1, 100)
-    assert 1e-5 < curve["low"] < 1e-4 and curve["high"] == pytest.approx(1e3)
-    plain = Curve("loss", np.arange(3), {"loss": [1.0, -2.0, np.nan]}, "falls")
-    assert [plain.content(1, 3)[end] for end in ("low", "high")] == [-2.0, 1.0]
-
-
-def test_the_strip_says_which_bars_are_cut():
-    heights = np.ones((11, 4))
-    heights[0, 0] = 1.214
-    panel = Bars("pixels", heights, EDGES, alt="bars")
-    notes = []
-    for stop in (0, 1):
-        ax = Figure().add_subplot()
-        still._draw_bars(ax, panel.content(1, 11), 0, stop)
-        notes.append([text.get_text() for text in ax.texts])
-    assert notes == [["tallest bar 1.21, cut"], []]
-
-
-def test_lines_of_the_strip_differ_by_choice_and_zero_has_no_place_on_a_log_axis():
-    y = np.array([[0.0, 10, 1], [5, 4, 3]])
-    panel = Curve("SNR", np.arange(3), {"SNR": y}, "falls", log_y=True)
-    ax = Figure().add_subplot()
-    still.draw_lines(ax, panel.content(2, 3), ["linear", "cosine"], [0, 2], "t")
-    first, second = ax.lines
-    assert np.isnan(first.get_ydata()[0]) and first.get_ydata()[1:].tolist() == [10, 1]
-    assert first.get_color() != second.get_color()
-    assert first.get_linestyle() != second.get_linestyle()
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda: _scrub(_panels(4)[0]), r"panel 'picture': frames has shape \(4, .*give \(3, C"),
+        (lambda: _scrub(_panels(4)[1]), r"panel 'pixels': heights has .*\(4, 4\): give \(3, 4\)"),
+        (lambda: _scrub(_panels(4)[2]), r"panel 'rate': y_lines.*\(4,\): give \(3,\)"),
+        (lambda: _scrub(words=WORDS[:2]), r"words has lists of \[2\]: give 1 of 3 stops"),
+        (lambda: _scrub(words="nothing"), "words is one text"),
+        (lambda: _scrub(slider=("level", ["one"])), "1 stops"),
+        (lambda: _scrub(choose=("schedule", ["linear"])), "two options or more"),
+        (lambda: _scrub(words=[WORDS] * 2, choose=CHOOSE), "stops as first axis, and before"),
+        (lambda: _scrub(Pictures("p", torch.zeros(3, 3, 4, 4), "")), "panel 'p': alt is ''"),
+        (lambda: _scrub(Pictures("p", torch.zeros(3, 1, SIDE, SIDE), "large")), "fewer stops"),
+        (lambda: _scrub(_points(positions=PATHS[:2])), r"panel 'paths': positions has .*\(2, 6, 2"),
+        (lambda: _scrub(_points(positions=torch.zeros(3, 6, 3))), r"give \(3, N, 2\)"),
+        (lambda: _scrub(_points(positions=PATHS / 0)), "positions hold nan or inf"),
+        (lambda: _scrub(_points(behind=("data", torch.zeros(5)))), r"behind has .*give \(K, 2\)"),
+        (lambda: _scrub(_points(arrows=("s", PLACES, torch.zeros(3, 8, 2)))), r"give \(3, 9, 2\)"),
+        (lambda: _scrub(_points(arrows=("s", PLACES.repeat(9000, 1), torch.zeros(3, 81_000, 2)),
+                                positions=torch.zeros(3, 82_000, 2))), "fewer stops"),
+        (lambda: _scrub(_points(alt="")), "alt is"),
+        (lambda: _live(_noise, Slider("low", 5, 5)), "high must be above low"),
+        (lambda: _live(_noise, Slider("low", 0, 9, start=11)), "slider 'low' starts at 11"),
+        (lambda: _live(_noise, Choice("k", ["a", "b"], start="c")), "choice 'k' starts at 'c'"),
+        (lambda: _live(_noise, Choice("kind", ["a"])), "two or more"),
+        (lambda: _live(_noise, Text("seed")), "none twice"),
+        (lambda: widgets.live(_noise, []), "one name each"),
+        (lambda: _guess("a"), "all different"),
+        (lambda: _guess("a", "a"), "all different"),
+        (lambda: _guess(), "all different"),
+        (lambda: _guess("a", "b").compare("c", "so."), "give one of the options"),
+        (lambda: widgets.plane("Draw.", "moon"), "start is 'moon': give one of"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused_in_a_sentence(use, message):
+    with pytest.raises(ValueError, match=message):
+        use()

@@ -31,17 +31,15 @@ function segmentsPath(starts, ends, reach) {
 
 /** A path of arrows from `places`, each with a head that grows with it. */
 function arrowsPath(places, vectors, reach) {
-  const scale = HALF / reach;
   let path = "";
   for (let i = 0; i < places.length; i += 2) {
-    const [x, y] = [places[i] * scale, -places[i + 1] * scale];
-    const [u, v] = [vectors[i] * scale, -vectors[i + 1] * scale];
+    const [x, y, u, v] = [places[i], places[i + 1], vectors[i], vectors[i + 1]];
     const barb = (turn) => {
       const [cos, sin] = [0.4 * Math.cos(turn), 0.4 * Math.sin(turn)];
-      return `${(x + u - cos * u + sin * v).toFixed(1)} ${(y + v - sin * u - cos * v).toFixed(1)}`;
+      return spot([x + u - cos * u - sin * v, y + v + sin * u - cos * v], 0, reach);
     };
-    const tip = `${(x + u).toFixed(1)} ${(y + v).toFixed(1)}`;
-    path += `M${x.toFixed(1)} ${y.toFixed(1)}L${tip}M${barb(0.5)}L${tip}L${barb(-0.5)}`;
+    const tip = spot([x + u, y + v], 0, reach);
+    path += `M${spot([x, y], 0, reach)}L${tip}M${barb(0.5)}L${tip}L${barb(-0.5)}`;
   }
   return path;
 }

@@ -2,8 +2,8 @@
 
 const TYPING_MS = 700; // a text is sent when the typing pauses: half a word is seldom known
 
-/** A line of text that is told when the typing pauses or ends. */
-function textLine(name, start, moved) {
+/** A line of text; `moved` hears when the typing pauses or ends. */
+function textLine(name, _words, start, moved) {
   const line = textField(name, start);
   let typing = 0;
   line.input.addEventListener("input", () => {
@@ -17,21 +17,17 @@ function textLine(name, start, moved) {
   return { ...line, leave: () => clearTimeout(typing) };
 }
 
-function controlOf({ kind, name, words, start }, moved) {
-  if (kind === "slider") return slider(name, words, start, moved);
-  if (kind === "choice") return radios(name, words, start, moved);
-  return textLine(name, start, moved);
-}
+const CONTROLS = { slider, choice: radios, text: textLine };
 
 function render({ model, el }) {
   const pictures = make("div", { className: "dl-gallery", attrs: { role: "img" } });
   const words = make("p", { className: "dl-words", attrs: { role: "status" } });
   const { places } = model.get("request");
-  const controls = model.get("controls").map((control, i) => controlOf({ ...control, start: places[i] }, moved));
+  const controls = model.get("controls").map(({ kind, name, words }, i) => CONTROLS[kind](name, words, places[i], moved));
   const talk = asking(model, {
     show(answer) {
       if (answer.problem) return;
-      paintAll(pictures, answer, bytesOf(answer.data));
+      paintAll(pictures, answer);
       pictures.classList.toggle("dl-many", answer.count > 3);
       pictures.setAttribute("aria-label", answer.alt);
       words.textContent = answer.words;

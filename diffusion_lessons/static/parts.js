@@ -1,11 +1,9 @@
 // Shared parts of the course's widgets. Python puts this text in front of each widget's own file,
 // so that what the page gets is one ES module.
 
-const idOf = (() => {
-  const page = Math.random().toString(36).slice(2, 8);
-  let count = 0;
-  return (what) => `dl-${page}-${what}-${(count += 1)}`;
-})();
+const PAGE = Math.random().toString(36).slice(2, 8);
+let ids = 0;
+const idOf = (what) => `dl-${PAGE}-${what}-${(ids += 1)}`;
 
 /** An HTML element with properties, attributes (under `attrs`) and children. */
 function make(tag, { attrs = {}, ...props } = {}, children = []) {
@@ -50,11 +48,11 @@ function floatsOf(buffer) {
   return new Float32Array(bytesOf(buffer).slice().buffer);
 }
 
-/** Put the RGB frame with number `frame` in `rgb` (bytes) on a canvas, which takes its size. */
-function paint(canvas, { width, height }, rgb, frame = 0) {
+/** Put the RGB picture with number `frame` on a canvas, which takes its size. */
+function paint(canvas, { width, height, data }, frame = 0) {
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
-  const pen = canvas.getContext("2d");
+  const [pen, rgb] = [canvas.getContext("2d"), bytesOf(data)];
   const image = pen.createImageData(width, height);
   const pixels = image.data;
   for (let i = 0, j = frame * width * height * 3; i < pixels.length; i += 4, j += 3) {
@@ -66,11 +64,11 @@ function paint(canvas, { width, height }, rgb, frame = 0) {
   pen.putImageData(image, 0, 0);
 }
 
-/** Put `count` RGB frames on canvases, the only children of `node`. */
-function paintAll(node, { count, width, height }, rgb) {
+/** Put the first `count` pictures on canvases, the only children of `node`. */
+function paintAll(node, pictures, count = pictures.count) {
   while (node.childElementCount > count) node.lastChild.remove();
   while (node.childElementCount < count) node.append(make("canvas"));
-  [...node.children].forEach((canvas, i) => paint(canvas, { width, height }, rgb, i));
+  [...node.children].forEach((canvas, i) => paint(canvas, pictures, i));
 }
 
 /** A number as one would say it: three digits, powers of ten where it is very large or small. */
@@ -93,9 +91,7 @@ function raised(power) {
  * other stops in their place. */
 function slider(name, words, start, moved, rested = () => {}) {
   const id = idOf("slider");
-  const input = ownKeys(
-    make("input", { type: "range", id, attrs: { min: 0, step: 1 } }),
-  );
+  const input = ownKeys(make("input", { type: "range", id, attrs: { min: 0, step: 1 } }));
   const value = make("span", { className: "dl-value", attrs: { "aria-hidden": "true" } });
   const control = {
     input,

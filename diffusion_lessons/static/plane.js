@@ -21,10 +21,9 @@ function render({ model, el }) {
   } }, [svg]));
   const status = make("p", { className: "dl-now", attrs: { role: "status" } });
 
-  const count = () => points.length / 2;
   const number = () => {
-    if (count() === most) return `${most} points, the most that fit`;
-    return `${count()} point${count() === 1 ? "" : "s"}`;
+    const count = points.length / 2;
+    return `${count} point${count === 1 ? "" : "s"}${count === most ? ", the most that fit" : ""}`;
   };
   function show(words = number()) {
     dots.setAttribute("d", dotsPath(points, reach));
@@ -39,8 +38,7 @@ function render({ model, el }) {
   }
   const round = (value) => Number(Math.min(reach, Math.max(-reach, value)).toFixed(3));
   function add(x, y) {
-    if (count() >= most) return;
-    points.push(round(x), round(y));
+    if (points.length < 2 * most) points.push(round(x), round(y));
   }
   function change(next) {
     points = next;
@@ -74,14 +72,10 @@ function render({ model, el }) {
     keys[event.key]();
   });
 
-  function place(event) {
-    const box = svg.getBoundingClientRect();
-    const x = (2 * (event.clientX - box.left)) / box.width - 1;
-    const y = 1 - (2 * (event.clientY - box.top)) / box.height;
-    return [x * reach, y * reach];
-  }
   function draws(event) {
-    const [x, y] = place(event);
+    const box = svg.getBoundingClientRect();
+    const x = reach * ((2 * (event.clientX - box.left)) / box.width - 1);
+    const y = reach * (1 - (2 * (event.clientY - box.top)) / box.height);
     if (stroke.last && Math.hypot(x - stroke.last[0], y - stroke.last[1]) < APART) return;
     if (Math.max(Math.abs(x), Math.abs(y)) > reach) return;
     stroke.last = [x, y];

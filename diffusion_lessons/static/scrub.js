@@ -7,10 +7,9 @@
 const REST_MS = 250; // Python hears of the place when it has not changed for so long
 
 function picturesPanel(data) {
-  const frames = bytesOf(data.data);
   const canvas = make("canvas", { attrs: { role: "img" } });
   canvas.style.setProperty("--dl-ratio", `${data.width} / ${data.height}`);
-  return { picture: canvas, put: (at) => paint(canvas, data, frames, at) };
+  return { picture: canvas, put: (at) => paint(canvas, data, at) };
 }
 
 /** Bars: a histogram per stop, with a curve over it where there is one. */
@@ -122,11 +121,10 @@ function pointsPanel({ data, behind, arrows, trails, reach }, choices, stops) {
   if (behind) faint.setAttribute("d", dotsPath(floatsOf(behind.data), reach));
   const places = arrows && floatsOf(arrows.places);
   const vectors = arrows && floatsOf(arrows.data);
-  const pieces = new Map(); // the ways of the first points to a state from the one before
+  /** The ways of the first points to a state from the one before. */
   function piece(at) {
     const first = (one) => state(one).subarray(0, 2 * trails);
-    if (!pieces.has(at)) pieces.set(at, segmentsPath(first(at - 1), first(at), reach));
-    return pieces.get(at);
+    return segmentsPath(first(at - 1), first(at), reach);
   }
   const signs = [
     ["dl-dots", "points", "M-5 0h0M5 0h0"],
@@ -168,17 +166,14 @@ function panelOf(data, choices, stops, xName) {
   };
 }
 
-function longest(texts) {
-  return texts.reduce((most, text) => (text.length > most.length ? text : most), "");
-}
-
 function render({ model, el }) {
   const [stops, words, choose] = [model.get("stops"), model.get("words"), model.get("choose")];
   const count = stops[0].length;
   const choices = stops.length;
   const panels = model.get("panels").map((data) => panelOf(data, choices, count, model.get("name")));
   const sentence = make("p", { className: "dl-words", id: idOf("words") });
-  const room = longest(words.flat()); // keeps the panels where they are while sentences change
+  // The longest sentence keeps the panels where they are while sentences change.
+  const room = words.flat().reduce((most, text) => (text.length > most.length ? text : most), "");
   let resting = 0;
 
   const bar = slider(model.get("name"), stops[model.get("choice")], model.get("index"), moved, tell);

@@ -63,8 +63,8 @@ function wayOf() {
 
   function show() {
     const place = bar.place();
-    paint(big.canvas, way, way.noisy, place);
-    paint(small.canvas, way, way.guesses, place);
+    paint(big.canvas, way, place);
+    paint(small.canvas, way, place + way.places.length);
     big.canvas.setAttribute("aria-label", `${way.alt}. ${way.places[place]}.`);
     small.canvas.setAttribute("aria-label", `${way.alt}. What the model guesses ${way.places[place]}.`);
     [...film.children].forEach((canvas, i) => canvas.classList.toggle("dl-here", i === place));
@@ -73,7 +73,7 @@ function wayOf() {
     bar.put(place);
     show();
   }
-  const last = () => (way ? way.count - 1 : 0);
+  const last = () => (way ? way.places.length - 1 : 0);
   const play = player(bar, go, STEP_MS);
   film.addEventListener("click", ({ target }) => {
     if (target === film) return;
@@ -88,14 +88,14 @@ function wayOf() {
     again: () => way && play.fromStart(),
     /** Another picture: played from the start, or seen at the place where one looked before. */
     put(answer, played) {
-      const before = way && { count: way.count, place: bar.place(), end: bar.place() === last() };
-      way = { ...answer, noisy: bytesOf(answer.noisy), guesses: bytesOf(answer.guesses) };
+      const [before, end] = [bar.place(), last()];
+      way = answer;
       play.pause();
-      const stays = before && before.count === way.count && !before.end && !played;
+      const stays = before < end && end === last() && !played;
       bar.restock(way.places);
-      paintAll(film, way, way.noisy);
+      paintAll(film, way, way.places.length);
       film.setAttribute("aria-label", `${way.alt}, coming out of noise in ${last()} places from left to right`);
-      go(stays ? before.place : last());
+      go(stays ? before : last());
       if (played) play.fromStart();
     },
   };
@@ -114,7 +114,7 @@ function shelf(chosen) {
       row.replaceChildren(
         ...pictures.map((one) => {
           const canvas = make("canvas", { attrs: { "aria-hidden": "true" } });
-          paint(canvas, one, bytesOf(one.data));
+          paint(canvas, one);
           const again = button("", () => chosen(one.places));
           again.append(canvas, make("span", { textContent: one.prompt }));
           again.title = `${one.words}. Press to draw it again.`;

@@ -49,7 +49,8 @@ function lossCurve(total) {
 }
 
 /** The tiles of one stage on one canvas, a pixel apart. */
-function tiles({ count, width, height, data }) {
+function tiles(stage) {
+  const { count, width, height } = stage;
   const columns = Math.ceil(Math.sqrt(count));
   const canvas = make("canvas", {
     width: columns * (width + 1) - 1,
@@ -58,10 +59,9 @@ function tiles({ count, width, height, data }) {
   });
   const zoom = Math.max(1, Math.round(STAGE_SIDE / canvas.width));
   canvas.style.width = `${zoom * canvas.width}px`;
-  const rgb = bytesOf(data);
   const tile = make("canvas");
   for (let i = 0; i < count; i += 1) {
-    paint(tile, { width, height }, rgb, i);
+    paint(tile, stage, i);
     canvas.getContext("2d").drawImage(tile, (i % columns) * (width + 1), Math.floor(i / columns) * (height + 1));
   }
   return canvas;
@@ -69,10 +69,8 @@ function tiles({ count, width, height, data }) {
 
 function cloud({ data, behind }) {
   const svg = planeSquare();
-  svg.append(
-    draw("path", { class: "dl-behind", d: dotsPath(floatsOf(behind), STAGE_REACH) }),
-    draw("path", { class: "dl-dots", d: dotsPath(floatsOf(data), STAGE_REACH) }),
-  );
+  const dots = (kind, points) => draw("path", { class: kind, d: dotsPath(floatsOf(points), STAGE_REACH) });
+  svg.append(dots("dl-behind", behind), dots("dl-dots", data));
   return svg;
 }
 

@@ -19,7 +19,7 @@ import traitlets
 from diffusion_lessons.postcards import PromptError
 from diffusion_lessons.workspace import DamagedFile
 
-from .page import PageWidget
+from .page import PageWidget, packed
 
 _LOCK = threading.RLock()
 
@@ -61,7 +61,8 @@ class Asking(PageWidget):
 
     def __init__(self, request: dict, answer: dict, **traits: object) -> None:
         """`request` and `answer` are the first ones, already exchanged when the page opens."""
-        super().__init__(request={"id": 0, **request}, answer={"id": 0, **answer}, **traits)
+        answer = packed({"id": 0, **answer})
+        super().__init__(request={"id": 0, **request}, answer=answer, **traits)
         self._answer_in("answer", self._reply, "request")
 
     def _answer_in(self, answer: str, reply: Callable[[dict], dict], request: str) -> None:
@@ -69,12 +70,12 @@ class Asking(PageWidget):
 
         def respond(change: dict) -> None:
             asked = change["new"]
-            setattr(self, answer, {"id": asked["id"], **self._attempt(reply, asked)})
+            setattr(self, answer, {"id": asked["id"], **packed(self._attempt(reply, asked))})
 
         self.observe(respond, names=request)
 
     def _reply(self, request: dict) -> dict:
-        """Return the answer to a request, as the page needs it."""
+        """Return the answer to a request; its arrays go to the page as bytes."""
         raise NotImplementedError
 
     def _attempt(self, reply: Callable[[dict], dict], request: dict) -> dict:

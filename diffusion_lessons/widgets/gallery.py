@@ -13,6 +13,7 @@ import io
 import math
 import re
 from dataclasses import asdict, dataclass, fields
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -88,13 +89,8 @@ class Gallery:
 
         Other files in the folder, and files that cannot be read, are left out.
         """
-        found = self._homeless[::-1]
-        for path in sorted(self._files(), key=_number, reverse=True):
-            if most is not None and len(found) >= most:
-                break
-            if (one := read(path)) is not None:
-                found.append(one)
-        return found[:most]
+        files = map(read, sorted(self._files(), key=_number, reverse=True))
+        return list(islice(chain(self._homeless[::-1], filter(None, files)), most))
 
     def _files(self) -> list[Path]:
         try:
@@ -138,19 +134,13 @@ def read(path: Path | str) -> Kept | None:
             if max(image.size) > MOST_SIDE:
                 return None
             pixels = np.asarray(image.convert("RGB"))
-            settings = _settings(image.text)  # type: ignore[attr-defined]  # of PNG
+            texts = image.text  # type: ignore[attr-defined]  # of PNG
+        parse = {"str": str, "int": int, "float": float}
+        values = {one.name: parse[str(one.type)](texts[one.name]) for one in fields(Settings)}
     except (OSError, ValueError, SyntaxError, KeyError):  # Pillow's ways to say: not a whole PNG
         return None
-    return Kept(pixels, settings, Path(path))
-
-
-def _settings(texts: dict[str, str]) -> Settings:
-    """Return the settings in texts. Raises KeyError or ValueError on a missing or wrong one."""
-    as_type = {"str": str, "int": int, "float": float}
-    values = {field.name: as_type[str(field.type)](texts[field.name]) for field in fields(Settings)}
-    if not math.isfinite(values["guidance_scale"]):
-        raise ValueError("a guidance scale that is not finite")
-    return Settings(**values)
+    finite = math.isfinite(values["guidance_scale"])
+    return Kept(pixels, Settings(**values), Path(path)) if finite else None
 
 
 def _number(path: Path) -> int:

@@ -33,7 +33,7 @@ class Guess(PageWidget):
         `truth` is not one of the options.
         """
         if self.options is not None and truth not in self.options:
-            raise ValueError(f"truth is {truth!r}, expected one of the options {self.options}")
+            raise ValueError(f"truth is {truth!r}: give one of the options {self.options}")
         shown = truth if isinstance(truth, str) else f"{truth:.3g}"
         reason = f"It is <b>{html.escape(shown)}</b>, because {html.escape(because)}"
         if self.committed:
@@ -60,5 +60,5 @@ def guess(question: str, options: Sequence[str] | None = None) -> Guess:
     when the options are fewer than two or not all different.
     """
     if options is not None and (len(options) < 2 or len(set(options)) != len(options)):
-        raise ValueError(f"the options are {list(options)}, expected two or more, all different")
+        raise ValueError(f"the options are {list(options)}: give two or more, all different")
     return Guess(question=question, options=None if options is None else list(options))

@@ -14,7 +14,7 @@ import traitlets
 from diffusion_lessons.pictures import checked_alt, img_tag, on_page, to_uint8
 
 from .asking import Asking, drawing
-from .page import module
+from .page import framed, module
 
 Draw = Callable[[dict, torch.Generator], tuple[torch.Tensor, str, str]]
 
@@ -25,28 +25,29 @@ class Control:
     name: str
     start: Any
 
-    def values(self) -> list | None:
-        """Return the value at each place of the control, or None where any text goes."""
-        raise NotImplementedError
+    def values(self) -> list:
+        """Return the value at each place of the control; empty where any text goes."""
+        return []
 
     def payload(self) -> dict:
         """Return kind, name, words and first place, as the page needs them."""
         kind, values, start = type(self).__name__.lower(), self.values(), self.start
-        if values is None:
-            return {"kind": kind, "name": self.name, "words": None, "start": start}
-        if start is None:
-            start = values[0]
-        if start not in values:
-            raise ValueError(
-                f"{kind} {self.name!r} starts at {start!r}, which is not one of {values}"
-            )
-        words = [str(value) for value in values]
-        return {"kind": kind, "name": self.name, "words": words, "start": values.index(start)}
+        if values:
+            start = values[0] if start is None else start
+            if start not in values:
+                raise ValueError(f"{kind} {self.name!r} starts at {start!r}: give one of {values}")
+            start = values.index(start)
+        return {"kind": kind, "name": self.name, "words": [*map(str, values)], "start": start}
+
+    def read(self, place: Any) -> Any:
+        """Return the value at a place: the number of a stop, or a text."""
+        values = self.values()
+        return values[int(place)] if values else str(place)
 
 
 @dataclass(frozen=True)
 class Slider(Control):
-    """Stops from `low` to `high`, `step` apart; whole numbers when all three are whole."""
+    """Stops from `low` to `high`, `step` apart; whole numbers when `low` and `step` are whole."""
 
     name: str
     low: float
@@ -62,8 +63,6 @@ class Slider(Control):
                 "high must be above low, and step above 0"
             )
         count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
-        if all(isinstance(number, int) for number in (self.low, self.high, self.step)):
-            return [self.low + i * self.step for i in range(count)]
         return [round(self.low + i * self.step, 10) for i in range(count)]
 
 
@@ -78,9 +77,7 @@ class Choice(Control):
     def values(self) -> list[str]:
         """Return the options. Raises ValueError when there are fewer than two."""
         if len(self.options) < 2:
-            raise ValueError(
-                f"choice {self.name!r} offers {list(self.options)}, expected two or more"
-            )
+            raise ValueError(f"choice {self.name!r} offers {self.options}: give two or more")
         return list(self.options)
 
 
@@ -90,10 +87,6 @@ class Text(Control):
 
     name: str
     start: str = ""
-
-    def values(self) -> None:
-        """Return None: any text goes."""
-        return
 
 
 class Live(Asking):
@@ -116,29 +109,17 @@ class Live(Asking):
         return img_tag(picture, alt, width) + f"<p>{html.escape(words)}</p>", picture
 
     def _reply(self, request: dict) -> dict:
-        values = self._read(request["places"])
-        shown = self._picture(values)
-        answer = _packed(*shown)
-        self.values, self._shown = values, shown
-        return answer
-
-    def _read(self, places: Sequence) -> dict:
-        """Map each control's name to its value at a place: the number of a stop, or a text."""
-        read = {}
-        for control, place in zip(self._controls, places, strict=True):
-            values = control.values()
-            read[control.name] = str(place) if values is None else values[int(place)]
-        return read
-
-    def _picture(self, values: dict) -> tuple[torch.Tensor, str, str]:
+        places = zip(self._controls, request["places"], strict=True)
+        values = {control.name: control.read(place) for control, place in places}
         generator = torch.Generator().manual_seed(int(values.get("seed", 0)))
         with drawing():
             drawn = self._draw(dict(values), generator)
         if not (isinstance(drawn, tuple) and len(drawn) == 3):
-            raise TypeError(
-                f"draw returned {type(drawn).__name__}, expected three things: (images, alt, words)"
-            )
-        return drawn
+            raise TypeError(f"draw returned {type(drawn).__name__}: give (images, alt, words)")
+        images, alt, words = drawn
+        answer = {**framed(to_uint8(images)), "alt": checked_alt(alt), "words": words}
+        self.values, self._shown = values, drawn
+        return answer
 
 
 def live(draw: Draw, controls: Sequence[Control]) -> Live:
@@ -155,17 +136,5 @@ def live(draw: Draw, controls: Sequence[Control]) -> Live:
     """
     names = [control.name for control in controls]
     if len(set(names)) != len(names) or not names:
-        raise ValueError(f"the controls are named {names}, expected one name each, none twice")
+        raise ValueError(f"the controls are named {names}: give one name each, none twice")
     return Live(draw, controls)
-
-
-def _packed(images: torch.Tensor, alt: str, words: str) -> dict:
-    frames = to_uint8(images)
-    return {
-        "count": frames.shape[0],
-        "height": frames.shape[1],
-        "width": frames.shape[2],
-        "data": frames.tobytes(),
-        "alt": checked_alt(alt),
-        "words": words,
-    }

@@ -1,14 +1,16 @@
-"""The base of all widgets: their page code, and the still version they leave behind."""
+"""The base of all widgets: their page code, what they send, the still version they leave behind."""
 
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
 import anywidget
 import numpy as np
+import torch
 
 from diffusion_lessons.pictures import second_copy
 
@@ -25,6 +27,19 @@ def static(name: str) -> str:
     return resources.files("diffusion_lessons").joinpath("static", name).read_text("utf-8")
 
 
+def as_float32(values: object) -> np.ndarray:
+    """Return a tensor, an array or a list as a float32 array on the CPU."""
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu().numpy()
+    return np.asarray(values, dtype=np.float32)
+
+
+def framed(frames: np.ndarray) -> dict:
+    """Return pictures, uint8 (..., H, W, 3), with their number and their size, as a page paints."""
+    *lead, height, width, _ = frames.shape
+    return {"count": math.prod(lead), "height": height, "width": width, "data": frames}
+
+
 def packed(value: Any) -> Any:
     """Return nested dicts and lists with the bytes of each array in its place, as a page needs."""
     if isinstance(value, np.ndarray):
@@ -35,12 +50,12 @@ def packed(value: Any) -> Any:
 
 
 def slots(items: Sequence[dict], count: int) -> list[dict]:
-    """Return `items` in a list of `count`, the free places empty, to be sent with the bytes in it.
+    """Return packed `items` in a list of `count`, the free places empty.
 
     Such a list must never become shorter: nbclient keeps the bytes of an item that has left, and a
     page which finds no item for them shows no widget at all.
     """
-    return [*items, *({} for _ in range(count - len(items)))]
+    return [*map(packed, items), *({} for _ in range(count - len(items)))]
 
 
 class PageWidget(anywidget.AnyWidget):

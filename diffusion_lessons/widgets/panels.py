@@ -6,13 +6,17 @@ With a second axis (`choose` of `scrub`), every array below has the choices as a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
+from diffusion_lessons import arguments
 from diffusion_lessons.pictures import checked_alt, to_uint8
+
+from .page import as_float32, framed
 
 
 class Panel:
@@ -27,34 +31,30 @@ class Panel:
         Raises ValueError, with the title, on arrays of another shape and on an empty alt.
         """
         try:
-            alt = checked_alt(self.alt)
+            content = {"alt": checked_alt(self.alt), **self._content((choices, stops))}
         except ValueError as error:
             raise ValueError(f"panel {self.title!r}: {error}") from None
-        described = {"kind": type(self).__name__.lower(), "title": self.title, "alt": alt}
-        return described | self._content(choices, stops)
+        return {"kind": type(self).__name__.lower(), "title": self.title, **content}
 
-    def _content(self, choices: int, stops: int) -> dict:
+    def _content(self, lead: tuple[int, int]) -> dict:
+        """Return what is special to the kind; `lead` is (choices, stops)."""
         raise NotImplementedError
 
     def _fitted(
-        self, name: str, given: object, shape: Sequence[int], rest: str = "", shared: bool = False
+        self, name: str, given: object, sizes: tuple, shared: bool = False, gaps: bool = False
     ) -> np.ndarray:
-        """Return an array as float32 of `shape` (choices, stops, ...), then the axes `rest`.
+        """Return an array as float32 of `sizes` (choices, stops, ...), all finite unless `gaps`.
 
-        The axis of the choices is left out where there is one, and may be where it is `shared`.
+        The axis of the choices is left out where there is one; `shared`: first axes may be anyway.
         """
-        values, (choices, *each) = as_float32(given), shape
-        if shared and values.shape == tuple(each):
-            return np.broadcast_to(values, shape).copy()
-        wanted = list(shape) if choices > 1 else each
-        if values.ndim != len(wanted) + len(rest) or list(values.shape[: len(wanted)]) != wanted:
-            expected = ", ".join(map(str, (*wanted, *rest)))
-            axes = "choices, stops" if choices > 1 else "stops"
-            raise ValueError(
-                f"panel {self.title!r}: {name} has shape {values.shape}, expected ({expected}); "
-                f"the first axes are {axes}, as many as the slider has words"
-            )
-        return np.ascontiguousarray(values if choices > 1 else values[None])
+        values, absent = as_float32(given), int(sizes[0] == 1)
+        if shared:
+            absent = max(absent, min(len(sizes) - values.ndim, len(sizes) - 1))
+        hint = ". What moves has the stops as first axis, and before them the choices, if any"
+        arguments.shape(name, values, sizes[absent:], hint)
+        if not (gaps or np.isfinite(values).all()):
+            raise ValueError(f"{name} hold nan or inf, which have no place")
+        return np.broadcast_to(values, (*sizes[:absent], *values.shape))
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,10 @@ class Pictures(Panel):
     frames: torch.Tensor
     alt: str
 
-    def _content(self, choices: int, stops: int) -> dict:
-        frames = torch.from_numpy(self._fitted("frames", self.frames, (choices, stops), "CHW"))
-        height, width = frames.shape[-2:]
-        data = to_uint8(frames.flatten(0, 1)).reshape(choices, stops, height, width, 3)
-        return {"height": height, "width": width, "data": data}
+    def _content(self, lead: tuple[int, int]) -> dict:
+        frames = torch.tensor(self._fitted("frames", self.frames, (*lead, "C", "H", "W")))
+        data = to_uint8(frames.flatten(0, 1))
+        return framed(data.reshape(*lead, *data.shape[1:]))
 
 
 @dataclass(frozen=True)
@@ -87,17 +86,14 @@ class Bars(Panel):
     overlay: tuple[str, np.ndarray] | None = None
     alt: str = ""
 
-    def _content(self, choices: int, stops: int) -> dict:
+    def _content(self, lead: tuple[int, int]) -> dict:
         edges = as_float32(self.edges).tolist()
-        shape = (choices, stops, len(edges) - 1)
-        heights, overlay = self._fitted("heights", self.heights, shape), None
+        sizes = (*lead, len(edges) - 1)
+        heights, overlay = self._fitted("heights", self.heights, sizes), None
         tallest = np.median(heights.max(axis=-1))
         if self.overlay:
-            name, curve = self.overlay[0], as_float32(self.overlay[1])
-            if curve.ndim == 1:  # the same at every stop
-                curve = np.broadcast_to(curve, (stops, len(curve)))
-            curves = self._fitted("overlay", curve, shape, shared=True)
-            overlay = {"name": name, "data": curves}
+            curves = self._fitted("overlay", self.overlay[1], sizes, shared=True)
+            overlay = {"name": self.overlay[0], "data": curves}
             tallest = max(tallest, np.median(curves.max(axis=-1)))
         top = float(1.15 * tallest) or 1.0
         return {"edges": edges, "data": heights, "top": top, "overlay": overlay}
@@ -118,27 +114,21 @@ class Curve(Panel):
     alt: str
     log_y: bool = False
 
-    def _content(self, choices: int, stops: int) -> dict:
-        shape = (choices, stops)
-        x = self._fitted("x", self.x, shape, shared=True)
-        fitted = {
-            name: self._fitted(f"y_lines[{name!r}]", y, shape) for name, y in self.y_lines.items()
-        }
-        lines = [{"name": name, "data": y} for name, y in fitted.items()]
-        low, high = self._reach(np.concatenate([y.ravel() for y in fitted.values()]))
-        return {"x": x, "lines": lines, "log_y": self.log_y, "low": low, "high": high}
-
-    def _reach(self, values: np.ndarray) -> tuple[float, float]:
-        """Return the lowest and the highest value on the axis.
-
-        When `log_y`, the lowest fiftieth of the values may fall below it: a single value near zero
-        would press all others together. They are drawn on the edge, and said in full.
-        """
+    def _content(self, lead: tuple[int, int]) -> dict:
+        x = self._fitted("x", self.x, lead, shared=True)
+        lines: list[dict[str, Any]] = [
+            {"name": name, "data": self._fitted(f"y_lines[{name!r}]", y, lead, gaps=True)}
+            for name, y in self.y_lines.items()
+        ]
+        values = np.concatenate([line["data"].ravel() for line in lines])
         values = values[np.isfinite(values) & ((values > 0) | (not self.log_y))].astype(float)
-        if not len(values):
-            return 1.0, 10.0
-        low = max(values.min(), np.quantile(values, 0.02) / 3) if self.log_y else values.min()
-        return float(low), float(values.max())
+        low, high = (values.min(), values.max()) if len(values) else (1, 10)
+        if self.log_y and len(values):
+            # A single value near zero would press all others together. Those of the lowest fiftieth
+            # that fall below the axis are drawn on its edge, and said in full.
+            low = max(low, np.quantile(values, 0.02) / 3)
+        ends = {"low": float(low), "high": float(high)}
+        return {"x": x, "lines": lines, "log_y": self.log_y, **ends}
 
 
 @dataclass(frozen=True)
@@ -159,33 +149,21 @@ class Points(Panel):
     arrows: tuple[str, torch.Tensor, torch.Tensor] | None = None
     trails: int = 0
 
-    def _content(self, choices: int, stops: int) -> dict:
-        fitted = self._fitted("positions", self.positions, (choices, stops), "N2")
-        positions, behind, arrows = self._checked("positions", fitted, 4), None, None
-        sizes = positions.ravel()
+    def _content(self, lead: tuple[int, int]) -> dict:
+        positions = self._fitted("positions", self.positions, (*lead, "N", 2))
+        sizes, behind, arrows = positions.ravel(), None, None
         if self.behind:
-            points = self._checked("behind", as_float32(self.behind[1]), 2)
+            (points,) = self._fitted("behind", self.behind[1], (1, "K", 2))
             behind = {"name": self.behind[0], "data": points}
             sizes = np.concatenate([sizes, points.ravel()])
         if self.arrows:
-            places = self._checked("arrows, places", as_float32(self.arrows[1]), 2)
-            shape = (choices, stops, *places.shape)
-            vectors = self._fitted("arrows, vectors", self.arrows[2], shape, shared=True)
-            scaled = _scaled(places, self._checked("arrows, vectors", vectors, 4))
-            arrows = {"name": self.arrows[0], "places": places, "data": scaled}
+            (places,) = self._fitted("arrows, places", self.arrows[1], (1, "M", 2))
+            wanted = (*lead, *places.shape)
+            vectors = self._fitted("arrows, vectors", self.arrows[2], wanted, shared=True)
+            arrows = {"name": self.arrows[0], "places": places, "data": _scaled(places, vectors)}
         reach = max(0.5, math.ceil(2 * np.quantile(np.abs(sizes), 0.998)) / 2)
-        described = {"data": positions, "behind": behind, "arrows": arrows}
-        return described | {"trails": self.trails, "reach": reach}
-
-    def _checked(self, name: str, values: np.ndarray, axes: int) -> np.ndarray:
-        if values.ndim != axes or values.shape[-1] != 2:
-            raise ValueError(
-                f"panel {self.title!r}: {name} have shape {values.shape}; expected two numbers, "
-                "x and y, along the last axis: (N, 2) for points that rest"
-            )
-        if not np.isfinite(values).all():
-            raise ValueError(f"panel {self.title!r}: {name} hold nan or inf, which have no place")
-        return values
+        moving = {"data": positions, "behind": behind, "arrows": arrows}
+        return moving | {"trails": self.trails, "reach": reach}
 
 
 def _scaled(places: np.ndarray, vectors: np.ndarray) -> np.ndarray:
@@ -195,10 +173,3 @@ def _scaled(places: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     unit = np.median(np.quantile(lengths, 0.9, axis=(0, 2, 3))) or 1.0
     scaled = vectors * np.minimum(1 / unit, 1 / np.maximum(lengths, 1e-12)) * spacing
     return scaled.astype(np.float32)
-
-
-def as_float32(values: object) -> np.ndarray:
-    """Return a tensor, an array or a list as a float32 array on the CPU."""
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu().numpy()
-    return np.asarray(values, dtype=np.float32)

@@ -8,17 +8,17 @@ import matplotlib as mpl
 import torch
 import traitlets
 
-from diffusion_lessons.pictures import DPI, few_colours, figure_png, img_tag, look
+from diffusion_lessons.pictures import few_colours, figure_png, img_tag, look
 
-from .page import PageWidget, module
-from .still import bare_figure, scatter
+from .page import PageWidget, as_float32, module
+from .still import axes_at, bare_figure, scatter
 
 REACH = 1.5
 """The drawing goes from -REACH to REACH in x and in y."""
 MOST = 500
 """Most points in a drawing."""
 _COUNT, _STEP = 240, 0.1
-_STILL = 2.6  # inches
+_STILL = 260  # pixels
 
 
 class Plane(PageWidget):
@@ -39,26 +39,23 @@ class Plane(PageWidget):
 
         Raises ValueError when there are fewer than two: nothing can be learned from them.
         """
-        points = torch.tensor(self.drawn, dtype=torch.float32).reshape(-1, 2)
-        if len(points) < 2:
+        if len(self.drawn) < 4:
             raise ValueError(
-                f"the drawing has {len(points)} points, expected two or more: draw some in the "
-                "square above, or press one of the shapes below it"
+                f"the drawing has {len(self.drawn) // 2} points: draw two or more in the square "
+                "above, or press one of the shapes below it"
             )
-        return points
+        return torch.tensor(self.drawn, dtype=torch.float32).reshape(-1, 2)
 
     def still(self) -> tuple[str, bytes]:
         """Return the points on show."""
-        points = torch.tensor(self.drawn, dtype=torch.float32).reshape(-1, 2)
+        points = as_float32(self.drawn).reshape(-1, 2)
         with mpl.rc_context(look()):
             fig = bare_figure(_STILL, _STILL)
-            ax = fig.add_axes((0.02, 0.02, 0.96, 0.96))
-            ax.set(xticks=[], yticks=[])
-            scatter(ax, points.numpy(), 5, REACH)
+            scatter(axes_at(fig, 5.2, 5.2, 249.6, 249.6), points, 5, REACH)
             picture = few_colours(figure_png(fig))
         name = next((name for name, one in self.shapes.items() if one == self.drawn), "drawn")
         alt = f"{self.title.rstrip('.')}: {len(points)} points in the plane, {name}"
-        return img_tag(picture, alt, round(_STILL * DPI)), picture
+        return img_tag(picture, alt, _STILL), picture
 
 
 def plane(title: str, start: str = "two moons") -> Plane:
@@ -70,15 +67,13 @@ def plane(title: str, start: str = "two moons") -> Plane:
     """
     shapes = {name: _ready_made(name) for name in SHAPES}
     if start not in shapes:
-        raise ValueError(f"start is {start!r}, expected one of {list(shapes)}")
+        raise ValueError(f"start is {start!r}: give one of {list(shapes)}")
     return Plane(title=title, shapes=shapes, drawn=shapes[start])
 
 
 def _two_moons(turn: torch.Tensor) -> torch.Tensor:
-    upper = turn < math.pi
-    x = torch.where(upper, turn.cos() - 0.5, 0.5 + turn.cos())
-    y = torch.where(upper, turn.sin() - 0.2, 0.2 + turn.sin())
-    return 0.85 * torch.stack((x, y), 1)
+    side = torch.where(turn < math.pi, -1, 1)
+    return 0.85 * (_ring(turn) + side[:, None] * torch.tensor([0.5, 0.2]))
 
 
 def _ring(turn: torch.Tensor) -> torch.Tensor:

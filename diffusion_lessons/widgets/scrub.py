@@ -15,6 +15,7 @@ from .still import STRIP, draw_strip, spread
 
 LARGEST = 4_000_000
 """Most bytes of frames a page gets in one widget, so that it opens at once."""
+Named = tuple[str, Sequence]
 
 
 class Scrubber(PageWidget):
@@ -39,22 +40,18 @@ class Scrubber(PageWidget):
         options = self.choose["options"] if self.choose else [""]
         picture, width = draw_strip(self._contents, self.stops, options, self.name)
         shown = spread(len(self.stops[0]), STRIP)
-        items = [
-            f"<li>{_line(option, self.stops[c][i], self.words[c][i])}</li>"
-            for c, option in enumerate(options)
-            for i in shown
-        ]
+        items = ""
+        for option, stops, words in zip(options, self.stops, self.words, strict=True):
+            for i in shown:
+                place = f"{option}, {stops[i]}" if option else stops[i]
+                items += f"<li><b>{html.escape(place)}</b>: {html.escape(words[i])}</li>"
         seen = "; ".join(panel["alt"].rstrip(".") for panel in self._contents)
         alt = f"{seen}. A strip of {len(shown)} stops, described below."
-        page = f"{img_tag(picture, alt, width)}<ul>{''.join(items)}</ul>"
-        return page, picture
+        return f"{img_tag(picture, alt, width)}<ul>{items}</ul>", picture
 
 
 def scrub(
-    slider: tuple[str, Sequence[str]],
-    panels: Sequence[Panel],
-    words: Sequence,
-    choose: tuple[str, Sequence[str]] | None = None,
+    slider: Named, panels: Sequence[Panel], words: Sequence, choose: Named | None = None
 ) -> Scrubber:
     """Show states computed ahead over a slider: the page moves them together, without the kernel.
 
@@ -69,11 +66,11 @@ def scrub(
     name, stop_words = slider
     options = list(choose[1]) if choose else [""]
     if choose and len(options) < 2:
-        raise ValueError(f"choose offers {options}, expected two options or more")
+        raise ValueError(f"choose offers {options}: give two options or more")
     stops = _nested("the slider's words", stop_words, len(options), None)
     count = len(stops[0])
     if count < 2:
-        raise ValueError(f"the slider has {count} stops, expected two or more")
+        raise ValueError(f"the slider has {count} stops: give two or more")
     contents = [panel.content(len(options), count) for panel in panels]
     if (size := _bytes_in(contents)) > LARGEST:
         raise ValueError(
@@ -92,25 +89,16 @@ def scrub(
 def _nested(what: str, words: Sequence, choices: int, count: int | None) -> list[list[str]]:
     """Return `words` as one list per choice; a flat list holds for every choice."""
     if isinstance(words, str):
-        raise ValueError(f"{what} is one text, {words!r}; expected a list with one per stop")
+        raise ValueError(f"{what} is one text, {words!r}: give a list with one per stop")
     flat = all(isinstance(word, str) for word in words)
     lists = [list(words)] * choices if flat else [list(some) for some in words]
-    count = len(lists[0]) if count is None else count
     lengths = [len(some) for some in lists]
-    if lengths != [count] * choices:
-        raise ValueError(f"{what} has lists of {lengths}, expected {choices} of {count} stops")
+    if lengths != [count or lengths[0]] * choices:
+        raise ValueError(f"{what} has lists of {lengths}: give {choices} of {count} stops")
     return lists
 
 
 def _bytes_in(value: object) -> int:
     """Return the bytes of all arrays in nested dicts and lists."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        return sum(map(_bytes_in, value))
-    return getattr(value, "nbytes", 0)
-
-
-def _line(option: str, stop: str, sentence: str) -> str:
-    place = f"{option}, {stop}" if option else stop
-    return f"<b>{html.escape(place)}</b>: {html.escape(sentence)}"
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return sum(map(_bytes_in, parts)) + getattr(value, "nbytes", 0)

@@ -16,12 +16,11 @@ import numpy as np
 import torch
 import traitlets
 
-from diffusion_lessons import pictures, postcards
+from diffusion_lessons import arguments, pictures, postcards
 
-from . import gallery
 from .asking import Asking, drawing, one_at_a_time
-from .gallery import Settings
-from .page import module, slots, static
+from .gallery import Gallery, Settings
+from .page import framed, module, slots, static
 from .still import spread
 
 if TYPE_CHECKING:
@@ -46,21 +45,22 @@ _STILL = 5  # places on the way in the still version
 
 @dataclass(frozen=True)
 class Way:
-    """The way of one picture from noise: at each of N places what the sampler has in its hands and
-    its guess of the end, both uint8 (N, H, W, 3), and in words how far it is."""
+    """The way of one picture from noise: at each of N places how far it is in words, and `frames`,
+    uint8 (2, N, H, W, 3): what the sampler has in its hands, and its guess of the end."""
 
-    noisy: np.ndarray
-    guesses: np.ndarray
+    settings: Settings
+    frames: np.ndarray
     words: list[str]
 
 
 class Studio(Asking):
-    """The widget of `studio`; `settings` and `way` are of the picture on show, None before one."""
+    """The widget of `studio`; `way` is that of the picture on show, None before one."""
 
     _esm = module("studio")
     _css = static("widgets.css") + static("studio.css")
 
     spoken = (*Asking.spoken, ValueError, TypeError, OSError)
+    way: Way | None = None
 
     suggestions: traitlets.List = traitlets.List(list(SUGGESTIONS)).tag(sync=True)
     surprises: traitlets.List = traitlets.List().tag(sync=True)  # prompts; one is drawn at random
@@ -68,13 +68,18 @@ class Studio(Asking):
     kept = traitlets.Dict().tag(sync=True)  # kernel: {"id", "words" or "problem", "pictures"}
 
     def __init__(
-        self, load: Callable[[], TextToImage], prompt: str, seed: int, folder: Path | str | None
+        self, load: Callable[[], TextToImage], prompt: str, folder: Path | str | None
     ) -> None:
         self._load = load
         self._pipe: TextToImage | None = None
-        self._gallery = gallery.Gallery(folder)
-        self._drawn: dict[int, tuple[Settings, Way]] = {}  # the last two, by number
-        request = {"places": [prompt, "", str(seed), *self._usual()]}
+        self._gallery = Gallery(folder)
+        self._drawn: dict[int, Way] = {}  # the last two, by number
+        try:
+            card = self._ready().card
+        except Exception:  # the first answer will say why
+            card = {"num_inference_steps": 8, "guidance_scale": 3}
+        usual = [str(card["num_inference_steps"]), f"{card['guidance_scale']:g}"]
+        request = {"places": [prompt, "", "0", *usual]}
         scenes = postcards.sample_scenes(_SURPRISES, seed=0)
         super().__init__(
             request,
@@ -85,55 +90,33 @@ class Studio(Asking):
         )
         self._answer_in("kept", self._keep, "keep")
 
-    @property
-    def settings(self) -> Settings | None:
-        """The settings of the picture on show."""
-        return self._drawn[max(self._drawn)][0] if self._drawn else None
-
-    @property
-    def way(self) -> Way | None:
-        """The way of the picture on show."""
-        return self._drawn[max(self._drawn)][1] if self._drawn else None
-
     def still(self) -> tuple[str, bytes | None]:
         """Return some places on the way of the picture on show, or the problem without one."""
-        if self.way is None or self.settings is None:
+        if self.way is None:
             return f"<p>{html.escape(self.answer['problem'])}</p>", None
         shown = spread(len(self.way.words), _STILL)
-        frames = torch.from_numpy(self.way.noisy[shown]).permute(0, 3, 1, 2) / 127.5 - 1
+        frames = torch.from_numpy(self.way.frames[0, shown]).permute(0, 3, 1, 2) / 127.5 - 1
         labels = [self.way.words[place] for place in shown]
         picture, width = pictures.on_page(frames, labels)
-        alt = f"Noise becomes a picture of: {self.settings.prompt}. {'; '.join(labels)}."
-        page = pictures.img_tag(picture, alt, width)
-        return f"{page}<p>{html.escape(described(self.settings))}</p>", picture
+        alt = f"Noise becomes a picture of: {self.way.settings.prompt}. {'; '.join(labels)}."
+        words = f"<p>{html.escape(described(self.way.settings))}</p>"
+        return pictures.img_tag(picture, alt, width) + words, picture
 
     def _reply(self, request: dict) -> dict:
         settings, start = read(request["places"]), time.perf_counter()
-        way = make(self._ready(), settings)
+        self.way = way = make(self._ready(), settings)
         seconds = time.perf_counter() - start
         number = 1 + max(self._drawn, default=0)
         # The page may still show the picture before, and may want to keep that one.
-        self._drawn = dict([*self._drawn.items(), (number, (settings, way))][-2:])
+        self._drawn = dict([*self._drawn.items(), (number, way)][-2:])
         return {
             "number": number,
-            "count": len(way.words),
-            "height": way.noisy.shape[1],
-            "width": way.noisy.shape[2],
-            "noisy": way.noisy.tobytes(),
-            "guesses": way.guesses.tobytes(),
+            **framed(way.frames),
             "places": way.words,
             "alt": f"A picture drawn for the words: {settings.prompt}",
             "words": described(settings),
             "took": f"Drawn in {seconds:.2f} seconds.",
         }
-
-    def _usual(self) -> list[str]:
-        """Return the number of steps and the scale that the model's card names, as texts."""
-        try:
-            card = self._ready().card
-        except Exception:  # the first answer will say why
-            card = {"num_inference_steps": 8, "guidance_scale": 3}
-        return [str(card["num_inference_steps"]), f"{card['guidance_scale']:g}"]
 
     def _ready(self) -> TextToImage:
         """Return the model, loaded when first needed; after a failure the next call tries again."""
@@ -145,19 +128,17 @@ class Studio(Asking):
         return self._attempt(self._save, request) | {"pictures": self._shelf()}
 
     def _save(self, request: dict) -> dict:
-        settings, way = self._drawn[request["of"]]
-        return {"words": f"Saved: {self._gallery.keep(way.noisy[-1], settings)}"}
+        way = self._drawn[request["of"]]
+        return {"words": f"Saved: {self._gallery.keep(way.frames[0, -1], way.settings)}"}
 
     def _shelf(self) -> list[dict]:
         """Return the newest pictures of the gallery, as the page needs them."""
         pictures = [
             {
-                "height": kept.pixels.shape[0],
-                "width": kept.pixels.shape[1],
-                "data": kept.pixels.tobytes(),
+                **framed(kept.pixels),
                 "prompt": kept.settings.prompt,
                 "words": described(kept.settings),
-                "places": [str(value) for value in asdict(kept.settings).values()],
+                "places": [*map(str, asdict(kept.settings).values())],
             }
             for kept in self._gallery.pictures(MOST_KEPT)
         ]
@@ -165,10 +146,7 @@ class Studio(Asking):
 
 
 def studio(
-    load: Callable[[], TextToImage],
-    prompt: str = SUGGESTIONS[0],
-    seed: int = 0,
-    folder: Path | str | None = None,
+    load: Callable[[], TextToImage], prompt: str = SUGGESTIONS[0], folder: Path | str | None = None
 ) -> Studio:
     """Make pictures from words, watch each come out of noise, and keep those one likes.
 
@@ -178,52 +156,47 @@ def studio(
     the number of steps and the scale that the model's card names. What is kept goes to `folder`
     (None: the learner's own, the same for all lessons), see `widgets.gallery.Gallery`.
     """
-    return Studio(load, prompt, seed, folder)
+    return Studio(load, prompt, folder)
 
 
 def read(places: Iterable[str]) -> Settings:
     """Return the settings in the page's fields. Raises ValueError with a sentence."""
-    prompt, negative, seed, steps, scale = (str(place).strip() for place in places)
+    prompt, negative, *numbers = (str(place).strip() for place in places)
     if not prompt:
         raise ValueError(
-            f"There are no words yet. Write what the picture is to show, such as "
+            "There are no words yet. Write what the picture is to show, such as "
             f"'{SUGGESTIONS[0]}', or press Surprise me."
         )
-    number = _whole("seed", seed, "any whole number, such as 7, from 0 to 4294967295")
-    if not 0 <= number <= LARGEST_SEED:
-        raise ValueError(f"The seed is {number}: it goes from 0 to {LARGEST_SEED}.")
-    num_steps = _whole("number of steps", steps, "a whole number, such as 8")
-    try:
-        guidance_scale = float(scale.replace(",", "."))
-    except ValueError:
-        raise ValueError(
-            f"The guidance is {scale!r}: write a number, such as 3 (1 is off, 0 ignores the words)."
-        ) from None
-    return Settings(prompt, negative, number, num_steps, guidance_scale)
+    values = []
+    for (name, kind, allowed), text in zip(_NUMBERS, numbers, strict=True):
+        try:
+            values.append(kind(text.replace(",", ".")))
+        except ValueError:
+            raise ValueError(f"The {name} is {text!r}: write {allowed}.") from None
+    arguments.number("The seed", values[0], 0, LARGEST_SEED)
+    return Settings(prompt, negative, *values)
+
+
+_NUMBERS: tuple[tuple[str, type, str], ...] = (
+    ("seed", int, f"any whole number, such as 7, from 0 to {LARGEST_SEED}"),
+    ("number of steps", int, "a whole number, such as 8"),
+    ("guidance", float, "a number, such as 3 (1 is off, 0 ignores the words)"),
+)
 
 
 def make(pipe: TextToImage, settings: Settings) -> Way:
     """Draw a picture and its way from noise. Raises what `pipe.steps` raises."""
     with drawing():
-        x_t = pipe.noise(1, torch.Generator().manual_seed(settings.seed))
-        held, guesses = [], []
-        for step in pipe.steps(
-            settings.prompt,
-            settings.negative_prompt or None,
-            settings.num_inference_steps,
-            settings.guidance_scale,
-            latents=x_t,
-        ):
-            held.append(step.x_t)
-            guesses.append(step.prediction.x_0)
-        count = len(held)
-        for row in (held, guesses):  # the last place: the picture itself
-            row.append(step.x_next)
-        shown = spread(count + 1, MOST_PLACES)
-        latents = [row[i] for row in (held, guesses) for i in shown]
-        frames = pictures.to_uint8(pipe.decode(torch.cat(latents)))
-    words = ["pure noise", *(f"after step {i} of {count}" for i in shown[1:])]
-    return Way(frames[: len(shown)], frames[len(shown) :], words)
+        wanted = asdict(settings) | {"negative_prompt": settings.negative_prompt or None}
+        noise = pipe.noise(1, torch.Generator().manual_seed(wanted.pop("seed")))
+        steps = list(pipe.steps(**wanted, latents=noise))
+        held = [*(step.x_t for step in steps), steps[-1].x_next]  # the last is the picture itself
+        guesses = [*(step.prediction.x_0 for step in steps), steps[-1].x_next]
+        shown = spread(len(held), MOST_PLACES)
+        latents = torch.cat([row[i] for row in (held, guesses) for i in shown])
+        frames = pictures.to_uint8(pipe.decode(latents))
+    words = ["pure noise", *(f"after step {i} of {len(steps)}" for i in shown[1:])]
+    return Way(settings, frames.reshape(2, -1, *frames.shape[1:]), words)
 
 
 def described(settings: Settings) -> str:
@@ -234,10 +207,3 @@ def described(settings: Settings) -> str:
         f"“{settings.prompt}”{away} · seed {settings.seed} · {steps} · "
         f"guidance {settings.guidance_scale:g}"
     )
-
-
-def _whole(name: str, text: str, allowed: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError(f"The {name} is {text!r}: write {allowed}.") from None

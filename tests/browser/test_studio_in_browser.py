@@ -85,7 +85,7 @@ for _ in range(40):
     time.sleep(0.2)
 print("the cell's own numbers are untouched:", torch.equal(torch.stack(got), expected))
 """
-REPORT = "print(studio.settings, studio.way.noisy[-1].sum())"
+REPORT = "print(studio.way.settings, studio.way.frames[0, -1].sum())"
 
 
 def test_a_seed_moved_while_a_cell_runs_ends_on_the_last_one(open_cells, studio_cell):

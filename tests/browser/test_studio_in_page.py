@@ -35,7 +35,8 @@ def _big(page) -> np.ndarray:
 
 
 def _frames(answer) -> np.ndarray:
-    return np.frombuffer(answer["noisy"], np.uint8).reshape(answer["count"], 64, 64, 3)
+    """What is in the model's hands at each place."""
+    return np.frombuffer(answer["data"], np.uint8).reshape(2, -1, 64, 64, 3)[0]
 
 
 def _answer_all(page, studio) -> None:
@@ -83,7 +84,7 @@ def test_one_request_at_a_time_and_the_newest_follows(page, studio):
     assert asked == ["1"]
     _answer_all(page, studio)
     asked = [one["request"]["places"][2] for one in sent(page)]
-    assert asked == ["1", "6"] and studio.settings.seed == 6
+    assert asked == ["1", "6"] and studio.way.settings.seed == 6
     assert (_big(page) == _frames(studio.answer)[-1]).all()
 
 
@@ -127,8 +128,8 @@ def test_suggestions_and_surprises_are_drawn(page, studio):
     for _ in range(4):
         page.get_by_role("button", name="Surprise me").press("Enter")
         _answer_all(page, studio)
-        seen.add(studio.settings)
-        assert studio.settings.prompt in studio.surprises
+        seen.add(studio.way.settings)
+        assert studio.way.settings.prompt in studio.surprises
         assert (_big(page) == _frames(studio.answer)[-1]).all()
     assert len(seen) == 4
 
@@ -272,7 +273,7 @@ def test_a_kept_picture_is_on_the_shelf_and_comes_back_with_its_settings(page, s
     _answer_all(page, studio)
     page.locator(".dl-shelf").get_by_role("button", name=HOUSE).press("Enter")
     _answer_all(page, studio)
-    assert (_big(page) == before).all() and studio.settings.seed == 1
+    assert (_big(page) == before).all() and studio.way.settings.seed == 1
     assert _prompt(page).input_value() == HOUSE
 
 
