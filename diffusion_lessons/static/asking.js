@@ -4,41 +4,30 @@
 const BUSY_MS = 400; // a drawing that takes longer is announced
 const SILENT_MS = 10000; // a kernel silent for longer is perhaps busy with a cell, or gone
 
-/** Words about the wait, only when there is one to speak of. */
-function waiting(picture, words = "drawing …") {
-  const node = make("p", { className: "dl-wait" });
-  let timers = [];
-  return {
-    node,
-    start() {
-      timers = [
-        setTimeout(() => {
-          node.textContent = words;
-          picture.setAttribute("aria-busy", "true");
-        }, BUSY_MS),
-        setTimeout(() => {
-          node.textContent = "Still waiting: the kernel is busy with a cell, or has stopped.";
-        }, SILENT_MS),
-      ];
-    },
-    end() {
-      timers.forEach(clearTimeout);
-      node.textContent = "";
-      picture.removeAttribute("aria-busy");
-    },
-  };
-}
-
 /** Requests in one trait of the model, answers in another. `show(answer)` is called for the first
  * answer and for each one to a request of this view. The node `problem` shows what went wrong, after
  * `sorry`; while the kernel is busy, the node `wait` shows `words`, and `picture` is marked as busy. */
 function asking(model, { show, picture, words, sorry, request = "request", answer = "answer" }) {
   const problem = make("p", { className: "dl-problem", attrs: { role: "alert" } });
-  const wait = waiting(picture, words);
+  const wait = make("p", { className: "dl-wait" }); // says nothing unless there is a wait to speak of
+  let timers = [];
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   let { id, ...sent } = model.get(request); // the newest request of this view, answered or on its way
   let next = null; // the newest wish while that one is on its way
 
+  function startWait() {
+    const say = (text, ms) => setTimeout(() => (wait.textContent = text), ms);
+    timers = [
+      say(words ?? "drawing …", BUSY_MS),
+      setTimeout(() => picture.setAttribute("aria-busy", "true"), BUSY_MS),
+      say("Still waiting: the kernel is busy with a cell, or has stopped.", SILENT_MS),
+    ];
+  }
+  function endWait() {
+    timers.forEach(clearTimeout);
+    wait.textContent = "";
+    picture.removeAttribute("aria-busy");
+  }
   const busy = () => id > model.get(answer).id;
   function ask(wish) {
     if (busy()) next = same(wish, sent) ? null : wish;
@@ -48,7 +37,7 @@ function asking(model, { show, picture, words, sorry, request = "request", answe
     id = model.get(request).id + 1;
     sent = wish;
     next = null;
-    wait.start();
+    startWait();
     model.set(request, { id, ...wish });
     model.save_changes();
   }
@@ -59,13 +48,13 @@ function asking(model, { show, picture, words, sorry, request = "request", answe
   }
   function answered() {
     if (model.get(answer).id !== id) return; // to another view of this widget
-    wait.end();
+    endWait();
     update();
     if (next) send(next);
   }
   return {
     problem,
-    wait: wait.node,
+    wait,
     ask,
     busy,
     /** Whether the kernel was asked for this already, without a problem. */
@@ -75,7 +64,7 @@ function asking(model, { show, picture, words, sorry, request = "request", answe
       model.on(`change:${answer}`, answered);
     },
     end() {
-      wait.end();
+      endWait();
       model.off?.(`change:${answer}`, answered);
     },
   };

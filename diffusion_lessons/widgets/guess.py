@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import traitlets
 from IPython.display import HTML, display
 
+from diffusion_lessons import arguments
+
 from .page import PageWidget, module
 
 
@@ -32,10 +34,10 @@ class Guess(PageWidget):
         guess the answer stays folded, so that Run All gives nothing away. Raises ValueError when
         `truth` is not one of the options.
         """
-        if self.options is not None and truth not in self.options:
-            raise ValueError(f"truth is {truth!r}: give one of the options {self.options}")
-        shown = truth if isinstance(truth, str) else f"{truth:.3g}"
-        reason = f"It is <b>{html.escape(shown)}</b>, because {html.escape(because)}"
+        if self.options is not None:
+            arguments.choice("truth", truth, self.options)
+        words = truth if isinstance(truth, str) else f"{truth:.3g}"
+        reason = f"It is <b>{html.escape(words)}</b>, because {html.escape(because)}"
         if self.committed:
             guessed = html.escape(self.committed)
             page = f"<p>You said <b>{guessed}</b>. {self._verdict(truth)} {reason}</p>"

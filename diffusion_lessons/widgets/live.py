@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import traitlets
 
+from diffusion_lessons import arguments
 from diffusion_lessons.pictures import checked_alt, img_tag, on_page, to_uint8
 
 from .asking import Asking, drawing
@@ -34,8 +35,7 @@ class Control:
         kind, values, start = type(self).__name__.lower(), self.values(), self.start
         if values:
             start = values[0] if start is None else start
-            if start not in values:
-                raise ValueError(f"{kind} {self.name!r} starts at {start!r}: give one of {values}")
+            arguments.choice(f"the start of {self.name!r}", start, values)
             start = values.index(start)
         return {"kind": kind, "name": self.name, "words": [*map(str, values)], "start": start}
 
@@ -58,10 +58,8 @@ class Slider(Control):
     def values(self) -> list:
         """Return the value at each stop. Raises ValueError on an empty range or no step."""
         if not (self.step > 0 and self.high > self.low):
-            raise ValueError(
-                f"slider {self.name!r} goes from {self.low} to {self.high} by {self.step}: "
-                "high must be above low, and step above 0"
-            )
+            way = f"from {self.low} to {self.high} by {self.step}"
+            raise ValueError(f"slider {self.name!r} goes {way}: give high above low, step above 0")
         count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
         return [round(self.low + i * self.step, 10) for i in range(count)]
 

@@ -8,6 +8,7 @@ import matplotlib as mpl
 import torch
 import traitlets
 
+from diffusion_lessons import arguments
 from diffusion_lessons.pictures import few_colours, figure_png, img_tag, look
 
 from .page import PageWidget, as_float32, module
@@ -66,8 +67,7 @@ def plane(title: str, start: str = "two moons") -> Plane:
     Raises ValueError on another `start`.
     """
     shapes = {name: _ready_made(name) for name in SHAPES}
-    if start not in shapes:
-        raise ValueError(f"start is {start!r}: give one of {list(shapes)}")
+    arguments.choice("start", start, list(shapes))
     return Plane(title=title, shapes=shapes, drawn=shapes[start])
 
 

@@ -203,7 +203,5 @@ def described(settings: Settings) -> str:
     """Return the settings in a line."""
     away = f", away from “{settings.negative_prompt}”" if settings.negative_prompt else ""
     steps = f"{settings.num_inference_steps} step{'s' * (settings.num_inference_steps != 1)}"
-    return (
-        f"“{settings.prompt}”{away} · seed {settings.seed} · {steps} · "
-        f"guidance {settings.guidance_scale:g}"
-    )
+    numbers = f"seed {settings.seed} · {steps} · guidance {settings.guidance_scale:g}"
+    return f"“{settings.prompt}”{away} · {numbers}"
