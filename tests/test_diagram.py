@@ -17,10 +17,8 @@ def test_the_parts_of_the_small_network_in_the_order_they_run():
     boxes = diagram.trace(UNet(**SMALL, factors=(8, 7)), 32)
     around = ["x_t", "stem", "ResBlock", "Down", "ResBlock", "Attention", "ResBlock", "Up"]
     assert names(boxes) == [*around, "ResBlock", "head", "output"]
-    assert [box.shape for box in boxes[:4]] == [
-        (3, 32, 32), (32, 16, 16), (32, 16, 16), (64, 8, 8),
-    ]  # fmt: skip
-    assert boxes[-1].shape == (3, 32, 32)
+    shapes = [(3, 32, 32), (32, 16, 16), (32, 16, 16), (64, 8, 8), (3, 32, 32)]
+    assert [box.shape for box in (*boxes[:4], boxes[-1])] == shapes
 
 
 def test_skips_are_found_by_what_was_handed_over():
@@ -41,7 +39,6 @@ def test_residual_blocks_and_no_others_take_the_embedding():
 def test_looking_leaves_the_network_as_it_was():
     model = UNet(**SMALL)
     diagram.trace(model, 32)
-    assert not any(part._forward_hooks for part in model.modules())
     with pytest.raises(ValueError, match="4h, 4w"):
         diagram.trace(model, 30)
     assert not any(part._forward_hooks for part in model.modules())

@@ -29,39 +29,30 @@ def batches(step):
     return images, mask
 
 
-# --- the KL term, and drawing from a latent ---
-
-
-def test_kl_is_that_of_torch():
-    mean, log_variance = random(2, 4, 8, 8), random(2, 4, 8, 8, seed=1) * 3
-    found = latents.kl(mean, log_variance)
-    expected = kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(0.0, 1.0))
-    assert found.shape == mean.shape
-    assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5)
-
-
-def test_kl_is_zero_for_plain_noise_alone():
-    assert latents.kl(torch.zeros(3), torch.zeros(3)).tolist() == [0, 0, 0]
-    assert latents.kl(torch.tensor(2.0), torch.tensor(0.0)) == pytest.approx(2.0)
-    narrow = latents.kl(torch.tensor(0.0), torch.tensor(math.log(0.01)))
-    assert narrow == pytest.approx(0.5 * (0.01 - 1 - math.log(0.01)))
-    assert latents.kl(random(1000), random(1000, seed=1)).min() >= 0
-
-
 def sample(mean, log_variance, seed=0):
     return latents.sample_latent(mean, log_variance, torch.Generator().manual_seed(seed))
 
 
-def test_samples_have_the_mean_and_the_variance():
+# --- the KL term, and drawing from a latent ---
+
+
+def test_kl_is_that_of_torch_and_zero_for_plain_noise_alone():
+    mean, log_variance = random(2, 4, 8, 8), random(2, 4, 8, 8, seed=1) * 3
+    found = latents.kl(mean, log_variance)
+    expected = kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(0.0, 1.0))
+    assert found.shape == mean.shape and found.min() >= 0
+    assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5)
+    means, variances = torch.tensor([0, 2.0, 0]), torch.tensor([1, 1, 0.01])
+    by_hand = [0, 2, 0.5 * (0.01 - 1 - math.log(0.01))]
+    assert latents.kl(means, variances.log()).tolist() == pytest.approx(by_hand)
+
+
+def test_samples_have_the_mean_and_the_variance_and_are_settled_by_their_generator():
     mean, variance = torch.tensor([-1.0, 0.0, 3.0]), torch.tensor([0.01, 1.0, 4.0])
-    z = sample(mean.expand(40_000, 3), variance.log().expand(40_000, 3))
-    assert torch.allclose(z.mean(0), mean, atol=0.03)
-    assert torch.allclose(z.var(0), variance, rtol=0.03)
-
-
-def test_a_sample_is_settled_by_its_generator():
-    mean, log_variance = random(2, 4, 8, 8), random(2, 4, 8, 8, seed=1)
-    first, again, other = (sample(mean, log_variance, seed) for seed in (5, 5, 6))
+    many = mean.expand(40_000, 3), variance.log().expand(40_000, 3)
+    first, again, other = (sample(*many, seed) for seed in (5, 5, 6))
+    assert torch.allclose(first.mean(0), mean, atol=0.03)
+    assert torch.allclose(first.var(0), variance, rtol=0.03)
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert torch.allclose(sample(mean, mean * 0 - 20), mean, atol=3e-4)
 
@@ -78,7 +69,6 @@ def test_gradients_go_through_a_sample():
 
 
 def test_whoever_is_right_has_no_loss_and_an_even_shift_costs_its_size_and_more_inside():
-    """A shift changes no difference of neighbours."""
     images, mask = batches(0)
     assert latents.reconstruction_loss(images, images, mask) == 0
     assert latents.perceptual_loss(images, images, lambda x: x) == 0
@@ -89,12 +79,11 @@ def test_whoever_is_right_has_no_loss_and_an_even_shift_costs_its_size_and_more_
 def test_the_same_error_costs_more_inside_the_things():
     images, mask = torch.zeros(4, 3, 16, 16), batches(0)[1]
     inside, outside = images + 0.1 * mask, images + 0.1 * mask.roll((4, 4), dims=(2, 3))
-    costs = [float(latents.reconstruction_loss(x, images, mask)) for x in (inside, outside)]
-    assert costs[0] - costs[1] == pytest.approx(0.1 * latents.MASK_WEIGHT, rel=1e-4)
+    more, less = (float(latents.reconstruction_loss(x, images, mask)) for x in (inside, outside))
+    assert more - less == pytest.approx(0.1 * latents.MASK_WEIGHT, rel=1e-4)
 
 
 def test_one_step_of_brightness_costs_by_its_slope():
-    """In a picture without things."""
     images, mask = torch.zeros(1, 3, 4, 6), torch.zeros(1, 1, 4, 6, dtype=torch.bool)
     assert latents.reconstruction_loss(images + 1, images, mask) == pytest.approx(1)
     decoded = images.clone()
@@ -141,8 +130,7 @@ def test_the_seed_settles_the_noise_and_the_global_generator_nothing():
     assert losses[0] == losses[1] != losses[2]
 
 
-def test_the_loss_is_the_sum_of_its_parts():
-    """The first step's, put together by hand."""
+def test_the_loss_of_the_first_step_is_the_sum_of_its_parts():
     features = lambda x: x.mean((2, 3))  # noqa: E731
     fit = train(kl_weight=0.25, features=features, seed=3)
     model, (images, mask) = tiny(), batches(0)

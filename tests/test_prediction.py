@@ -67,9 +67,7 @@ def test_the_smallest_rate_lies_between_the_last_row_of_cosine_and_all_others():
     t = schedule.row_to_t(torch.arange(1000))
     for rates_at in SCHEDULES:
         signal_rate, noise_rate = (rate.flatten() for rate in rates_at(t))
-        assert (signal_rate[:-1] > prediction.SMALLEST_RATE).all() and (
-            noise_rate > prediction.SMALLEST_RATE
-        ).all()
+        assert min(signal_rate[:-1].min(), noise_rate.min()) > prediction.SMALLEST_RATE
     assert schedule.cosine(t)[0][-1] < prediction.SMALLEST_RATE < schedule.linear(t)[0][-1]
 
 
@@ -87,13 +85,9 @@ def test_a_denoiser_hides_the_kind(kind):
 
 
 def test_labels_reach_the_network():
-    labels = torch.tensor([[3, -1]])
-
-    def network(x_t, t, labels):
-        return x_t * labels[:, :1]
-
-    x_t, t = torch.ones(1, 2), torch.full((1,), 0.5)
-    assert (as_denoiser(network, schedule.flow, "eps", given=labels)(x_t, t).eps == 3).all()
+    network, labels = lambda x_t, t, labels: x_t * labels[:, :1], torch.tensor([[3, -1]])
+    denoiser = as_denoiser(network, schedule.flow, "eps", given=labels)
+    assert (denoiser(torch.ones(1, 2), torch.full((1,), 0.5)).eps == 3).all()
 
 
 @each_kind
@@ -126,9 +120,8 @@ def posterior_mean(x_t, members, signal_rate, noise_rate):
     """The mean of the members, each weighted by its likelihood, in plain Python floats."""
     away = [math.dist(x_t, [signal_rate * y for y in member]) for member in members]
     likely = [math.exp(-(distance**2) / (2 * noise_rate**2)) for distance in away]
-    return [
-        sum(map(operator.mul, likely, axis)) / sum(likely) for axis in zip(*members, strict=True)
-    ]
+    axes = zip(*members, strict=True)
+    return [sum(map(operator.mul, likely, axis)) / sum(likely) for axis in axes]
 
 
 @each_schedule
@@ -136,11 +129,10 @@ def test_the_exact_denoiser_is_the_mean_of_the_posterior(rates_at):
     members = torch.tensor([[-1.0, 0.0], [1.0, 0.5], [0.2, -0.7]])
     _, _, t, x_t = a_mix((4, 2), rates_at, torch.tensor([0.2, 0.4, 0.6, 0.9]))
     guess = exact_denoiser(members, rates_at)(x_t, t)
-    for item, (signal_rate, noise_rate) in enumerate(zip(*rates_at(t), strict=True)):
-        expected = posterior_mean(
-            x_t[item].tolist(), members.tolist(), signal_rate.item(), noise_rate.item()
-        )
-        torch.testing.assert_close(guess.x_0[item], torch.tensor(expected).double())
+    rates = torch.cat(rates_at(t), dim=1).view(4, 2).tolist()
+    places = members.tolist()
+    expected = [posterior_mean(x.tolist(), places, *r) for x, r in zip(x_t, rates, strict=True)]
+    torch.testing.assert_close(guess.x_0, torch.tensor(expected).double())
     torch.testing.assert_close(add_noise(guess.x_0, guess.eps, t, rates_at), x_t)
 
 
@@ -156,9 +148,8 @@ def test_the_exact_denoiser_at_both_ends(rates_at):
     at_the_end = denoiser(noise, torch.ones(1))
     assert at_the_end.x_0.dtype == torch.float32 and at_the_end.x_0.shape == (1, 3, 8, 8)
     # The linear road ends with a trace of the picture, worth a little more than 1 in 100 here.
-    tolerance = 0.05 if rates_at is schedule.linear else 1e-3
-    mean = pictures.mean(0, keepdim=True)
-    torch.testing.assert_close(at_the_end.x_0, mean, atol=tolerance, rtol=0)
+    near = 0.05 if rates_at is schedule.linear else 1e-3
+    torch.testing.assert_close(at_the_end.x_0, pictures.mean(0, keepdim=True), atol=near, rtol=0)
 
 
 def test_no_guess_beats_the_exact_one():
@@ -169,9 +160,6 @@ def test_no_guess_beats_the_exact_one():
     x_t = add_noise(x_0, eps, t, schedule.cosine)
     best = exact_denoiser(members, schedule.cosine)(x_t, t).x_0
     nearest = members[torch.cdist(x_t, schedule.cosine(t[:1])[0].item() * members).argmin(1)]
-
-    def error(guess):
-        return ((guess - x_0) ** 2).mean().item()
-
-    for other in (nearest, members.mean(0).expand_as(x_0), 0.97 * best, 1.03 * best):
-        assert error(best) < error(other)
+    others = nearest, members.mean(0).expand_as(x_0), 0.97 * best, 1.03 * best
+    error, *errors = (((guess - x_0) ** 2).mean().item() for guess in (best, *others))
+    assert error < min(errors)

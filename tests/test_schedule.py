@@ -18,24 +18,18 @@ rows = torch.arange(schedule.NUM_TRAIN_TIMESTEPS)
 
 def squared_cosine(t: float) -> float:
     """Nichol & Dhariwal eq. 17, written down a second time and in plain Python."""
-
-    def f(t):
-        return math.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2
-
-    return f(t) / f(0)
+    of_t, of_0 = (math.cos((time + 0.008) / 1.008 * math.pi / 2) ** 2 for time in (t, 0))
+    return of_t / of_0
 
 
-def test_linear_beta_is_the_table_of_ddpm():
+def test_linear_beta_is_the_table_of_ddpm_and_alpha_bar_its_running_product():
     beta = schedule.linear_beta()
     assert beta.dtype == torch.float64 and beta.shape == (1000,)
     assert beta[0].item() == 1e-4 and beta[-1].item() == 0.02
     torch.testing.assert_close(beta.diff(), torch.full((999,), (0.02 - 1e-4) / 999).double())
-
-
-def test_alpha_bar_is_the_running_product():
-    expected = list(itertools.accumulate((1 - schedule.linear_beta()).tolist(), operator.mul))
-    assert alpha_bar(schedule.linear_beta()).tolist() == pytest.approx(expected)
-    assert alpha_bar(schedule.linear_beta())[-1].item() == pytest.approx(4.0358e-5, rel=1e-4)
+    expected = list(itertools.accumulate((1 - beta).tolist(), operator.mul))
+    assert alpha_bar(beta).tolist() == pytest.approx(expected)
+    assert alpha_bar(beta)[-1].item() == pytest.approx(4.0358e-5, rel=1e-4)
 
 
 def test_cosine_alpha_bar_is_equation_17_up_to_the_clipped_last_row():
@@ -49,7 +43,9 @@ def test_cosine_alpha_bar_is_equation_17_up_to_the_clipped_last_row():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @of_a_table
 def test_rates_at_row_times_are_the_table(rates, beta, dtype):
-    signal_rate, noise_rate = rates(row_to_t(rows).to(dtype))
+    t = row_to_t(rows)
+    assert t.dtype == torch.float32 and t[[0, 499, 999]].tolist() == pytest.approx([0.001, 0.5, 1])
+    signal_rate, noise_rate = rates(t.to(dtype))
     assert signal_rate.shape == noise_rate.shape == (1000, 1, 1, 1)
     assert signal_rate.dtype == noise_rate.dtype == dtype
     table = alpha_bar(beta())
@@ -97,12 +93,6 @@ def test_add_noise_mixes_each_item_with_its_own_rates(shape):
     assert torch.equal(x_0, kept[0]) and torch.equal(eps, kept[1])
 
 
-def test_rows_and_times_meet_as_documented():
-    t = row_to_t(torch.tensor([0, 499, 999]))
-    assert t.dtype == torch.float32
-    torch.testing.assert_close(t, torch.tensor([0.001, 0.5, 1.0]))
-
-
 X_0 = torch.zeros(4, 3, 8, 8)
 HALF = torch.full((4,), 0.5)
 REFUSED = [
@@ -129,10 +119,9 @@ def test_what_is_no_time_row_or_noise_is_named(call, error, message):
 
 
 def test_gradients_reach_the_picture():
-    x_0 = torch.zeros(2, 3, 4, 4, requires_grad=True)
-    add_noise(x_0, torch.zeros_like(x_0), torch.tensor([0.2, 0.5]), cosine).sum().backward()
-    expected = cosine(torch.tensor([0.2, 0.5]))[0].expand(2, 3, 4, 4)
-    torch.testing.assert_close(x_0.grad, expected)
+    x_0, t = torch.zeros(2, 3, 4, 4, requires_grad=True), torch.tensor([0.2, 0.5])
+    add_noise(x_0, torch.zeros_like(x_0), t, cosine).sum().backward()
+    torch.testing.assert_close(x_0.grad, cosine(t)[0].expand(2, 3, 4, 4))
 
 
 def test_the_table_cannot_be_spoilt_by_a_caller():
