@@ -38,6 +38,14 @@ def check_line(cell) -> str:
     return ast.unparse(last)
 
 
+FOUND = {
+    check_line(cell).removeprefix("checks.check_").partition("(")[0]: (path, cell, answer)
+    for path in tool.all_notebooks()
+    for cell, answer in exercises(path)
+}
+"""Exercise, by the name of its check: the lesson, its cell, the text cell with the solution."""
+
+
 @cache
 def _after_setup(path: Path) -> dict:
     namespace: dict = {}

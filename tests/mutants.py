@@ -54,7 +54,7 @@ def off_by_one(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     if m.matches(node, m.Call(func=m.Name("range") | m.Attribute(attr=m.Name("arange")))):
         for place, arg in enumerate(node.args):
             for value in one_more_or_less(arg.value):
-                yield with_arguments(node, {place: value})
+                yield with_values(node, "args", {place: value})
 
 
 def swapped_arguments(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
@@ -62,20 +62,14 @@ def swapped_arguments(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     places; two parameters of the function change places in its body."""
     if isinstance(node, cst.Call):
         plain = [i for i, arg in enumerate(node.args) if not arg.keyword and not arg.star]
-        for i, j in itertools.pairwise(plain):
-            yield with_arguments(node, {i: node.args[j].value, j: node.args[i].value})
+        yield from neighbours_swapped(node, "args", plain)
     if m.matches(node, m.BinaryOperation(operator=NOT_COMMUTATIVE)):
         left, right = in_brackets(node.left), in_brackets(node.right)
         yield node.with_changes(left=right, right=left)
     if isinstance(node, cst.Tuple | cst.List):
-        for i, j in itertools.pairwise(range(len(node.elements))):
-            yield with_elements(node, {i: node.elements[j].value, j: node.elements[i].value})
+        yield from neighbours_swapped(node, "elements", range(len(node.elements)))
     if isinstance(node, cst.Subscript):
-        for i, j in itertools.pairwise(range(len(node.slice))):
-            parts = [part.slice for part in node.slice]
-            parts[i], parts[j] = parts[j], parts[i]
-            changed = [p.with_changes(slice=s) for p, s in zip(node.slice, parts, strict=True)]
-            yield node.with_changes(slice=changed)
+        yield from neighbours_swapped(node, "slice", range(len(node.slice)))
     if isinstance(node, cst.FunctionDef):
         names = [param.name.value for param in node.params.params]
         for one, other in itertools.combinations(names, 2):
@@ -142,16 +136,20 @@ def one_more_or_less(value: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
         yield cst.BinaryOperation(in_brackets(value), operator, cst.Integer("1"))
 
 
-def with_arguments(call: cst.Call, values: dict[int, cst.BaseExpression]) -> cst.Call:
-    """The call with other values at some places."""
-    args = [a.with_changes(value=values.get(i, a.value)) for i, a in enumerate(call.args)]
-    return call.with_changes(args=args)
+def with_values(node: cst.CSTNode, field: str, values: dict[int, cst.CSTNode]) -> cst.CSTNode:
+    """The call, tuple, list or subscript with other values at some places of `field`."""
+    inner = "slice" if field == "slice" else "value"
+    parts = list(getattr(node, field))
+    for place, value in values.items():
+        parts[place] = parts[place].with_changes(**{inner: value})
+    return node.with_changes(**{field: parts})
 
 
-def with_elements(row: cst.Tuple | cst.List, values: dict[int, cst.BaseExpression]):
-    """The tuple or list with other values at some places."""
-    changed = [e.with_changes(value=values.get(i, e.value)) for i, e in enumerate(row.elements)]
-    return row.with_changes(elements=changed)
+def neighbours_swapped(node: cst.CSTNode, field: str, places) -> Iterator[cst.CSTNode]:
+    """`node` with two neighbours among some places of `field` exchanged."""
+    parts = [part.slice if field == "slice" else part.value for part in getattr(node, field)]
+    for i, j in itertools.pairwise(places):
+        yield with_values(node, field, {i: parts[j], j: parts[i]})
 
 
 def changes(node: cst.CSTNode) -> Iterator[tuple[str, cst.CSTNode]]:

@@ -16,8 +16,9 @@ class Trial:
     inputs: dict[str, object]
 
     def copies(self) -> list:
-        """Return the arguments in order, each tensor as a copy of its own."""
-        return [v.clone() if isinstance(v, Tensor) else v for v in self.inputs.values()]
+        """Return the arguments in order, each tensor and list as a copy of its own."""
+        values = (v.clone() if isinstance(v, Tensor) else v for v in self.inputs.values())
+        return [v.copy() if isinstance(v, list) else v for v in values]
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors among the arguments by name."""
