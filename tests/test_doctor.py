@@ -12,38 +12,72 @@ from diffusion_lessons import __main__ as command_line
 from diffusion_lessons import doctor, workspace
 
 
-def test_a_healthy_machine_gets_one_finding_per_check():
+def test_a_machine_gets_one_finding_per_check():
     findings = doctor.report()
-    assert [finding.name for finding in findings] == [
-        "Python",
-        "torch",
-        "device",
-        "widgets",
-        "torchvision",
-        "memory",
-        "files",
-        "speed",
-    ]
+    names = "Python torch device widgets torchvision memory files speed"
+    assert [finding.name for finding in findings] == names.split()
     assert all(finding.state in ("ok", "note", "fault") for finding in findings)
     assert all(bool(finding.fix) == (finding.state != "ok") for finding in findings)
 
 
+def broken(*_, **__):
+    raise RuntimeError("CUDA error: no kernel image is available\nlong story")
+
+
+def free(gigabytes):
+    return lambda: SimpleNamespace(available=gigabytes * 1024**3)
+
+
+def moon():
+    raise KeyError("dark")
+
+
+CUDA = (workspace, "pick_device", lambda: torch.device("cuda"))
+AILMENTS = {
+    "old Python": (
+        "Python", [(sys, "version_info", (3, 9, 2)), ("platform.python_version", lambda: "3.9.2")],
+        "fault", "Python 3.9.2 is too old", "PYTHON=",
+    ),
+    "old torch": (
+        "torch", [(torch, "__version__", "2.5.1+cpu")],
+        "fault", "2.5.1+cpu", "too old", "make setup",
+    ),
+    "broken device": (
+        "device", [CUDA, (torch, "ones", broken)],
+        "fault", "cuda", "no kernel image", "CUDA_VISIBLE_DEVICES",
+    ),
+    "wrong device": (
+        "device", [(torch, "ones", torch.zeros)], "fault", "multiplies wrongly", "driver",
+    ),
+    "no page code": (
+        "widgets", [(doctor, "__file__", "/nowhere/doctor.py")], "fault", "static", "README",
+    ),
+    "enough memory": ("memory", [(psutil, "virtual_memory", free(8.0))], "ok", "8.0 GB"),
+    "little memory": ("memory", [(psutil, "virtual_memory", free(1.2))], "note", "1.2 GB", "close"),
+    "no memory": ("memory", [(psutil, "virtual_memory", free(0.3))], "fault", "0.3 GB", "close"),
+    "nonsense": (
+        "speed", [(torch.nn.SiLU, "forward", lambda self, x: x * float("nan"))],
+        "fault", "not finite", "make setup",
+    ),
+    "a check that fails itself": (
+        "memory", [(psutil, "virtual_memory", moon)],
+        "fault", "could not be examined", "KeyError", "dark", "make setup",
+    ),
+}  # fmt: skip
+
+
 def expect(finding, state, *words):
-    assert finding.state == state
-    assert finding.fix
-    for word in words:
-        assert word in finding.text + finding.fix
+    assert finding.state == state and bool(finding.fix) == (state != "ok")
+    assert all(part in finding.text + finding.fix for part in words), finding
+    assert "long story" not in finding.text
 
 
-def test_old_python(monkeypatch):
-    monkeypatch.setattr(sys, "version_info", (3, 9, 2))
-    monkeypatch.setattr("platform.python_version", lambda: "3.9.2")
-    expect(doctor.examine("Python"), "fault", "Python 3.9.2 is too old", "PYTHON=")
-
-
-def test_old_torch(monkeypatch):
-    monkeypatch.setattr(torch, "__version__", "2.5.1+cpu")
-    expect(doctor.examine("torch"), "fault", "2.5.1+cpu", "too old", "make setup")
+@pytest.mark.parametrize("ailment", AILMENTS.values(), ids=AILMENTS)
+def test_what_ails_a_machine_is_found(monkeypatch, ailment):
+    name, changes, state, *words = ailment
+    for change in changes:
+        monkeypatch.setattr(*change)
+    expect(doctor.examine(name), state, *words)
 
 
 @pytest.mark.parametrize(("threads", "words"), [(1, "1 thread"), (2, "2 threads")])
@@ -59,96 +93,22 @@ def test_torch_that_does_not_load(monkeypatch):
     assert [finding.name for finding in findings] == ["Python", "torch", "widgets", "memory"]
 
 
-def test_a_device_that_does_not_work(monkeypatch):
-    monkeypatch.setattr(workspace, "pick_device", lambda: torch.device("cuda"))
-
-    def broken(*_, **__):
-        raise RuntimeError("CUDA error: no kernel image is available\nlong story")
-
-    monkeypatch.setattr(torch, "ones", broken)
-    finding = doctor.examine("device")
-    expect(finding, "fault", "cuda", "no kernel image", "CUDA_VISIBLE_DEVICES")
-    assert "long story" not in finding.text
-
-
-def test_a_device_that_multiplies_wrongly(monkeypatch):
-    monkeypatch.setattr(torch, "ones", torch.zeros)
-    expect(doctor.examine("device"), "fault", "multiplies wrongly")
-
-
 def test_no_widgets(monkeypatch):
     monkeypatch.setitem(sys.modules, "anywidget", None)
     expect(doctor.examine("widgets"), "fault", "sliders", "make setup")
 
 
-def test_widgets_without_their_page_code(monkeypatch, tmp_path):
-    monkeypatch.setattr(doctor, "__file__", str(tmp_path / "doctor.py"))
-    expect(doctor.examine("widgets"), "fault", "static")
-
-
-@pytest.fixture
-def no_torchvision_yet(monkeypatch):
-    for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
-        monkeypatch.delitem(sys.modules, name)
-
-
-def test_a_mismatched_pair_is_a_note_and_says_how_to_mend_it(
-    no_torchvision_yet, monkeypatch, tmp_path
-):
-    fake = tmp_path / "torchvision"
-    fake.mkdir()
-    message = "operator torchvision::nms does not exist"
-    (fake / "__init__.py").write_text(f"raise RuntimeError({message!r})\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    finding = doctor.examine("torchvision")
-    expect(finding, "note", message, "postcards", "Fashion-MNIST", "same place", "make setup")
-
-
-def test_a_missing_torchvision_is_a_note(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torchvision", None)
-    expect(doctor.examine("torchvision"), "note", "postcards")
-
-
-@pytest.mark.parametrize(("free", "state"), [(8.0, "ok"), (1.2, "note"), (0.3, "fault")])
-def test_memory(monkeypatch, free, state):
-    memory = SimpleNamespace(available=free * 1024**3)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
-    finding = doctor.examine("memory")
-    assert finding.state == state
-    assert f"{free:.1f} GB" in finding.text
-
-
-@pytest.fixture
-def data(tmp_path, monkeypatch):
-    monkeypatch.setattr(workspace, "data_path", lambda *parts: tmp_path.joinpath(*parts))
-    (tmp_path / "weights").mkdir()
-    (tmp_path / "weights" / "tiny.json").write_text("{}")
+def test_whole_missing_and_damaged_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(workspace, "data_path", tmp_path.joinpath)
+    card = tmp_path / "weights" / "tiny.json"
+    card.parent.mkdir()
+    card.write_text("{}")
     workspace.write_checksums(tmp_path)
-    return tmp_path
-
-
-def test_whole_files(data):
-    assert doctor.examine("files").state == "ok"
-
-
-def test_a_missing_and_a_damaged_file(data):
-    (data / "weights" / "tiny.json").write_text("{ }")
+    expect(doctor.examine("files"), "ok", "all 1 files")
+    card.write_text("{ }")
     expect(doctor.examine("files"), "fault", "tiny.json is damaged", "download the course again")
-    (data / "weights" / "tiny.json").unlink()
+    card.unlink()
     expect(doctor.examine("files"), "fault", "tiny.json is missing", "download the course again")
-
-
-def test_a_network_that_gives_nonsense(monkeypatch):
-    monkeypatch.setattr(torch.nn.SiLU, "forward", lambda self, x: x * float("nan"))
-    expect(doctor.examine("speed"), "fault", "not finite")
-
-
-def test_a_check_that_fails_itself_becomes_a_finding(monkeypatch):
-    def moon():
-        raise KeyError("dark")
-
-    monkeypatch.setitem(doctor.CHECKS, "moon", (moon, "wait a fortnight"))
-    expect(doctor.examine("moon"), "fault", "could not be examined", "KeyError")
 
 
 @pytest.mark.parametrize(
@@ -156,9 +116,7 @@ def test_a_check_that_fails_itself_becomes_a_finding(monkeypatch):
     [(("ok", "note"), 0, "every lesson can run"), (("note", "fault"), 1, "cannot run yet")],
 )
 def test_the_exit_code_says_if_a_lesson_could_not_run(monkeypatch, capsys, states, code, last):
-    findings = [
-        doctor.Finding("it", state, f"text {n}", f"fix {n}") for n, state in enumerate(states)
-    ]
+    findings = [doctor.Finding("it", state, f"see {state}", f"fix {state}") for state in states]
     monkeypatch.setattr(doctor, "report", lambda: findings)
     assert command_line.main(["doctor"]) == code
     printed = capsys.readouterr().out

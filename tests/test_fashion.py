@@ -16,17 +16,10 @@ import numpy as np
 import pytest
 import torch
 
+from diffusion_lessons import doctor
 from diffusion_lessons.data import DataUnavailable, fashion, load
 
 PROJECT = Path(__file__).resolve().parent.parent
-CLOSED_PORT = "http://127.0.0.1:9/"
-
-
-def idx(values: np.ndarray) -> bytes:
-    """The bytes of an idx file of uint8."""
-    return struct.pack(">BBBB", 0, 0, 8, values.ndim) + struct.pack(
-        f">{values.ndim}I", *values.shape
-    ) + values.tobytes()  # fmt: skip
 
 
 def make_stand_in(raw: Path, train: int = 40, test: int = 20) -> dict[str, str]:
@@ -36,21 +29,19 @@ def make_stand_in(raw: Path, train: int = 40, test: int = 20) -> dict[str, str]:
     for part, count in (("train", train), ("t10k", test)):
         pictures = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
         labels = (np.arange(count) % 10).astype(np.uint8)
-        (raw / f"{part}-images-idx3-ubyte").write_bytes(idx(pictures))
-        (raw / f"{part}-labels-idx1-ubyte").write_bytes(idx(labels))
+        for name, values in (("images-idx3", pictures), ("labels-idx1", labels)):
+            head = struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape)
+            (raw / f"{part}-{name}-ubyte").write_bytes(head + values.tobytes())
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in raw.iterdir()}
 
 
-def originals() -> Path | None:
-    """The folder with the four .gz files as published, if this machine has it."""
-    places = [PROJECT / "data", PROJECT.parent / "shared" / "data"]
-    if "DIFFUSION_LESSONS_DATA" in os.environ:
-        places.insert(0, Path(os.environ["DIFFUSION_LESSONS_DATA"]))
-    for place in places:
-        raw = place / "FashionMNIST" / "raw"
-        if all((raw / f"{name}.gz").is_file() for name in fashion.FASHION_SHA256):
-            return raw
-    return None
+def refused(*words: str) -> str:
+    """That Fashion-MNIST cannot be had, in one line with all of these words."""
+    with pytest.raises(DataUnavailable) as error:
+        load("fashion-mnist")
+    message = str(error.value)
+    assert all(part in message for part in words) and "\n" not in message, message
+    return message
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +51,7 @@ def no_network(monkeypatch):
         datasets = fashion.load_torchvision().datasets
     except DataUnavailable as reason:
         pytest.skip(str(reason))
-    monkeypatch.setattr(datasets.FashionMNIST, "mirrors", [CLOSED_PORT])
+    monkeypatch.setattr(datasets.FashionMNIST, "mirrors", ["http://127.0.0.1:9/"])
 
 
 @pytest.fixture
@@ -81,20 +72,21 @@ def stand_in(monkeypatch, empty):
     return raw
 
 
-@pytest.fixture(scope="module")
-def packed(tmp_path_factory):
-    """A copy of the published .gz files."""
-    source = originals()
-    if source is None:
-        pytest.skip("the published Fashion-MNIST files are not on this machine")
-    raw = tmp_path_factory.mktemp("published") / "FashionMNIST" / "raw"
-    raw.mkdir(parents=True)
-    for name in fashion.FASHION_SHA256:
-        shutil.copyfile(source / f"{name}.gz", raw / f"{name}.gz")
-    return raw
+@pytest.fixture
+def packed(tmp_path):
+    """A copy of the four .gz files as published, if this machine has them."""
+    named = os.environ.get("DIFFUSION_LESSONS_DATA")
+    places = [named or PROJECT / "data", PROJECT / "data", PROJECT.parent / "shared" / "data"]
+    for place in places:
+        files = [Path(place, "FashionMNIST", "raw", f"{n}.gz") for n in fashion.FASHION_SHA256]
+        if all(path.is_file() for path in files):
+            raw = tmp_path / "published" / "FashionMNIST" / "raw"
+            raw.mkdir(parents=True)
+            return [shutil.copy(path, raw) for path in files] and raw
+    pytest.skip("the published Fashion-MNIST files are not on this machine")
 
 
-def test_the_published_files_are_unpacked_checked_and_loaded(monkeypatch, empty, packed):
+def test_the_published_files_are_unpacked_checked_and_loaded(packed, monkeypatch, empty):
     monkeypatch.setenv("DIFFUSION_LESSONS_DATA", str(packed.parent.parent))
     train, test = load("fashion-mnist", size=32, channels=1), load("fashion-mnist", split="test")
     assert (train.count, test.count) == (60_000, 10_000)
@@ -110,8 +102,7 @@ def test_the_published_files_are_unpacked_checked_and_loaded(monkeypatch, empty,
     name = "t10k-labels-idx1-ubyte"
     whole = (packed / name).read_bytes()
     (packed / name).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    with pytest.raises(DataUnavailable, match=f"{name} is not the published file"):
-        load("fashion-mnist")
+    refused(f"{name} is not the published file")
     (packed / name).unlink()
     assert load("fashion-mnist", split="test").count == 10_000  # the fix that the message names
 
@@ -161,23 +152,16 @@ def test_an_altered_file_is_refused_by_name(stand_in, part, how):
     changed = {"one bit": whole[:-1] + bytes([whole[-1] ^ 1]), "cut short": whole[:-9],
                "longer": whole + b"\0"}  # fmt: skip
     path.write_bytes(changed[how])
-    with pytest.raises(DataUnavailable, match="delete") as error:
-        load("fashion-mnist")
-    assert str(path) in str(error.value)
+    refused(str(path), "delete")
 
 
 def test_an_old_copy_that_torchvision_would_prefer_is_refused(stand_in):
     (stand_in.parent / "processed").mkdir()
-    with pytest.raises(DataUnavailable, match="processed.*delete"):
-        load("fashion-mnist")
+    refused("processed", "delete")
 
 
 def test_without_data_and_network_there_is_a_sentence(empty, capsys):
-    with pytest.raises(DataUnavailable) as error:
-        load("fashion-mnist")
-    for words in (str(empty), "could not be downloaded", "network", "DIFFUSION_LESSONS_DATA"):
-        assert words in str(error.value)
-    assert "\n" not in str(error.value)
+    refused(str(empty), "could not be downloaded", "network", "DIFFUSION_LESSONS_DATA")
     assert "Downloading (31 MB)" in capsys.readouterr().out
 
 
@@ -186,36 +170,31 @@ def test_a_broken_download_is_not_used(empty):
     raw.mkdir(parents=True)
     for name in fashion.FASHION_SHA256:
         (raw / f"{name}.gz").write_bytes(b"half of a file")
-    with pytest.raises(DataUnavailable, match="not whole.*train-images-idx3-ubyte.gz"):
-        load("fashion-mnist")
+    refused("not whole", "train-images-idx3-ubyte.gz")
+
+
+def fails_with(number):
+    def refuse(path, *_, **__):
+        raise OSError(number, os.strerror(number), str(path))
+
+    return refuse
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
 def test_a_folder_that_cannot_be_written(empty, monkeypatch, number):
-    def refuse(*args, **kwargs):
-        raise OSError(number, os.strerror(number), str(empty))
-
-    monkeypatch.setattr("os.makedirs", refuse)
-    with pytest.raises(DataUnavailable) as error:
-        load("fashion-mnist")
-    assert str(empty) in str(error.value)
+    monkeypatch.setattr("os.makedirs", fails_with(number))
     full = number == errno.ENOSPC
-    assert ("disk is full" if full else "nothing can be written") in str(error.value)
+    refused(str(empty), "disk is full" if full else "nothing can be written")
 
 
 def test_a_data_folder_that_is_a_file(empty):
     empty.write_text("not a folder")
-    with pytest.raises(DataUnavailable, match="nothing can be written"):
-        load("fashion-mnist")
+    refused("nothing can be written")
 
 
 def test_a_file_that_cannot_be_read(stand_in, monkeypatch):
-    def refuse(path):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-
-    monkeypatch.setattr(fashion, "sha256", refuse)
-    with pytest.raises(DataUnavailable, match="cannot be read"):
-        load("fashion-mnist")
+    monkeypatch.setattr(fashion, "sha256", fails_with(errno.EACCES))
+    refused("cannot be read", "make it readable", "delete")
 
 
 def test_where_it_is_looked_for_and_where_it_would_go(empty, monkeypatch, tmp_path):
@@ -245,26 +224,24 @@ class Raises(importlib.abc.MetaPathFinder):
             raise self.error
 
 
-@pytest.fixture
-def torchvision_raises(monkeypatch):
-    def prepare(error):
-        for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
-            monkeypatch.delitem(sys.modules, name)
-        monkeypatch.setattr(sys, "meta_path", [Raises(error), *sys.meta_path])
-
-    return prepare
-
-
-def test_a_torchvision_of_another_torch_says_how_to_mend_it(stand_in, torchvision_raises):
-    torchvision_raises(RuntimeError("operator torchvision::nms does not exist"))
-    with pytest.raises(DataUnavailable) as error:
-        load("fashion-mnist")
-    for words in ("operator torchvision::nms", torch.__version__, "pair", "make setup"):
-        assert words in str(error.value)
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            RuntimeError("operator torchvision::nms does not exist\nand a long story"),
+            ("operator torchvision::nms", f"work with torch {torch.__version__}"),
+        ),
+        (ModuleNotFoundError("No module", name="torchvision"), ("torchvision is not installed",)),
+        (ModuleNotFoundError("No module named 'x'", name="x"), ("does not work", "'x'")),
+    ],
+)
+def test_a_torchvision_that_does_not_load_says_how_to_mend_it(monkeypatch, error, words):
+    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Raises(error), *sys.meta_path])
+    message = refused(
+        "pair", "postcards", "same place", "Fix: ", "make setup", "pip install", *words
+    )
+    finding = doctor.examine("torchvision")
+    assert finding.state == "note" and f"{finding.text}. Fix: {finding.fix}." == message
     assert load("postcards", size=32).sample(2, 0).x_0.shape == (2, 3, 32, 32)
-
-
-def test_no_torchvision(stand_in, torchvision_raises):
-    torchvision_raises(ModuleNotFoundError("No module named 'torchvision'", name="torchvision"))
-    with pytest.raises(DataUnavailable, match="torchvision is not installed.*pip install"):
-        load("fashion-mnist")

@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,14 @@ from diffusion_lessons import quiz, workspace
 from diffusion_lessons.widgets import gallery
 
 CARD = {"what": "a network for this test"}
+SHIPPED = torch.arange(6.0).reshape(2, 3)
 
 
 @pytest.fixture
 def data(tmp_path, monkeypatch):
     """A data folder with one set of weights, "tiny", in place of the course's."""
     monkeypatch.setattr(workspace, "data_path", (tmp_path / "data").joinpath)
-    save("tiny", torch.arange(6.0).reshape(2, 3))
+    save("tiny", SHIPPED)
     return tmp_path / "data"
 
 
@@ -25,6 +27,21 @@ def save(name, tensor, **more):
     path = workspace.data_path("weights", f"{name}.safetensors")
     workspace.save_weights(path, {"weight": tensor}, CARD | more)
     workspace.write_checksums(workspace.data_path())
+
+
+def keep_own(tensor, **more):
+    workspace.save_weights(workspace.own_path("tiny.safetensors"), {"weight": tensor}, CARD | more)
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def refused(words, load=workspace.load_weights, *given):
+    """That a file is refused, in one line with what to do."""
+    with pytest.raises(workspace.DamagedFile, match=words) as error:
+        load(*given or ("tiny",))
+    assert "Fix: " in str(error.value) and "\n" not in str(error.value)
 
 
 def test_start_seeds_torch_and_gives_a_device_that_works():
@@ -35,24 +52,20 @@ def test_start_seeds_torch_and_gives_a_device_that_works():
     assert torch.ones(2, device=device).sum().item() == 2
 
 
+# ---- weights that are saved and loaded -------------------------------------------------------
+
+
 def test_weights_come_back_as_they_were_saved(data):
     tensors, card = workspace.load_weights("tiny")
-    assert torch.equal(tensors["weight"], torch.arange(6.0).reshape(2, 3))
-    assert card == CARD
-
-
-def test_tensors_that_are_not_contiguous_or_need_gradients_are_saved(data):
-    save("turned", torch.arange(6.0).reshape(2, 3).requires_grad_().T)
+    assert torch.equal(tensors["weight"], SHIPPED) and card == CARD
+    save("turned", SHIPPED.clone().requires_grad_().T)  # not contiguous, and needs gradients
     assert workspace.load_weights("turned")[0]["weight"].shape == (3, 2)
 
 
 def test_saving_again_replaces_file_card_and_checksum(data):
-    save("tiny", torch.zeros(2))
-    assert workspace.load_weights("tiny")[0]["weight"].shape == (2,)
-    assert sorted(path.name for path in (data / "weights").iterdir()) == [
-        "tiny.json",
-        "tiny.safetensors",
-    ]
+    save("tiny", torch.ones(2), format=workspace.FORMAT)
+    assert torch.equal(workspace.load_weights("tiny")[0]["weight"], torch.ones(2))
+    assert sorted(os.listdir(data / "weights")) == ["tiny.json", "tiny.safetensors"]
 
 
 @pytest.mark.parametrize("name", ["tiny.safetensors", "tiny.json"])
@@ -67,27 +80,37 @@ def test_saving_again_replaces_file_card_and_checksum(data):
 )
 def test_a_damaged_file_is_refused_by_name_with_the_fix(data, name, damage, word):
     damage(data / "weights" / name)
-    with pytest.raises(workspace.DamagedFile, match=rf"{name} is {word}.*Fix: ") as error:
-        workspace.load_weights("tiny")
-    assert "\n" not in str(error.value)
+    refused(f"{name} is {word}")
 
 
 def test_a_foreign_file_is_refused(data):
     for ending in ("safetensors", "json"):
         own = data / "weights" / f"tiny.{ending}"
         own.with_stem("foreign").write_bytes(own.read_bytes())
-    with pytest.raises(workspace.DamagedFile, match="foreign.json is not one of the course's"):
-        workspace.load_weights("foreign")
+    refused("foreign.json is not one of the course's", workspace.load_weights, "foreign")
 
 
 def test_without_the_list_of_checksums_nothing_is_trusted(data):
     (data / "checksums.json").write_text("{")
-    with pytest.raises(workspace.DamagedFile, match="checksums.json is missing or unreadable"):
-        workspace.load_weights("tiny")
+    refused("checksums.json is missing or unreadable")
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        (2, "newer than the package. Fix: update the course"),
+        (0, "older than the package. Fix: download the course again"),
+        ("two", "'two', and this package reads format 1"),
+    ],
+)
+def test_a_card_of_another_version_is_refused(data, version, words):
+    for keep in (partial(save, "tiny"), keep_own):
+        keep(torch.zeros(1), format=version)
+        refused(f"tiny.json is of format.*{words}")
 
 
 def test_an_interrupted_save_leaves_the_old_file_and_no_draft(data, monkeypatch):
-    before = (data / "weights" / "tiny.safetensors").read_bytes()
+    before = contents(data)
 
     def no_room(*_):
         raise OSError(28, "No space left on device")
@@ -95,29 +118,27 @@ def test_an_interrupted_save_leaves_the_old_file_and_no_draft(data, monkeypatch)
     monkeypatch.setattr(os, "replace", no_room)
     with pytest.raises(OSError, match="could not be written .No space left.*Fix: ") as error:
         save("tiny", torch.zeros(9))
-    assert error.value.errno == 28
-    assert (data / "weights" / "tiny.safetensors").read_bytes() == before
-    assert len(list((data / "weights").iterdir())) == 2
-    assert torch.equal(workspace.load_weights("tiny")[0]["weight"], torch.arange(6.0).reshape(2, 3))
+    assert error.value.errno == 28 and contents(data) == before
+    assert torch.equal(workspace.load_weights("tiny")[0]["weight"], SHIPPED)
 
 
 def test_a_read_only_folder_gives_a_sentence(read_only_folder):
     path = read_only_folder / "mine.safetensors"
-    with pytest.raises(PermissionError, match="mine.safetensors could not be written.*Fix: "):
-        workspace.save_weights(path, {"weight": torch.zeros(1)}, CARD)
+    save_it = partial(workspace.save_weights, tensors={"weight": torch.zeros(1)}, card=CARD)
+    for write in (save_it, workspace.check_writable):
+        with pytest.raises(PermissionError, match="mine.safetensors.* could not be written.*Fix: "):
+            write(path)
+
+
+def test_a_place_for_weights_is_tried_out_before_the_work(tmp_path):
+    place = tmp_path / "new" / "folder" / "net.safetensors"
+    workspace.check_writable(place)
+    assert list(place.parent.iterdir()) == []
 
 
 def test_weights_need_the_right_ending(tmp_path):
     with pytest.raises(ValueError, match="must end in .safetensors, not '.pt'"):
         workspace.save_weights(tmp_path / "mine.pt", {}, CARD)
-
-
-def test_weights_saved_elsewhere_do_not_touch_the_course(data, tmp_path_factory):
-    before = (data / "checksums.json").read_bytes()
-    elsewhere = tmp_path_factory.mktemp("elsewhere") / "mine.safetensors"
-    workspace.save_weights(elsewhere, {"weight": torch.zeros(1)}, CARD)
-    assert elsewhere.with_suffix(".json").is_file()
-    assert (data / "checksums.json").read_bytes() == before
 
 
 def test_the_committed_checksums_are_true(project):
@@ -133,26 +154,7 @@ def test_every_shipped_network_loads_and_has_a_card():
             assert tensors and card
 
 
-# ---- versions, and networks that do not fit --------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("version", "words"),
-    [
-        (2, "newer than the package.*update the course"),
-        (0, "older than the package.*download the course again"),
-        ("two", "'two', and this package reads format 1.*Fix: "),
-    ],
-)
-def test_a_card_of_another_version_is_refused(data, version, words):
-    save("tiny", torch.zeros(1), format=version)
-    with pytest.raises(workspace.DamagedFile, match=f"tiny.json is of format.*{words}"):
-        workspace.load_weights("tiny")
-
-
-def test_a_card_of_this_version_is_read(data):
-    save("tiny", torch.ones(1), format=workspace.FORMAT)
-    assert workspace.load_weights("tiny")[0]["weight"] == 1
+# ---- networks that do not fit ----------------------------------------------------------------
 
 
 def small_network(channels):
@@ -184,15 +186,14 @@ def without(tensors, *keys):
     ],
 )
 def test_tensors_that_do_not_fit_are_named_and_change_nothing(change, words):
-    network = small_network(3)
+    network, tensors = small_network(3), change(small_network(3).state_dict())
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
-    with pytest.raises(workspace.DamagedFile, match=f"'tiny' do not fit.*{words}.*Fix: ") as error:
-        workspace.fit_weights(network, change(small_network(3).state_dict()), "tiny")
-    assert "\n" not in str(error.value) and "tiny.json" in str(error.value)
+    words = f"'tiny' do not fit.*{words}.*Fix: .*tiny.json"
+    refused(words, workspace.fit_weights, network, tensors, "tiny")
     assert all(torch.equal(before[key], tensor) for key, tensor in network.state_dict().items())
 
 
-# ---- trainings that are not finished ---------------------------------------------------------
+# ---- what belongs to the learner -------------------------------------------------------------
 
 
 def test_a_stopped_training_is_kept_and_is_not_a_weight(data):
@@ -201,6 +202,7 @@ def test_a_stopped_training_is_kept_and_is_not_a_weight(data):
     tensors, notes = workspace.load_partial("tiny")
     assert tensors["a"].tolist() == [0, 1, 2] and notes == {"step": 7, "words": "ä"}
     assert workspace.partial_path("tiny").parent == data.parent / "my_weights"
+    assert torch.equal(workspace.load_weights("tiny")[0]["weight"], SHIPPED)
 
 
 @pytest.mark.parametrize("content", [b"", b"no safetensors", "half"])
@@ -208,8 +210,7 @@ def test_a_stopped_training_that_is_damaged_says_what_to_delete(data, content):
     workspace.save_partial("tiny", {"a": torch.zeros(99)}, {})
     path = workspace.partial_path("tiny")
     path.write_bytes(path.read_bytes()[:-40] if content == "half" else content)
-    with pytest.raises(workspace.DamagedFile, match="tiny.partial.* cannot be read.*delete it"):
-        workspace.load_partial("tiny")
+    refused("tiny.partial.* cannot be read.*delete it", workspace.load_partial)
 
 
 def test_git_does_not_look_at_what_was_trained_here(project):
@@ -217,45 +218,20 @@ def test_git_does_not_look_at_what_was_trained_here(project):
     assert workspace.own_path() == project / "my_weights" and "/my_weights/" in ignored
 
 
-# ---- the learner's own weights ---------------------------------------------------------------
-
-
-def keep_own(tensor, **more):
-    workspace.save_weights(workspace.own_path("tiny.safetensors"), {"weight": tensor}, CARD | more)
-
-
 def test_weights_trained_here_go_first_and_leave_the_course_as_it_is(data):
-    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    before = contents(data)
     keep_own(torch.ones(3))
     assert torch.equal(workspace.load_weights("tiny")[0]["weight"], torch.ones(3))
-    assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
+    assert contents(data) == before
     workspace.own_path("tiny.safetensors").unlink()
-    assert workspace.load_weights("tiny")[0]["weight"].shape == (2, 3)
+    assert torch.equal(workspace.load_weights("tiny")[0]["weight"], SHIPPED)
 
 
 @pytest.mark.parametrize("name", ["tiny.safetensors", "tiny.json"])
 def test_own_weights_that_are_damaged_say_what_to_delete(data, name):
     keep_own(torch.ones(3))
     workspace.own_path(name).write_bytes(b"{")
-    with pytest.raises(workspace.DamagedFile, match="trained here.*delete tiny.safetensors"):
-        workspace.load_weights("tiny")
-
-
-def test_own_weights_of_another_version_are_refused(data):
-    keep_own(torch.ones(3), format=99)
-    with pytest.raises(workspace.DamagedFile, match="tiny.json is of format 99"):
-        workspace.load_weights("tiny")
-
-
-def test_a_place_for_weights_is_tried_out_before_the_work(tmp_path):
-    place = tmp_path / "new" / "folder" / "net.safetensors"
-    workspace.check_writable(place)
-    assert list(place.parent.iterdir()) == []
-
-
-def test_a_place_that_cannot_be_written_is_refused_before_the_work(read_only_folder):
-    with pytest.raises(PermissionError, match="could not be written"):
-        workspace.check_writable(read_only_folder / "net.safetensors")
+    refused("trained here.*delete tiny.safetensors")
 
 
 @pytest.mark.parametrize("answer", [RuntimeError("no home"), Path("~/.local/share/x")])
