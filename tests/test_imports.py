@@ -1,6 +1,7 @@
 """The rooms of the package: a room imports only from lower floors (see CONTRIBUTING.md)."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -88,25 +89,13 @@ def test_the_test_itself_sees_each_way_to_import(tmp_path, monkeypatch):
     assert course_imports(file) == {"a", "b", "c", "r.x"}
 
 
-def test_torchvision_is_loaded_by_nothing_but_its_users():
+def test_torchvision_is_imported_in_one_place_and_only_when_asked_for():
+    texts = {module_of(path): path.read_text(encoding="utf-8") for path in FILES}
+    uses = re.compile(r"^\s*(?:import|from) torchvision|import_module\(.torchvision", re.MULTILINE)
+    assert [module for module, text in texts.items() if uses.search(text)] == ["data.fashion"]
     rooms = ", ".join(sorted(f"diffusion_lessons.{m}" for m in MODULES if m != "__main__"))
     code = f"import sys, {rooms}; print([m for m in sys.modules if m.startswith('torchvision')])"
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent
     )
     assert ended.stdout.strip() == "[]", ended.stderr
-
-
-@pytest.mark.parametrize("path", FILES, ids=module_of)
-def test_torchvision_is_imported_only_inside_functions(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    inside = {
-        node
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef)
-        for node in ast.walk(function)
-    }
-    for node in set(ast.walk(tree)) - inside:
-        names = [alias.name for alias in getattr(node, "names", []) if hasattr(alias, "name")]
-        names.append(getattr(node, "module", None) or "")
-        assert not [name for name in names if name.partition(".")[0] == "torchvision"]

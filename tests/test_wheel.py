@@ -38,23 +38,15 @@ def wheel(project, tmp_path_factory):
     return next(folder.glob("*.whl"))
 
 
-def test_the_wheel_holds_the_shipped_data_and_nothing_of_the_learner(wheel, project):
+def test_the_wheel_holds_what_is_shipped_and_nothing_of_the_learner_and_is_small(wheel, project):
     names = zipfile.ZipFile(wheel).namelist()
     inside = {n.removeprefix("diffusion_lessons/shipped/") for n in names if "/shipped/" in n}
     listed = json.loads((project / "data" / "checksums.json").read_text())
     assert inside == {"README.md", "checksums.json", *listed}
-
-
-def test_the_wheel_holds_the_page_code_and_the_licences(wheel, project):
-    names = zipfile.ZipFile(wheel).namelist()
-    static = project / "diffusion_lessons" / "static"
-    for path in static.iterdir():
+    for path in (project / "diffusion_lessons" / "static").iterdir():
         assert f"diffusion_lessons/static/{path.name}" in names
     assert {name.rpartition("/")[2] for name in names} >= {"LICENSE", "LICENSE-CONTENT"}
-
-
-def test_the_wheel_is_small_enough_to_install_in_a_hosted_notebook(wheel):
-    assert wheel.stat().st_size < 40_000_000
+    assert wheel.stat().st_size < 40_000_000  # in a hosted notebook it is downloaded each time
 
 
 def test_the_installed_package_works_from_an_empty_folder(wheel, tmp_path):
