@@ -28,9 +28,9 @@ def picture_of(picture, size, channels=3):
     return load(only(picture), size, channels).sample(1, seed=0).x_0[0]
 
 
-def ramp(count, side=2):
+def ramp(count):
     """Pictures from black to white, each with its number as the label."""
-    return Pairs((torch.full((1, side, side), i / count), i) for i in range(count))
+    return Pairs((BLACK + i / count, i) for i in range(count))
 
 
 # ---- postcards -------------------------------------------------------------------------------
@@ -143,10 +143,11 @@ def test_black_is_minus_one_and_colours_keep_their_places():
     assert picture_of(picture, 4, 1)[0, 0, 0] == pytest.approx(2 * 0.299 - 1)
 
 
-def test_the_longer_side_loses_its_ends():
+def test_the_longer_side_loses_its_ends_and_the_picture_given_is_not_changed():
     picture = torch.zeros(1, 4, 8)
     picture[:, :, 2:6] = 1
-    assert (picture_of(picture, 4) == 1).all()
+    before, x_0 = picture.clone(), picture_of(picture, 4)
+    assert (x_0.clone() == 1).all() and not x_0.mul_(0).any() and torch.equal(picture, before)
 
 
 def test_a_photograph_that_lies_on_its_side_in_the_file_is_turned(tmp_path):
@@ -157,13 +158,6 @@ def test_a_photograph_that_lies_on_its_side_in_the_file_is_turned(tmp_path):
     picture.save(tmp_path / "turned.png", exif=exif)
     x_0 = picture_of(Image.open(tmp_path / "turned.png"), 8)
     assert x_0[:, :, 4:].min() > 0.9 and x_0[:, :, :4].max() < -0.9  # the right half
-
-
-def test_the_picture_given_is_not_changed():
-    picture = torch.rand(3, 5, 5)
-    before = picture.clone()
-    picture_of(picture, 5).mul_(0)
-    assert torch.equal(picture, before)
 
 
 def test_pictures_are_float32_whatever_torch_s_default_is():
@@ -186,25 +180,18 @@ def test_labels_and_captions():
     assert captioned.captions == ["a grey square"] and captioned.given.tolist() == [[-1]]
 
 
-def test_samples_are_random_without_repeats_and_reproducible():
-    pictures = load(ramp(100), 2)
-    batch = pictures.sample(100, seed=4)
+def test_samples_are_random_without_repeats_and_reproducible_and_all_is_in_order():
+    pictures, state = load(ramp(100), 2), torch.get_rng_state()
+    batch, whole = pictures.sample(100, seed=4), pictures.all()
     labels = batch.given[:, 0]
-    assert sorted(labels.tolist()) == list(range(100)) != labels.tolist()
-    assert torch.allclose(batch.x_0[:, 0, 0, 0], labels / 50 - 1, atol=1e-6)
+    assert sorted(labels.tolist()) == whole.given[:, 0].tolist() == list(range(100))
+    assert labels.tolist() != list(range(100)) and whole.captions[3] == "class 3"
+    for found in (batch, whole):
+        assert torch.allclose(found.x_0[:, 0, 0, 0], found.given[:, 0] / 50 - 1, atol=1e-6)
     assert torch.equal(pictures.sample(10, seed=4).given, batch.given[:10])
     assert not torch.equal(pictures.sample(10, seed=5).given, batch.given[:10])
     assert pictures.sample(0, seed=4).x_0.shape == (0, 3, 2, 2)
-    state = torch.get_rng_state()
-    pictures.sample(5, seed=1)
     assert torch.equal(torch.get_rng_state(), state)
-
-
-def test_all_is_every_picture_in_order():
-    batch = load(ramp(10), 2, 1).all()
-    assert batch.given[:, 0].tolist() == list(range(10))
-    assert torch.allclose(batch.x_0[:, 0, 0, 0], torch.arange(10) / 5 - 1, atol=1e-6)
-    assert batch.captions[3] == "class 3"
 
 
 @pytest.mark.parametrize(
@@ -229,9 +216,7 @@ def test_every_picture_comes_once_before_any_comes_again():
     assert pictures.batches(3, seed=2)(0).given[:, 0].tolist() != rounds[0][0]
     assert pictures.batches(10, seed=1)(7).x_0.shape == (10, 3, 2, 2)
 
-
-def test_batches_of_an_endless_set_are_fresh_at_each_step():
-    sprites = load("sprites", 32)
+    sprites = load("sprites", 32)  # which has no end: each step is fresh
     batch = sprites.batches(4, seed=3)
     assert torch.equal(batch(5).x_0, sprites.sample(4, 3_000_014).x_0)
     assert not torch.equal(batch(5).x_0, batch(6).x_0)

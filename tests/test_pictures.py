@@ -139,12 +139,9 @@ def test_the_style_holds_for_figures_made_after_it():
     assert line.get_color() == pictures.PALETTE["teal"] and line.get_linewidth() == 2
 
 
-def test_colours_stay_apart_in_grey():
+def test_colours_stay_apart_in_grey_and_lines_are_dark_enough_and_differ_in_dashes():
     shades = [lightness(colour) for colour in pictures.PALETTE.values()]
     assert np.diff(shades).min() > 10
-
-
-def test_line_colours_are_dark_enough_on_white_and_differ_in_dashes():
     cycle = pictures.look()["axes.prop_cycle"].by_key()
     assert min(contrast(colour, "#ffffff") for colour in cycle["color"]) > 3
     assert len(set(cycle["linestyle"])) == len(cycle["color"])

@@ -107,7 +107,7 @@ def test_half_installed_packages_are_removed_and_whole_ones_stay(course):
     assert [path.name for path in packages.iterdir()] == ["whole-1.dist-info"]
 
 
-def test_a_half_made_venv_is_mended(course):
+def test_a_half_made_venv_is_mended_and_a_broken_one_is_noticed(course):
     venv = course / ".venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
     (venv / "mine.txt").touch()
@@ -115,10 +115,7 @@ def test_a_half_made_venv_is_mended(course):
     tool.make_venv()
     assert tool.venv_state() == "good"
     assert (venv / "mine.txt").exists()  # what was already there is kept
-
-
-def test_a_broken_venv_is_made_anew(course):
-    tool.venv_python().parent.mkdir(parents=True)
+    tool.venv_python().unlink()
     tool.venv_python().write_text("not a program")
     tool.venv_python().chmod(0o755)
     assert tool.venv_state() == "unusable"

@@ -7,18 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffusion_lessons import pipeline, workspace
+from diffusion_lessons import pipeline
 from tools import make_pictures, notebooks
 
 LARGEST = 1_000_000
 LONGEST_MS = 5000  # what moves for longer, a reader must be able to stop
-
-
-@pytest.fixture(scope="module")
-def shipped():
-    if not workspace.data_path("weights", "postcards.safetensors").is_file():
-        pytest.skip("the weights are not there: python -m diffusion_lessons train postcards")
-    return pipeline.TextToImage.from_pretrained("postcards")
 
 
 @pytest.fixture
@@ -38,10 +31,8 @@ def test_the_first_picture_is_small_moves_once_and_rests_soon(first_picture):
         assert spent < LONGEST_MS
 
 
-def test_the_first_picture_is_what_the_shipped_model_makes_of_the_first_seeds(
-    shipped, first_picture
-):
-    made = make_pictures.steps_from_noise(shipped)
+def test_the_first_picture_is_what_the_shipped_model_makes_of_the_first_seeds(first_picture):
+    made = make_pictures.steps_from_noise(pipeline.TextToImage.from_pretrained())
     with Image.open(first_picture) as image:
         assert image.n_frames == 1 + len(made)
         for number, expected in ((0, made[-1]), (1, made[0]), (len(made), made[-1])):
