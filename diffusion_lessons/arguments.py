@@ -45,7 +45,7 @@ def shape(
 
     sizes: for each axis a number, "B" for any number, or "8h" for any multiple of 8.
     """
-    found = tuple(tensor.shape) if isinstance(tensor, Tensor) else None
+    found = tuple(tensor.shape) if isinstance(tensor, (Tensor, np.ndarray)) else None
     steps = [int(size[:-1] or 1) if isinstance(size, str) else 0 for size in sizes]
     pairs = zip(found or (), sizes, steps, strict=False)
     fits = found is not None and len(found) == len(sizes)
