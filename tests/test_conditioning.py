@@ -46,7 +46,7 @@ def test_captions_keep_every_word_that_means_something(full):
 
 
 def test_captions_have_the_numbers_that_the_shipped_encoder_was_trained_on():
-    """Half of them full; the same before prompts were read once, and from either function."""
+    """Half of them full; the same from either function."""
     scenes = postcards.sample_scenes(600, 31)
     written = [text for full in (True, False) for text in postcards.captions(scenes, 31, full)]
     tokens = tokenise(written)

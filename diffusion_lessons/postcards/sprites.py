@@ -179,8 +179,8 @@ def _mushroom(fill: Fill, p: Point, c: Coat) -> None:
     ):  # fmt: skip
         fill(ellipse(p, x, y, rx, ry), _WHITE)
     fill(union(circle(p, -0.075, 0.22, 0.026), circle(p, 0.075, 0.22, 0.026)), _INK)
-    smile = circle(p, 0, 0.22 - 0.02, 0.075 * 0.75).abs() - 0.014
-    fill(both(smile, box(p, 0, 0.22 - 0.08, 0.2, 0.05)), _INK)
+    smile = circle(p, 0, 0.20, 0.05625).abs() - 0.014
+    fill(both(smile, box(p, 0, 0.14, 0.2, 0.05)), _INK)
 
 
 def _cactus(fill: Fill, p: Point, c: Coat) -> None:
