@@ -121,8 +121,7 @@ class TextToImage:
             TypeError, ValueError: an argument that does not fit; the message says what would.
             postcards.PromptError (a ValueError): a prompt that cannot be read.
         """
-        if output_type not in ("pil", "pt"):
-            raise ValueError(f"output_type is {output_type!r}: choose 'pil' or 'pt'")
+        arguments.choice("output_type", output_type, ("pil", "pt"))
         each = arguments.number("num_images_per_prompt", num_images_per_prompt, 1, 1000)
         prompts = [text for text in arguments.texts("prompt", prompt, EXAMPLE) for _ in range(each)]
         if negative_prompt is not None:

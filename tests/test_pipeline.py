@@ -264,7 +264,7 @@ def test_pictures_and_steps_can_be_used_like_any_tensor(pipe):
         ({"guidance_scale": float("nan")}, ValueError, "guidance_scale is nan"),
         ({"num_images_per_prompt": 0}, ValueError, "num_images_per_prompt is 0"),
         ({"num_images_per_prompt": "2"}, TypeError, "num_images_per_prompt is '2'"),
-        ({"output_type": "np"}, ValueError, "output_type is 'np': choose 'pil' or 'pt'"),
+        ({"output_type": "np"}, ValueError, "output_type is 'np': choose one of 'pil', 'pt'"),
         ({"generator": []}, ValueError, "0 generators for 1 pictures"),
         ({"generator": [seeded(0), seeded(1)]}, ValueError, "2 generators for 1 pictures"),
         ({"generator": 42}, TypeError, r"generator is 42.*torch.Generator\(\).manual_seed\(42\)"),

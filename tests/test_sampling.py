@@ -7,10 +7,10 @@ from diffusion_lessons import sampling, schedule
 from diffusion_lessons.prediction import KINDS, Prediction, as_denoiser, exact_denoiser, target
 from diffusion_lessons.sampling import ddim, ddpm, dpm_solver, euler, finish, times
 from diffusion_lessons.schedule import rates_like, walk_rates
+from tests.small_pipe import normal, seeded
 
 SCHEDULES = [schedule.linear, schedule.cosine, schedule.flow]
 each_schedule = pytest.mark.parametrize("rates_at", SCHEDULES)
-each_kind = pytest.mark.parametrize("kind", KINDS)
 
 # Two heaps of points in the plane, of unlike weight and spread.
 WEIGHTS = torch.tensor([0.3, 0.7], dtype=torch.float64)
@@ -46,16 +46,6 @@ def mixture_denoiser(rates_at):
     return denoiser
 
 
-def of_kind(denoiser, rates_at, kind):
-    """The same denoiser, as a network of one kind would say it and as it is read off again."""
-
-    def network(x_t, t):
-        guess = denoiser(x_t, t)
-        return target(kind, guess.x_0, guess.eps, *rates_at(t))
-
-    return as_denoiser(network, rates_at, kind)
-
-
 def heaps_of(points):
     """Share, centre and spread of each heap that the points fall into."""
     first = (points - CENTRES[0]).norm(dim=1) < (points - CENTRES[1]).norm(dim=1)
@@ -67,8 +57,7 @@ def heaps_of(points):
 
 
 def noise(count, seed=1, dtype=torch.float64):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(count, 2, generator=generator, dtype=dtype)
+    return torch.randn(count, 2, generator=seeded(seed), dtype=dtype)
 
 
 def assert_drawn_from_the_mixture(points):
@@ -80,10 +69,14 @@ def assert_drawn_from_the_mixture(points):
 
 
 @each_schedule
-@each_kind
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("eta", [0, 1])
 def test_a_known_mixture_is_drawn_by_each_kind(eta, kind, rates_at):
-    denoiser = of_kind(mixture_denoiser(rates_at), rates_at, kind)
+    def network(x_t, t):
+        guess = mixture_denoiser(rates_at)(x_t, t)
+        return target(kind, guess.x_0, guess.eps, *rates_at(t))
+
+    denoiser = as_denoiser(network, rates_at, kind)
     assert_drawn_from_the_mixture(finish(ddim(denoiser, rates_at, noise(2500), times(150), eta)))
 
 
@@ -152,11 +145,9 @@ def test_ddpm_is_ddim_with_eta_1(pair, rates_at):
 
 
 def test_ddpm_step_is_equation_7_with_its_table():
-    beta = schedule.linear_beta()
+    beta, row = schedule.linear_beta(), 400
     left = schedule.alpha_bar(beta)
-    row = 400
-    x_t, fresh, x_0 = noise(5), noise(5, seed=2), noise(5, seed=3)
-    before = left[row - 1]
+    x_t, fresh, x_0, before = noise(5), noise(5, seed=2), noise(5, seed=3), left[row - 1]
     mean = before.sqrt() * beta[row] / (1 - left[row]) * x_0
     mean += (1 - beta[row]).sqrt() * (1 - before) / (1 - left[row]) * x_t
     variance = (1 - before) / (1 - left[row]) * beta[row]
@@ -191,25 +182,21 @@ def test_a_walk_of_many_steps_in_half_precision_arrives(walk, rates_at):
 
 
 def test_fresh_noise_comes_from_the_generator_given():
-    def walked(walk, seed):
-        generator = torch.Generator().manual_seed(seed)
-        denoiser = mixture_denoiser(schedule.cosine)
-        return finish(walk(denoiser, schedule.cosine, noise(5), times(8), generator=generator))
+    start = mixture_denoiser(schedule.cosine), schedule.cosine, noise(5), times(8)
 
-    def half(*walk, generator):
-        return ddim(*walk, eta=0.5, generator=generator)
+    def walked(walk, seed, **chosen):
+        return finish(walk(*start, generator=seeded(seed), **chosen))
 
-    for walk in (ddpm, half):
-        assert torch.equal(walked(walk, 1), walked(walk, 1))
-        assert not torch.allclose(walked(walk, 1), walked(walk, 2))
-    without = ddpm(mixture_denoiser(schedule.cosine), schedule.cosine, noise(5), times(8))
-    assert torch.equal(finish(without), walked(ddpm, 0))
+    for walk, chosen in ((ddpm, {}), (ddim, {"eta": 0.5})):
+        assert torch.equal(walked(walk, 1, **chosen), walked(walk, 1, **chosen))
+        assert not torch.allclose(walked(walk, 1, **chosen), walked(walk, 2, **chosen))
+    assert torch.equal(finish(ddpm(*start)), walked(ddpm, 0))
     assert torch.equal(walked(ddim, 1), walked(ddim, 2))
 
 
 def test_pictures_walk_as_points_do():
     pictures = torch.linspace(-1, 1, 2 * 3 * 8 * 8).view(2, 3, 8, 8)
-    start = torch.randn(5, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+    start = normal(5, 3, 8, 8, seed=1)
     denoiser = exact_denoiser(pictures, schedule.cosine)
     for name, walk in sampling.SAMPLERS.items():
         found = finish(walk(denoiser, schedule.cosine, start, times(10)))

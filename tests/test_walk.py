@@ -24,10 +24,8 @@ def test_a_walk_evaluates_the_schedule_once(walk, wrap):
         evaluated.append(t)
         return schedule.cosine(t)
 
-    if wrap == "network":
-        denoiser = as_denoiser(lambda x_t, t: 0 * x_t, rates_at, "x_0", clip=True)
-    else:
-        denoiser = exact_denoiser(CENTRES, rates_at)
+    network = as_denoiser(lambda x_t, t: 0 * x_t, rates_at, "x_0", clip=True)
+    denoiser = network if wrap == "network" else exact_denoiser(CENTRES, rates_at)
     list(walk(denoiser, rates_at, noise(3), times(10)))
     assert len(evaluated) == 1 and torch.equal(evaluated[0], times(10).double())
 
@@ -45,9 +43,9 @@ def test_a_denoiser_that_takes_rates_is_given_those_of_its_time(rates_at):
 @each_walk
 def test_a_walk_yields_what_happened(walk):
     when = times(5)
-    steps = walk(mixture_denoiser(schedule.cosine), schedule.cosine, noise(4), when)
-    assert isinstance(steps, Iterator)
-    steps = list(steps)
+    walking = walk(mixture_denoiser(schedule.cosine), schedule.cosine, noise(4), when)
+    assert isinstance(walking, Iterator)
+    steps = list(walking)
     assert [step.t for step in steps] == when[:-1].tolist()
     assert [step.t_next for step in steps] == when[1:].tolist()
     assert torch.equal(steps[0].x_t, noise(4))
@@ -72,13 +70,10 @@ def test_a_walk_asks_the_network_only_for_the_steps_that_are_taken():
 @each_walk
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_walk_repeats_itself_and_keeps_the_dtype_the_start_and_the_global_chance(walk, dtype):
-    start = noise(3, dtype=dtype)
+    start, rates_at = noise(3, dtype=dtype), schedule.linear
     kept, chance = start.clone(), torch.get_rng_state()
-    first, again = (
-        list(walk(mixture_denoiser(schedule.linear), schedule.linear, start, times(4)))
-        for _ in range(2)
-    )
-    for step, same in zip(first, again, strict=True):
+    walks = [walk(mixture_denoiser(rates_at), rates_at, start, times(4)) for _ in range(2)]
+    for step, same in zip(*walks, strict=True):
         assert step.x_next.dtype == dtype and torch.equal(step.x_next, same.x_next)
     assert torch.equal(start, kept) and torch.equal(torch.get_rng_state(), chance)
 
@@ -131,20 +126,19 @@ def test_a_guess_that_breaks_or_has_another_shape_is_named_with_its_step(walk, g
         next(steps)
 
 
-@pytest.mark.parametrize(
-    ("returns", "message"),
-    [
-        (lambda x_t: None, r"the step function's x_next is None.*\(2, 2\)"),
-        (lambda x_t: x_t[:1], r"the step function's x_next has shape \(1, 2\)"),
-        (lambda x_t: x_t * math.nan, "the step function's x_next holds NaN.*division"),
-    ],
-)
-def test_a_step_function_that_errs_is_named(returns, message):
-    for walk in (ddpm, ddim, euler, dpm_solver):
-        steps = walk(*FLOW_WALK, step=lambda first, *_: returns(first))
-        number = 2 if walk is dpm_solver else 1
-        list(islice(steps, number - 1))  # its first step is one of DDIM
-        with pytest.raises(ValueError, match=f"step {number} of 3.*{message}"):
+@pytest.mark.parametrize("walk", [ddpm, ddim, euler, dpm_solver])
+def test_a_step_function_that_errs_is_named(walk):
+    number = 2 if walk is dpm_solver else 1  # its first step is one of DDIM
+    for returns, message in (
+        (lambda x_t, *_: None, r"is None.*\(2, 2\)"),
+        (lambda x_t, *_: x_t[:1], r"has shape \(1, 2\)"),
+        (lambda x_t, *_: x_t * math.nan, "holds NaN.*division"),
+    ):
+        steps = walk(*FLOW_WALK, step=returns)
+        list(islice(steps, number - 1))
+        with pytest.raises(
+            ValueError, match=f"step {number} of 3.*step function's x_next {message}"
+        ):
             next(steps)
 
 
