@@ -67,12 +67,19 @@ def score(name: str, images: Tensor, seed: int) -> dict:
         right = {"object and colour right": agrees["object"] & agrees["colour"]}
         right["everything right"] = agrees["all"]
         distance = "Frechet distance"
-        scenes = (data.sample_scenes(name, count, new, "test") for new in (seed + 1, seed + 2))
-        fresh, other = (judge.features(postcards.draw(s, images.shape[-1])) for s in scenes)
-        measured = [*frechet(judge.features(images), fresh), frechet_distance(other, fresh)]
+        fresh, floor = _real_postcards(name, count, images.shape[-1], seed)
+        measured = [*frechet(judge.features(images), fresh), floor]
     names = distance, "Frechet distance, standard error", "Frechet distance of real pictures"
     distances = {name: round(value, 4) for name, value in zip(names, measured, strict=True)}
     return shares(right, *right) | distances
+
+
+@functools.lru_cache(8)
+def _real_postcards(name: str, count: int, size: int, seed: int) -> tuple[Tensor, float]:
+    """Return the judge's features of fresh postcards, and how far those of others are from them."""
+    scenes = (data.sample_scenes(name, count, new, "test") for new in (seed + 1, seed + 2))
+    fresh, other = (recognition.load("judge").features(postcards.draw(s, size)) for s in scenes)
+    return fresh, frechet_distance(other, fresh)
 
 
 @functools.cache
