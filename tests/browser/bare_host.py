@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import numpy as np
 from anywidget import AnyWidget
 from playwright.sync_api import Page
 
@@ -76,6 +77,16 @@ def hear(page: Page, name: str, value: object) -> None:
 def sent(page: Page) -> list[dict[str, Any]]:
     """What the page has sent to Python, one dict for each time."""
     return page.evaluate("() => host.sent")
+
+
+def pixels(page: Page, canvas: str = "canvas") -> np.ndarray:
+    """The RGB pixels of the first canvas that a selector finds, uint8 (H, W, 3)."""
+    found = page.evaluate(
+        """which => { const n = document.querySelector(which);
+        return [n.height, ...n.getContext('2d').getImageData(0, 0, n.width, n.height).data]; }""",
+        canvas,
+    )
+    return np.array(found[1:], np.uint8).reshape(found[0], -1, 4)[..., :3]
 
 
 def encoded(value: object) -> object:

@@ -41,6 +41,18 @@ def test_a_second_view_works_too_and_disturbs_nothing(page, name):
 
 
 @ALL
+def test_no_key_gets_out_of_a_control(page, name):
+    put(page, EVERY[name]())
+    page.evaluate("() => { window.out = []; addEventListener('keydown', e => out.push(e.key)); }")
+    for control in page.locator("input, button:not([aria-hidden]), summary, [tabindex='0']").all():
+        if control.is_visible():
+            control.focus()
+            for key in ("x", "d", "ArrowUp", "Backspace", "Escape"):
+                page.keyboard.press(key)
+    assert page.evaluate("() => out") == []
+
+
+@ALL
 def test_a_view_that_closes_leaves_nothing_behind(moving_page, name):
     page = moving_page
     page.clock.install()
