@@ -1,35 +1,15 @@
 """Every measurement of the course, one after the other: `make bench` or `python -m bench`."""
 
-from bench import (
-    builds,
-    fashion,
-    growth,
-    guidance,
-    lesson_times,
-    live_slider,
-    live_training,
-    memory,
-    predictions,
-    samplers,
-    scrubbing,
-    text_to_image,
-)
+from importlib import import_module
+
+MEASUREMENTS = """scrubbing memory lesson_times live_training predictions samplers fashion growth
+guidance text_to_image builds live_slider""".split()
 
 
 def main() -> None:
     """Run all benchmarks; each prints its table and writes its data file."""
-    scrubbing.main()
-    memory.main()
-    lesson_times.main()
-    live_training.main()
-    predictions.main()
-    samplers.main()
-    fashion.main([])
-    growth.main()
-    guidance.main()
-    text_to_image.main()
-    builds.main()
-    live_slider.main()
+    for name in MEASUREMENTS:
+        import_module(f"bench.{name}").main()
 
 
 if __name__ == "__main__":

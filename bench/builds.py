@@ -115,15 +115,13 @@ def main() -> None:
     for name, row in rows.items():
         print(f"{name:26}{row['earlier, ms']:10.1f}{row['now, ms']:10.1f}{row['ratio']:7.2f}x")
     print(f"the picture differs by at most {apart} of 255")
-    result = {
-        "what": "this build beside an earlier one, in turn on one core, CPU milliseconds",
+    what = "this build beside an earlier one, in turn on one core, CPU milliseconds"
+    figures = {
         "earlier": EARLIER,
         "rows": rows,
         "largest difference of the picture, of 255": apart,
-        "machine": results.machine(),
-        "versions": results.versions("torch"),
     }
-    results.write(Path(__file__).stem, result)
+    results.write(Path(__file__).stem, what, figures)
 
 
 if __name__ == "__main__":

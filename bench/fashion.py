@@ -24,7 +24,7 @@ from bench import results
 from bench.comparators import DenoisingDiffusionPytorch, Diffusers
 from bench.ours import Ours
 from bench.race import Contestant, Track, copying, run
-from diffusion_lessons import data, models, workspace
+from diffusion_lessons import data, models
 from diffusion_lessons.scoring import clothes
 
 CONTESTANTS = {made.name: made for made in (Ours, Diffusers, DenoisingDiffusionPytorch)}
@@ -65,7 +65,7 @@ def settings() -> dict:
     return {
         "pictures_scored": PICTURES,
         "seed": SEED,
-        "judge_sha256": workspace.checksums()[f"weights/{clothes.NAME}.safetensors"],
+        "judge_sha256": results.weights(clothes.NAME)[clothes.NAME],
     }
 
 
@@ -124,14 +124,10 @@ def main(arguments: list[str] | None = None) -> None:
     budgets = (*BUDGETS, LONG) if chosen.long else BUDGETS
     for name in chosen.only:
         entries[name] = measure(CONTESTANTS[name], track, budgets)
-    result = {
-        "what": WHAT,
-        "settings": settings(),
-        "real": real_rows(track, test),
-        "contestants": {name: entries[name] for name in CONTESTANTS if name in entries},
-    }
-    results.write(Path(__file__).stem, result)
-    print(table(result))
+    found = {name: entries[name] for name in CONTESTANTS if name in entries}
+    figures = {"real": real_rows(track, test), "contestants": found}
+    results.write(Path(__file__).stem, WHAT, figures, settings())
+    print(table(figures))
 
 
 if __name__ == "__main__":

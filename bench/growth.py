@@ -11,7 +11,6 @@ Lesson 04 reads the table from data/bench/growth.json.
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,12 +53,7 @@ def networks() -> dict[str, nn.Module]:
 def milliseconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
     """The median time of `work`, after one call that does not count."""
     work()
-    taken = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - began)
-    return 1000 * statistics.median(taken)
+    return statistics.median(results.milliseconds(work) for _ in range(repeats))
 
 
 def row(side: int, nets: dict[str, nn.Module], repeats: int = REPEATS) -> dict:
@@ -110,15 +104,8 @@ def main() -> None:
     results.on_one_core()
     nets = networks()
     rows = [row(side, nets) for side in SIDES]
-    result = {
-        "what": "milliseconds of a sampling step and a training step for one picture, by its side",
-        "settings": settings(),
-        "settings_sha256": results.fingerprint(settings()),
-        "rows": rows,
-        "machine": results.machine(),
-        "versions": results.versions("torch"),
-    }
-    results.write(Path(__file__).stem, result)
+    what = "milliseconds of a sampling step and a training step for one picture, by its side"
+    results.write(Path(__file__).stem, what, {"rows": rows}, settings())
     print(table(rows))
 
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from bench import results
-from diffusion_lessons import postcards, scoring, workspace
+from diffusion_lessons import postcards, scoring
 from diffusion_lessons.pipeline import TextToImage
 from diffusion_lessons.postcards import VALUES, Scenes
 from diffusion_lessons.postcards.scenes import SCENE_ATTRIBUTES, value_of
@@ -39,10 +39,9 @@ WHOLE_WAY = (0.0, 1.0)
 
 def settings() -> dict:
     """All that settles the table, besides the code: its data file carries these."""
-    sums = workspace.checksums()
     parts = (WEIGHTS, "captions", "autoencoder", "judge", "recogniser")
     return {
-        "weights_sha256": {name: sums.get(f"weights/{name}.safetensors") for name in parts},
+        "weights_sha256": results.weights(*parts),
         "scales": list(SCALES),
         "interval": list(INTERVAL),
         "scales in the interval": list(IN_THE_MIDDLE),
@@ -90,9 +89,7 @@ def paint(
 def fidelity(images: Tensor, scenes: Scenes) -> dict:
     """How much of what was said the judge sees: all of it (95 %, Wilson), and part by part."""
     truth = recognition.by_place(scenes.attributes)
-    right = recognition.agreement(
-        recognition.load("judge").read(images), truth
-    )  # fmt: skip
+    right = recognition.agreement(recognition.load("judge").read(images), truth)
     every = right.pop("all")
     low, high = wilson(int(every.sum()), len(every))
     return {
@@ -279,10 +276,8 @@ def main() -> None:
         rows.append(row(pipe, split, scale, interval, data))
         print(table(rows[-1:]).splitlines()[-1], flush=True)
     shipped = scoring.follows(lambda said: paint(pipe, said, SHIPPED_SEED), SHIPPED, SHIPPED_SEED)
-    result = {
-        "what": f"{WEIGHTS}: fidelity, diversity and clipped pixels against the guidance scale",
-        "settings": settings(),
-        "settings_sha256": results.fingerprint(settings()),
+    what = f"{WEIGHTS}: fidelity, diversity and clipped pixels against the guidance scale"
+    figures = {
         "steps": pipe.card["num_inference_steps"],
         "default scale": pipe.card["guidance_scale"],
         "rows": rows,
@@ -290,10 +285,8 @@ def main() -> None:
         "spread of the data": {name: round(value, 5) for name, value in data.items()},
         "what ships": shipped,
         "left open": left_open(pipe),
-        "machine": results.machine(),
-        "versions": results.versions("torch"),
     }
-    results.write(Path(__file__).stem, result)
+    results.write(Path(__file__).stem, what, figures, settings())
     print(table(rows))
     for name, scores in shipped.items():
         low, high = scores["what was said is right, 95 % interval"]

@@ -123,14 +123,9 @@ def main() -> None:
     for path in tool.lessons():
         print(f"running {path.name} ...", flush=True)
         seconds[path.stem] = seconds_of(path)
-    result = {
-        "what": "seconds that a lesson runs from top to bottom, and those of its longer cells",
-        "threads": 1,
-        "seconds": seconds,
-        "machine": results.machine(),
-        "versions": results.versions("torch", "ipykernel", "matplotlib"),
-    }
-    results.write(Path(__file__).stem, result)
+    what = "seconds that a lesson runs from top to bottom, and those of its longer cells"
+    figures = {"threads": 1, "seconds": seconds}
+    results.write(Path(__file__).stem, what, figures, packages=("ipykernel", "matplotlib"))
     for path in tool.lessons():
         took = minutes_of(path)
         print(f"{path.stem:30} core {took.core:5.1f} minutes, all {took.whole:5.1f}")

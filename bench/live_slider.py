@@ -9,25 +9,14 @@ be the one shown.
 
 from __future__ import annotations
 
-import os
-import statistics
-import tempfile
 import time
 from pathlib import Path
 
-import nbformat
-from nbformat.v4 import new_code_cell, new_notebook
-from playwright.sync_api import sync_playwright
-
-from bench import results
-from bench.scrubbing import WATCH
-from diffusion_lessons import workspace
-from tests.browser.lab import Notebook, Server, launch, opened
+from bench import keys, results
+from tests.browser.lab import Notebook
 
 WEIGHTS = "postcards"
-BLOCKS, PRESSES = 4, 10  # key presses that are timed one by one
 BURST, HERTZ = 20, 30  # key presses faster than pictures
-PAUSE_MS = 150
 STEPS = 6  # where the steps slider of lesson 05 starts
 PROMISED_MS = 100
 
@@ -66,31 +55,14 @@ COUNT = """() => {
 
 def settings() -> dict:
     """All that settles the figures, besides the code and the machine."""
-    sums = workspace.checksums()
-    parts = (WEIGHTS, "captions", "autoencoder")
     return {
-        "weights_sha256": {name: sums.get(f"weights/{name}.safetensors") for name in parts},
+        "weights_sha256": results.weights(WEIGHTS, "captions", "autoencoder"),
         "cell": CELL,
-        "presses": BLOCKS * PRESSES,
+        "presses": keys.BLOCKS * keys.PRESSES,
         "burst": BURST,
         "hertz": HERTZ,
-        "pause_ms": PAUSE_MS,
+        "pause_ms": keys.PAUSE_MS,
     }
-
-
-def one_by_one(notebook: Notebook) -> list[float]:
-    """Milliseconds from key press to new picture, each key after the picture of the one before."""
-    page, slider, took = notebook.page, notebook.page.locator(SLIDER).first, []
-    slider.focus()
-    slider.evaluate(WATCH)
-    for block in range(BLOCKS):
-        for _ in range(PRESSES):
-            page.keyboard.press("ArrowLeft" if block % 2 else "ArrowRight")
-            page.wait_for_function("() => window.watch.took !== null", polling=20)
-            took.append(page.evaluate("() => window.watch.took"))
-            page.wait_for_timeout(PAUSE_MS)
-    page.evaluate("() => window.watch.end()")
-    return took
 
 
 def in_a_burst(notebook: Notebook) -> dict:
@@ -121,57 +93,21 @@ def in_a_burst(notebook: Notebook) -> dict:
     }
 
 
-def measure() -> tuple[list[float], dict, str]:
-    """Milliseconds of each key press, what became of the burst, and the browser's version."""
-    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
-        folder, home = Path(place, "notebooks"), Path(place, "home")
-        folder.mkdir()
-        home.mkdir()
-        notebook = new_notebook(cells=[new_code_cell(CELL)])
-        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-        nbformat.write(notebook, folder / "live.ipynb")
-        server, browser = Server(folder, home), launch(playwright)
-        try:
-            with opened(browser, server, "live.ipynb") as page:
-                page.run_all()
-                if faults := page.cell_errors() + page.faults:
-                    raise RuntimeError(f"the notebook did not run: {faults}")
-                page.page.evaluate(COUNT)
-                one_by_one(page)  # warm up
-                return one_by_one(page), in_a_burst(page), browser.version
-        finally:
-            browser.close()
-            server.stop()
-
-
-def summary(took: list[float]) -> dict[str, float]:
-    """Presses, median and 95th percentile, in milliseconds."""
-    return {
-        "presses": len(took),
-        "median_ms": round(statistics.median(took), 1),
-        "p95_ms": round(statistics.quantiles(took, n=20, method="inclusive")[-1], 1),
-    }
-
-
 def main() -> None:
     """Measure, print and write data/bench/live_slider.json."""
-    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
-    took, burst, chromium = measure()
-    figures = summary(took)
-    packages = ("torch", "jupyterlab", "ipykernel", "anywidget")
-    result = {
-        "what": "key press to a picture sampled anew, in JupyterLab in headless Chromium",
-        "settings": settings(),
-        "settings_sha256": results.fingerprint(settings()),
-        "promised_ms": PROMISED_MS,
-        "one by one": figures,
-        "in a burst": burst,
-        "machine": results.machine(),
-        "load_before": load,
-        "versions": {"chromium": chromium} | results.versions(*packages),
-    }
-    results.write(Path(__file__).stem, result)
-    print(f"key press to new picture: median {figures['median_ms']} ms, p95 {figures['p95_ms']} ms")
+    load = results.load()
+    with keys.running(CELL) as (notebook, chromium):
+        notebook.page.evaluate(COUNT)
+        slider = notebook.page.locator(SLIDER).first
+        blocks = [keys.press(notebook, slider, block) for block in range(2 * keys.BLOCKS)]
+        took = keys.summary([ms for block in blocks[keys.BLOCKS :] for ms in block])  # then warm
+        burst = in_a_burst(notebook)
+    what = "key press to a picture sampled anew, in JupyterLab in headless Chromium"
+    figures = {"promised_ms": PROMISED_MS, "one by one": took, "in a burst": burst}
+    figures |= {"load_before": load, "chromium": chromium}
+    packages = ("jupyterlab", "ipykernel", "anywidget")
+    results.write(Path(__file__).stem, what, figures, settings(), packages)
+    print(f"key press to new picture: median {took['median_ms']} ms, p95 {took['p95_ms']} ms")
     for name, value in burst.items():
         print(f"{name:30}{value}")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from bench import results
-from diffusion_lessons import recipes, scoring, workspace
+from diffusion_lessons import recipes, scoring
 from diffusion_lessons.recipes import GeneratorRecipe
 
 SEEDS, PICTURES, CORES = (0, 1, 2), 512, 2
@@ -30,7 +30,7 @@ def settings() -> dict:
         "seeds": list(SEEDS),
         "pictures": PICTURES,
         "cores": CORES,
-        "judge_sha256": workspace.checksums()["weights/judge.safetensors"],
+        "judge_sha256": results.weights("judge")["judge"],
     }
 
 
@@ -60,19 +60,14 @@ def main() -> None:
     for seed in SEEDS:
         rows.append(one_seed(recipes.LIVE, seed, PICTURES))
         print(f"seed {seed}: {rows[-1]['seconds']} s, {rows[-1][RIGHT]:.1%} right", flush=True)
-    result = {
-        "what": "the live training of lesson 02: seconds on two cores, and the judge's score",
-        "settings": settings(),
-        "rows": rows,
-        "longest_seconds": max(row["seconds"] for row in rows),
-        "mean_share": round(statistics.mean(row[RIGHT] for row in rows), 4),
-        "machine": results.machine(),
-        "versions": results.versions("torch"),
-    }
-    results.write(Path(__file__).stem, result)
+    what = "the live training of lesson 02: seconds on two cores, and the judge's score"
+    longest = max(row["seconds"] for row in rows)
+    share = round(statistics.mean(row[RIGHT] for row in rows), 4)
+    figures = {"rows": rows, "longest_seconds": longest, "mean_share": share}
+    results.write(Path(__file__).stem, what, figures, settings())
     print(
-        f"longest {result['longest_seconds']} s (promised: under {PROMISED_SECONDS}), "
-        f"mean {result['mean_share']:.1%} right (promised: {PROMISED_SHARE:.0%})"
+        f"longest {longest} s (promised: under {PROMISED_SECONDS}), "
+        f"mean {share:.1%} right (promised: {PROMISED_SHARE:.0%})"
     )
 
 

@@ -52,14 +52,9 @@ def main() -> None:
         print("Memory: measured on Linux only; data/bench/memory.json stays as it is.")
         return
     peaks = measure(tool.lessons())
-    result = {
-        "what": "most memory of each lesson's kernel beyond importing torch, in MB (10**6 bytes)",
-        "limit": LIMIT_MB,
-        "peaks": peaks,
-        "machine": results.machine(),
-        "versions": results.versions("torch", "ipykernel", "matplotlib"),
-    }
-    results.write(Path(__file__).stem, result)
+    what = "most memory of each lesson's kernel beyond importing torch, in MB (10**6 bytes)"
+    figures = {"limit": LIMIT_MB, "peaks": peaks}
+    results.write(Path(__file__).stem, what, figures, packages=("ipykernel", "matplotlib"))
     print(f"{'a kernel that imports torch':34}{peaks['importing_torch']:6} MB")
     for name, beyond in peaks["beyond_importing_torch"].items():
         print(f"{name:34}{beyond:+6} MB  {'' if beyond <= LIMIT_MB else 'TOO MUCH'}")

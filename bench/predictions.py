@@ -61,14 +61,8 @@ def main() -> None:
     sheet = pictures.grid(torch.cat(shown), labels, columns=SHOWN, zoom=3)
     path = results.ROOT / "data" / "pictures" / "predictions.png"
     path.write_bytes(pictures.png(sheet))
-    result = {
-        "what": "share of sprites judged right after 150 steps, by what the network is to say",
-        "settings": settings(),
-        "rows": rows,
-        "machine": results.machine(),
-        "versions": results.versions("torch"),
-    }
-    results.write("predictions", result)
+    what = "share of sprites judged right after 150 steps, by what the network is to say"
+    results.write("predictions", what, {"rows": rows}, settings())
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from bench import results
-from diffusion_lessons import models, sampling, schedule, scoring, workspace
+from diffusion_lessons import models, sampling, schedule, scoring
 from diffusion_lessons.prediction import as_denoiser
 
 WEIGHTS = "postcards-32"
@@ -30,11 +30,11 @@ SAMPLED_AT_ONCE = 100
 
 def settings() -> dict:
     """All that settles the table, besides the code: its data file carries these."""
-    sums = workspace.checksums()
+    network, judge = results.weights(WEIGHTS, "judge").values()
     return {
         "weights": WEIGHTS,
-        "weights_sha256": sums[f"weights/{WEIGHTS}.safetensors"],
-        "judge_sha256": sums["weights/judge.safetensors"],
+        "weights_sha256": network,
+        "judge_sha256": judge,
         "steps": {name: list(steps) for name, steps in STEPS.items()},
         "pictures": PICTURES,
         "seed": SEED,
@@ -112,15 +112,8 @@ def main() -> None:
         for steps in numbers:
             rows.append(row(painter, sampler, steps))
             print(table(rows[-1:]).splitlines()[-1], flush=True)
-    result = {
-        "what": f"{WEIGHTS}: quality against the number of steps, {PICTURES} pictures a row",
-        "settings": settings(),
-        "settings_sha256": results.fingerprint(settings()),
-        "rows": rows,
-        "machine": results.machine(),
-        "versions": results.versions("torch"),
-    }
-    results.write(Path(__file__).stem, result)
+    what = f"{WEIGHTS}: quality against the number of steps, {PICTURES} pictures a row"
+    results.write(Path(__file__).stem, what, {"rows": rows}, settings())
     print(table(rows))
 
 

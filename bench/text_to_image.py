@@ -27,7 +27,7 @@ from torch import Tensor
 
 from bench import memory, results
 from bench.race import NotInstalled
-from diffusion_lessons import pictures, workspace
+from diffusion_lessons import pictures
 from diffusion_lessons.models import count_parameters
 from diffusion_lessons.pipeline import TextToImage
 
@@ -57,10 +57,8 @@ SCHEDULER = {
 
 def settings() -> dict:
     """All that settles the figures, besides the code and the machine."""
-    sums = workspace.checksums()
-    parts = (WEIGHTS, "captions", "autoencoder")
     return {
-        "weights_sha256": {name: sums.get(f"weights/{name}.safetensors") for name in parts},
+        "weights_sha256": results.weights(WEIGHTS, "captions", "autoencoder"),
         "prompt": PROMPT,
         "steps": list(STEPS),
         "cores": list(CORES),
@@ -159,14 +157,6 @@ class Diffusers:
 Contestant = Ours | Diffusers
 
 
-def milliseconds(work: Callable[[], object], times: int) -> float:
-    """Wall-clock milliseconds of one call, the mean of `times`."""
-    started = time.perf_counter()
-    for _ in range(times):
-        work()
-    return (time.perf_counter() - started) / times * 1000
-
-
 def works(who: Contestant) -> dict[str, tuple[Callable[[], object], int]]:
     """All that is timed, by name: what to call, and how often in a turn."""
     x_t = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -192,7 +182,7 @@ def compare(contestants: list[Contestant], cores: int, rounds: int = ROUNDS) -> 
         for turn in range(rounds + 1):  # the first one only warms up
             for name, timed in jobs.items():
                 for work, (call, times) in timed.items():
-                    spent = milliseconds(call, times)
+                    spent = results.milliseconds(call, times)
                     took[name][work] += [spent] if turn else []
     finally:
         torch.set_num_threads(before)
@@ -279,17 +269,15 @@ def main() -> None:
     warnings.filterwarnings("ignore", module="diffusers")
     pipe = TextToImage.from_pretrained(WEIGHTS)
     ours, theirs = Ours(pipe), Diffusers(pipe)
-    load = round(os.getloadavg()[0], 2)
+    load = results.load()
     cores = {str(count): compare([ours, theirs], count) for count in CORES}
     print(table(cores))
     with tempfile.TemporaryDirectory() as folder:
         theirs.save(Path(folder))
         first = {who.name: fresh(who.name, Path(folder)) for who in (ours, theirs)}
     print(json.dumps(first, indent=2))
-    result = {
-        "what": "what a picture costs, beside diffusers objects of about the same size",
-        "settings": settings(),
-        "settings_sha256": results.fingerprint(settings()),
+    what = "what a picture costs, beside diffusers objects of about the same size"
+    figures = {
         "parameters": {who.name: who.sizes for who in (ours, theirs)},
         "default": {name: pipe.card[name] for name in ("num_inference_steps", "guidance_scale")},
         "milliseconds": cores,
@@ -301,11 +289,9 @@ def main() -> None:
             for count, by_name in cores.items()
         },
         "first picture of a fresh process": first,
-        "machine": results.machine(),
         "load_before": load,
-        "versions": results.versions("torch", "diffusers"),
     }
-    results.write(Path(__file__).stem, result)
+    results.write(Path(__file__).stem, what, figures, settings(), packages=("diffusers",))
 
 
 if __name__ == "__main__":

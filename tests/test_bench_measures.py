@@ -7,7 +7,7 @@ import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_notebook
 
-from bench import builds, growth, live_slider, live_training, memory, results, samplers
+from bench import builds, growth, keys, live_slider, live_training, memory, results, samplers
 from diffusion_lessons import models, pipeline, recipes, sampling
 from diffusion_lessons.scoring.statistics import wilson
 from tests.claims import Between
@@ -108,12 +108,13 @@ def test_a_row_times_everything_on_the_right_sizes_and_leaves_the_global_generat
     assert growth.table([row, row]).count("\n") == 2
 
 
-def test_the_median_leaves_out_the_first_call(monkeypatch):
-    clock = iter([0.0, 1.0, 10.0, 13.0, 20.0, 22.0])
-    monkeypatch.setattr(growth.time, "perf_counter", lambda: next(clock))
+def test_milliseconds_leave_out_the_call_that_warms_up_and_are_medians_and_means(monkeypatch):
+    clock = iter([0.0, 1.0, 10.0, 13.0, 20.0, 20.5])
+    monkeypatch.setattr(results.time, "perf_counter", lambda: next(clock))
     calls = []
-    assert growth.milliseconds(lambda: calls.append(1), repeats=3) == 2000
-    assert len(calls) == 4
+    assert growth.milliseconds(lambda: calls.append(1), repeats=2) == 2000
+    assert results.milliseconds(lambda: calls.append(1), times=4) == 125, "the mean of all four"
+    assert len(calls) == 3 + 4
 
 
 # --- samplers against steps ---
@@ -181,8 +182,8 @@ def test_a_row_measured_again_agrees():
 
 
 def test_median_and_percentile_by_hand():
-    assert live_slider.summary([10.0, 30.0, 20.0]) == {"presses": 3, "median_ms": 20, "p95_ms": 29}
-    assert live_slider.summary(list(range(101)))["p95_ms"] == 95
+    assert keys.summary([10.0, 30.0, 20.0]) == {"presses": 3, "median_ms": 20, "p95_ms": 29}
+    assert keys.summary(list(range(101)))["p95_ms"] == 95
 
 
 def test_the_cell_shows_a_slider_that_paints_by_its_value(monkeypatch):
@@ -202,4 +203,4 @@ def test_the_cell_shows_a_slider_that_paints_by_its_value(monkeypatch):
     stops = slider["words"]
     assert (slider["name"], stops[0], stops[-1]) == ("guidance scale", "0.0", "10.0")
     assert answer == "guidance scale 2.5" and stops[10] == "2.5"
-    assert len(stops) - 11 >= max(live_slider.PRESSES, live_slider.BURST)
+    assert len(stops) - 11 >= max(keys.PRESSES, live_slider.BURST)

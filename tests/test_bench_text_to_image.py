@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from bench import text_to_image
+from bench import results, text_to_image
 from bench.text_to_image import BASELINE, Diffusers, Ours
 from diffusion_lessons import conditioning
 from diffusion_lessons.models import Autoencoder, CaptionReader, TextUNet
@@ -67,7 +67,7 @@ def test_everything_is_timed_on_both_sides_in_turns(pipe, monkeypatch):
         order.append(work)
         return float(len(order))
 
-    monkeypatch.setattr(text_to_image, "milliseconds", clock)
+    monkeypatch.setattr(results, "milliseconds", clock)
     sides = [Ours(pipe), Diffusers(pipe)]
     threads = torch.get_num_threads()
     found = text_to_image.compare(sides, 1, rounds=3)
@@ -81,14 +81,6 @@ def test_everything_is_timed_on_both_sides_in_turns(pipe, monkeypatch):
             when = 1 + place * len(works) + index
             assert found[name][work] == statistics.median(when + turn * r for r in (1, 2, 3))
     assert text_to_image.table({"1": found}).count("\n") == len(works)
-
-
-def test_milliseconds_are_the_mean_of_the_calls(monkeypatch):
-    ticks = iter([10.0, 10.5])
-    monkeypatch.setattr(text_to_image.time, "perf_counter", lambda: next(ticks))
-    calls = []
-    assert text_to_image.milliseconds(lambda: calls.append(1), 4) == 125
-    assert len(calls) == 4
 
 
 def test_a_fresh_process_tells_what_it_took(monkeypatch, tmp_path):
@@ -108,5 +100,5 @@ def test_a_fresh_process_tells_what_it_took(monkeypatch, tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peaks are read as Linux tells them")
 def test_a_fresh_python_can_import_what_it_is_asked_to():
-    said = text_to_image.run("from bench import text_to_image as b; print(b.peak_mb())")
+    said = text_to_image.run("from bench import results, text_to_image as b; print(b.peak_mb())")
     assert 100 < float(said) < 3000

@@ -1,13 +1,12 @@
 """The glossary: complete, in order, and each link leads to a section that uses the term."""
 
-import json
 import re
 from urllib.parse import unquote
 
 import nbformat
 import pytest
 
-from tests.test_links import CODE
+from tests.test_links import CODE, text_of
 from tools import my_lessons
 from tools import notebooks as tool
 
@@ -40,11 +39,6 @@ NO_TERM = {
 """Why what is printed bold in a lesson need not be in the glossary."""
 
 
-def text_of(path) -> str:
-    cells = nbformat.read(path, as_version=4).cells
-    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-
-
 FOUND = list(ENTRY.finditer(text_of(PATH)))
 ENTRIES = [(one[1], re.findall(r"`([^`]+)`", one[2] or ""), one[3]) for one in FOUND]
 every_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry[0] for entry in ENTRIES])
@@ -52,20 +46,19 @@ every_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry[0] for entry 
 
 def section(lesson: str, anchor: str) -> str:
     """Text and code from the heading of this anchor to the next one of its level or above."""
-    cells = json.loads((tool.NOTEBOOKS / lesson).read_text(encoding="utf-8"))["cells"]
-    text, found, inside = "", "", False
-    for cell in cells:
-        source = "".join(cell["source"])
-        text += "\n\n" + (source if cell["cell_type"] == "markdown" else f"```\n{source}\n```")
-    level, fenced = 0, False
+    text = ""
+    for cell in nbformat.read(tool.NOTEBOOKS / lesson, as_version=4).cells:
+        text += cell.source if cell.cell_type == "markdown" else f"```\n{cell.source}\n```"
+        text += "\n\n"
+    found, level, fenced = "", 7, False
     for line in text.splitlines():
         fenced ^= line.startswith("```")
         heading = None if fenced else re.match(r"(#+) (.+)$", line)
-        if heading and inside and len(heading[1]) <= level:
-            return found
+        if found and heading and len(heading[1]) <= level:
+            break
         if heading and heading[2].replace(" ", "-") == anchor:
-            inside, level = True, len(heading[1])
-        found += line + "\n" if inside else ""
+            level = len(heading[1])
+        found += line + "\n" if level < 7 else ""
     return found
 
 
@@ -113,19 +106,15 @@ def allowed(bold: str) -> bool:
 
 
 @pytest.mark.parametrize("path", tool.lessons(), ids=lambda path: path.stem)
-def test_what_a_lesson_prints_bold_is_in_the_glossary(path):
+def test_a_lesson_links_to_the_glossary_and_what_it_prints_bold_is_in_it(path):
+    opening = nbformat.read(path, as_version=4).cells[0].source
+    assert "are in the [glossary](glossary.ipynb)." in opening
     text = re.sub(r"^```.*?^```", "", text_of(path), flags=re.S | re.M)
     bold = set(re.findall(r"\*\*([^*\n]+)\*\*", text))
     known = {name.lower() for term, names, _ in ENTRIES for name in (term, *names)} | {"ᾱ"}
     plain = {word: re.sub(r"^(the|a) ", "", word.lower()) for word in bold}
     forms = {word: {one, one + "s", one.removesuffix("s")} for word, one in plain.items()}
     assert not [word for word in bold if not (forms[word] & known or allowed(word))]
-
-
-@pytest.mark.parametrize("path", tool.lessons(), ids=lambda path: path.stem)
-def test_every_lesson_links_to_the_glossary_in_its_opening(path):
-    opening = nbformat.read(path, as_version=4).cells[0].source
-    assert "are in the [glossary](glossary.ipynb)." in opening
 
 
 def test_readme_and_the_map_link_to_the_glossary(project):

@@ -1,19 +1,18 @@
 """Sentences stay short in all that a learner reads, for many read English as a second language."""
 
-import json
 import re
 import statistics
 
 import pytest
 
-from tests.test_links import PROJECT
+from tests.test_links import PROJECT, text_of
 from tools import notebooks as tool
 
 LONGEST = 28  # words in a sentence
 USUAL = 14  # words in a sentence, on average over a page
 LONGEST_PARAGRAPH = 75  # words
-NOTEBOOKS = [path for path in tool.all_notebooks() if path.parent.name != "template"]
-every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+PAGES = [path for path in tool.all_notebooks() if path.parent.name != "template"]
+PAGES.append(PROJECT / "README.md")
 NO_PROSE = re.compile(
     r"```[\s\S]*?```|^\*\*Papers\.\*\*\n(?:- .*\n?)*|^\|.*|^#+ .*|^!\[.*|<summary>.*?</summary>"
     r"|</?details>",
@@ -43,26 +42,14 @@ def words(text: str) -> int:
     return sum(bool(re.search(r"\w", word)) for word in text.split())
 
 
-def prose(path) -> list[str]:
-    """The paragraphs of a notebook's text cells."""
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
-    return [part for text in texts for part in paragraphs(text)]
-
-
-@every_notebook
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_sentences_and_paragraphs_are_short(path):
-    parts = prose(path)
+    parts = paragraphs(text_of(path))
     found = [one for part in parts for one in sentences(part) if words(one)]
     assert not [one for one in found if words(one) > LONGEST]
-    assert statistics.mean(map(words, found)) <= USUAL
-    assert not [part for part in parts if words(part) > LONGEST_PARAGRAPH]
-
-
-@pytest.mark.parametrize("name", ["README.md"])
-def test_sentences_of_other_pages_are_short(name):
-    parts = paragraphs((PROJECT / name).read_text(encoding="utf-8"))
-    assert not [one for part in parts for one in sentences(part) if words(one) > LONGEST]
+    if path.suffix == ".ipynb":
+        assert statistics.mean(map(words, found)) <= USUAL
+        assert not [part for part in parts if words(part) > LONGEST_PARAGRAPH]
 
 
 def test_what_counts_as_a_sentence():

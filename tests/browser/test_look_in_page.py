@@ -1,41 +1,22 @@
 """One look in the page: questions alike, and words of one size at any width of the page."""
 
-import numpy as np
 import pytest
-import torch
 
 from diffusion_lessons import quiz, widgets
-from diffusion_lessons.widgets import Bars, Curve, Slider, Text
+from diffusion_lessons.widgets import Slider, Text
 from diffusion_lessons.widgets.page import static
 from tests.browser.bare_host import put
+from tests.every_widget import draw, live, scrubber
 
-STOPS = 5
 _QUESTION = """() => {
-  const of = (selector, name) => getComputedStyle(document.querySelector(selector))[name];
-  return {
-    wide: document.querySelector('.dl-widget').getBoundingClientRect().width,
-    question: of('legend', 'font'),
-    option: of('.dl-list label', 'font'),
-    frame: of('.dl-list label', 'border'),
-    room: of('.dl-list label', 'padding'),
-  };
+  const of = (selector) => getComputedStyle(document.querySelector(selector));
+  const { font, border, padding } = of('.dl-list label');
+  const { width } = document.querySelector('.dl-widget').getBoundingClientRect();
+  return { width, question: of('legend').font, font, border, padding };
 }"""
 _TYPE_SIZES = """() => [...document.querySelectorAll('svg.dl-plot')].map((svg) =>
   parseFloat(getComputedStyle(svg.querySelector('.dl-tick')).fontSize)
   * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)"""
-
-
-def _scrubber():
-    heights = np.random.default_rng(0).random((STOPS, 5))
-    line = {"ratio": np.linspace(0, 1, STOPS)}
-    return widgets.scrub(
-        slider=("level", [f"stop {i}" for i in range(STOPS)]),
-        panels=[
-            Bars("values", heights, np.linspace(0, 1, 6), alt="five bars"),
-            Curve("ratio", np.arange(STOPS), line, "a line"),
-        ],
-        words=["It is so."] * STOPS,
-    )
 
 
 def test_a_guess_looks_like_a_question_whichever_style_sheet_came_last(page, tmp_path):
@@ -45,20 +26,19 @@ def test_a_guess_looks_like_a_question_whichever_style_sheet_came_last(page, tmp
         for name in ("quiz.css", "studio.css", "widgets.css"):  # of other widgets in the page
             page.add_style_tag(content=static(name))
         looks.append(page.evaluate(_QUESTION))
-    assert looks[0] == looks[1] and looks[0]["wide"] == 736
+    assert looks[0] == looks[1] and looks[0]["width"] == 736
 
 
 @pytest.mark.parametrize("width", [1000, 620, 360])
 def test_words_in_a_plot_keep_their_size(page, width):
     page.set_viewport_size({"width": width, "height": 900})
-    put(page, _scrubber())
+    put(page, scrubber())
     sizes = page.evaluate(_TYPE_SIZES)
     assert len(sizes) == 2 and all(10.5 <= size <= 13.5 for size in sizes), sizes
 
 
 def test_what_stands_below_a_picture_stays_there_while_the_next_one_is_drawn(page):
-    grey = torch.zeros(1, 3, 8, 8)
-    put(page, widgets.live(lambda values, chance: (grey, "grey", "so"), [Slider("seed", 0, 9)]))
+    put(page, live())
     before = page.locator(".dl-widget").bounding_box()["height"]
     page.locator("input").press("ArrowRight")
     page.wait_for_selector("[aria-busy=true]")
@@ -67,9 +47,8 @@ def test_what_stands_below_a_picture_stays_there_while_the_next_one_is_drawn(pag
 
 
 def test_sliders_of_a_widget_are_of_one_length_and_stand_in_columns(page):
-    grey = torch.zeros(1, 3, 8, 8)
     controls = [Slider("s", 0, 9), Text("prompt"), Text("not"), Slider("seed", 0, 9)]
-    put(page, widgets.live(lambda values, chance: (grey, "grey", "so"), controls))
+    put(page, widgets.live(draw, controls))
     boxes = [one.bounding_box() for one in page.locator(".dl-controls > *").all()]
     assert len({round(box["width"]) for box in boxes}) == 1
     assert boxes[0]["x"] == boxes[3]["x"] and boxes[0]["y"] == boxes[1]["y"] == boxes[2]["y"]
