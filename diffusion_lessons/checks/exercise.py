@@ -144,3 +144,8 @@ class Exercise:
 def normal(*shape: int, seed: int) -> torch.Tensor:
     """Draw float32 numbers of variance 1, the same for the same seed."""
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def draw(names: str, *shape: int, **more: object) -> dict:
+    """Return `more` behind tensors of one shape by name, each drawn by `normal`."""
+    return {name: normal(*shape, seed=i) for i, name in enumerate(names.split(), 1)} | more

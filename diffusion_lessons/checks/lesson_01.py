@@ -7,7 +7,7 @@ import torch
 
 from diffusion_lessons.schedule import alpha_bar, cosine_beta, linear_beta
 
-from .exercise import Exercise, normal
+from .exercise import Exercise, draw, normal
 
 # Changes of `jump`: a table that begins one row earlier, and a walk that adds the same eps.
 ROW_BEFORE = "alpha_bar = t => beta = torch.cat([beta.new_zeros(1), beta])\n    alpha_bar = t"
@@ -17,17 +17,9 @@ WALK = (
 )
 
 
-def _step(*shape: int, beta: float) -> dict:
-    return {"x_prev": normal(*shape, seed=1), "eps": normal(*shape, seed=2), "beta": beta}
-
-
 def _jump(*shape: int, rows: tuple[int, int], beta: torch.Tensor) -> dict:
     row = torch.randint(*rows, shape[:1], generator=torch.Generator().manual_seed(4))
-    return {"x_0": normal(*shape, seed=1), "eps": normal(*shape, seed=2), "row": row, "beta": beta}
-
-
-def _mix(*shape: int, kept: float) -> dict:
-    return {"x_0": normal(*shape, seed=1), "eps": normal(*shape, seed=2), "alpha_bar": kept}
+    return draw("x_0 eps", *shape, row=row, beta=beta)
 
 
 def _spread(samples: int, pixels: int) -> dict:
@@ -46,10 +38,10 @@ noising_step = Exercise(  # DDPM eq. 2
     """,
     praise="Pictures, a batch of one, points in the plane: the same numbers as ours on each.",
     trials={
-        "4 RGB pictures": _step(4, 3, 8, 8, beta=0.3),
-        "2 grey pictures": _step(2, 1, 7, 5, beta=0.02),
-        "a batch of one picture": _step(1, 3, 6, 6, beta=0.9),
-        "16 points in the plane": _step(16, 2, beta=0.1),
+        "4 RGB pictures": draw("x_prev eps", 4, 3, 8, 8, beta=0.3),
+        "2 grey pictures": draw("x_prev eps", 2, 1, 7, 5, beta=0.02),
+        "a batch of one picture": draw("x_prev eps", 1, 3, 6, 6, beta=0.9),
+        "16 points in the plane": draw("x_prev eps", 16, 2, beta=0.1),
     },
     why={
         "math.sqrt(1 - beta) * x_prev":
@@ -175,9 +167,9 @@ bug_mix = Exercise(
     """,
     praise="The squares of the two rates add up to 1 again, at every noise level.",
     trials={
-        "2 grey pictures, alpha_bar = 0.9": _mix(2, 1, 8, 8, kept=0.9),
-        "4 RGB pictures, alpha_bar = 0.5": _mix(4, 3, 16, 16, kept=0.5),
-        "a batch of one, alpha_bar = 0.01": _mix(1, 3, 8, 8, kept=0.01),
+        "2 grey pictures, alpha_bar = 0.9": draw("x_0 eps", 2, 1, 8, 8, alpha_bar=0.9),
+        "4 RGB pictures, alpha_bar = 0.5": draw("x_0 eps", 4, 3, 16, 16, alpha_bar=0.5),
+        "a batch of one, alpha_bar = 0.01": draw("x_0 eps", 1, 3, 8, 8, alpha_bar=0.01),
     },
     slips={
         "alpha_bar**0.5 * x_0 + (1 - alpha_bar) * eps":

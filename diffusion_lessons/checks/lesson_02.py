@@ -11,7 +11,7 @@ from torch import Tensor
 
 from diffusion_lessons import schedule
 
-from .exercise import Exercise, normal
+from .exercise import Exercise, draw, normal
 from .report import Report
 
 
@@ -31,18 +31,13 @@ class OneKindAtATime(Exercise):
         return report
 
 
+def _rates(signal_rate: float) -> dict[str, float]:
+    return {"signal_rate": signal_rate, "noise_rate": (1 - signal_rate**2) ** 0.5}
+
+
 def _set(count: int, members: int, numbers: int, signal_rate: float) -> dict:
-    tensors = {
-        "x_t": normal(count, numbers, seed=1),
-        "x_0_set": normal(members, numbers, seed=2) * 0.8,
-    }
-    return tensors | {"signal_rate": signal_rate, "noise_rate": (1 - signal_rate**2) ** 0.5}
-
-
-def _output(kind: str, *shape: int, signal_rate: float, seed: int) -> dict:
-    tensors = {"output": normal(*shape, seed=3), "x_t": normal(*shape, seed=seed)}
-    rates = {"signal_rate": signal_rate, "noise_rate": (1 - signal_rate**2) ** 0.5}
-    return {"kind": kind, **tensors, **rates}
+    x_0_set = normal(members, numbers, seed=2) * 0.8
+    return draw("x_t", count, numbers, x_0_set=x_0_set, **_rates(signal_rate))
 
 
 def _level(x: Tensor, t: Tensor | None) -> Tensor:
@@ -62,10 +57,6 @@ def _training(model: Callable, *shape: int) -> dict:
     t = torch.linspace(0.15, 0.85, shape[0])
     x_0, eps = normal(*shape, seed=5) * 0.6, normal(*shape, seed=6)
     return {"model": model, "x_0": x_0, "t": t, "eps": eps}
-
-
-def _pair(*shape: int, seed: int) -> dict:
-    return {"output": normal(*shape, seed=seed), "eps": normal(*shape, seed=seed + 1)}
 
 
 def _levels(count: int) -> dict:
@@ -158,11 +149,9 @@ both_guesses = OneKindAtATime(
     praise="All three kinds, on pictures and on points: the same numbers as prediction.read_off.",
     trials={
         f"a network that predicts {kind}, {what}":
-            _output(kind, *shape, signal_rate=signal_rate, seed=seed)
+            {"kind": kind} | draw("output x_t", *shape, **_rates(signal_rate))
         for kind in ("x_0", "eps", "v")
-        for what, shape, signal_rate, seed in [
-            ("pictures", (4, 3, 5, 5), 0.8, 4), ("points", (6, 2), 0.3, 5)
-        ]
+        for what, shape, signal_rate in [("pictures", (4, 3, 5, 5), 0.8), ("points", (6, 2), 0.3)]
     },
     why={
         "(x_t - noise_rate * output) / signal_rate":
@@ -217,8 +206,8 @@ bug_loss = Exercise(
     """,
     praise="Square first, then the mean: errors of opposite sign no longer cancel.",
     trials={
-        "4 pictures": _pair(4, 3, 8, 8, seed=1),
-        "one grey picture": _pair(1, 1, 5, 5, seed=3),
+        "4 pictures": draw("output eps", 4, 3, 8, 8),
+        "one grey picture": draw("output eps", 1, 1, 5, 5),
     },
     slips={
         "(output - eps).mean() ** 2":

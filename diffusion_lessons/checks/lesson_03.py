@@ -7,7 +7,7 @@ import torch
 
 from diffusion_lessons.schedule import Schedule, cosine, linear, rates_like
 
-from .exercise import Exercise, normal
+from .exercise import Exercise, draw
 
 
 def _rates(shape: tuple[int, ...], first: float, schedule: Schedule) -> torch.Tensor:
@@ -19,18 +19,14 @@ def _rates(shape: tuple[int, ...], first: float, schedule: Schedule) -> torch.Te
 def _step(
     blocks: str, shape: tuple, t: float, t_next: float, schedule: Schedule = cosine, **more: float
 ) -> dict:
-    inputs = {name: normal(*shape, seed=i) for i, name in enumerate(blocks.split(), start=1)}
-    rates = {"rates": _rates(shape, t, schedule), "rates_next": _rates(shape, t_next, schedule)}
-    return inputs | rates | more
+    rates, rates_next = (_rates(shape, time, schedule) for time in (t, t_next))
+    return draw(blocks, *shape, rates=rates, rates_next=rates_next, **more)
 
 
 def _solver(shape: tuple, times: tuple, schedule: Schedule = cosine) -> dict:
-    blocks = {
-        name: normal(*shape, seed=i)
-        for i, name in enumerate(("x_t", "x_0_hat", "x_0_hat_before"), start=1)
-    }
     names = ("rates_before", "rates", "rates_next")
-    return blocks | {n: _rates(shape, t, schedule) for n, t in zip(names, times, strict=True)}
+    rates = {n: _rates(shape, t, schedule) for n, t in zip(names, times, strict=True)}
+    return draw("x_t x_0_hat x_0_hat_before", *shape, **rates)
 
 
 ddpm_step = Exercise(  # DDPM eq. 6 and 7

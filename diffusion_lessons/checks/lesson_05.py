@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .exercise import Exercise, normal
+from .exercise import Exercise, draw, normal
 from .report import Report
 
 
@@ -73,11 +73,6 @@ def _dropping(count: int, p_uncond: float) -> dict:
     return contexts | {"p_uncond": p_uncond, "dice": dice}
 
 
-def _answers(names: str, *shape: int, s: float) -> dict:
-    answers = {name: normal(*shape, seed=i) for i, name in enumerate(names.split(), start=1)}
-    return answers | {"guidance_scale": s}
-
-
 def _asking(count: int, s: float) -> dict:
     pictures = {"x_t": normal(count, 4, 4, 4, seed=1), "t": torch.linspace(0.9, 0.5, count)}
     contexts = {"context": normal(count, 5, 6, seed=2), "null_context": normal(1, 5, 6, seed=3)}
@@ -131,10 +126,10 @@ guide = Exercise(  # Ho & Salimans 2021 eq. 6, with s = 1 + w
     """,
     praise="s = 0 ignores the caption, s = 1 follows it, and beyond 1 it is exaggerated.",
     trials={
-        "4 latents, s = 3": _answers("without with_caption", 4, 4, 8, 8, s=3.0),
-        "16 points, s = 0.5": _answers("without with_caption", 16, 2, s=0.5),
-        "one latent, s = 0": _answers("without with_caption", 1, 4, 8, 8, s=0.0),
-        "2 latents, s = 1": _answers("without with_caption", 2, 4, 8, 8, s=1.0),
+        "4 latents, s = 3": draw("without with_caption", 4, 4, 8, 8, guidance_scale=3.0),
+        "16 points, s = 0.5": draw("without with_caption", 16, 2, guidance_scale=0.5),
+        "one latent, s = 0": draw("without with_caption", 1, 4, 8, 8, guidance_scale=0.0),
+        "2 latents, s = 1": draw("without with_caption", 2, 4, 8, 8, guidance_scale=1.0),
     },
     why={
         "guidance_scale * (with_caption - without)":
@@ -206,9 +201,12 @@ negative = Exercise(
     """,
     praise="The negative prompt stands where nothing stood: guidance now leads away from it.",
     trials={
-        "4 latents, s = 3": _answers("without with_caption with_negative", 4, 4, 8, 8, s=3.0),
-        "16 points, s = 1": _answers("without with_caption with_negative", 16, 2, s=1.0),
-        "one latent, s = 6": _answers("without with_caption with_negative", 1, 4, 8, 8, s=6.0),
+        what: draw("without with_caption with_negative", *shape, guidance_scale=s)
+        for what, shape, s in [
+            ("4 latents, s = 3", (4, 4, 8, 8), 3.0),
+            ("16 points, s = 1", (16, 2), 1.0),
+            ("one latent, s = 6", (1, 4, 8, 8), 6.0),
+        ]
     },
     slips={
         "without + guidance_scale * (with_caption - with_negative)":
