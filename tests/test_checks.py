@@ -52,8 +52,8 @@ def words_of(name, answer):
 
 @pytest.mark.parametrize(("name", "words", "answer"), ANSWERS)
 def test_an_answer_gets_its_words(name, words, answer):
-    said = words_of(name, answer)
-    assert words in said and said.startswith(RIGHT) == (words == RIGHT)
+    found = words_of(name, answer)
+    assert words in found and found.startswith(RIGHT) == (words == RIGHT)
 
 
 def test_every_near_miss_can_be_run_and_every_reason_is_given():

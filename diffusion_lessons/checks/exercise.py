@@ -2,10 +2,10 @@
 
 A slip is a wrong version, written as the learner would write it: either the line that is returned
 instead ("beta * eps"), or changes of the solution ("old => new", several apart by "; "). Where the
-learner's numbers are those of a slip on every trial, its sentence is shown, and likewise where both
-stop with the same error. Other errors (errors.py), slips of form (forms.py: nothing returned, a
-wrong shape or dtype, an input changed in place), exchanged inputs and near misses (near.py), random
-numbers of its own (differences.py) are found in the same way for every exercise.
+learner's numbers are those of a slip on every trial, the report is its sentence, and likewise where
+both stop with the same error. Found in the same way for every exercise are errors (errors.py),
+slips of form (forms.py: nothing returned, a wrong shape or dtype, an input changed in place),
+exchanged inputs and near misses (near.py), and random numbers of its own (differences.py).
 """
 
 import math

@@ -133,7 +133,7 @@ kl = Exercise(  # Kingma & Welling 2014, appendix B
         },
     },
     why={
-        "log_variance.exp()": "That is the variance itself.",
+        "log_variance.exp()": "The variance enters as it is: exp of its whole logarithm.",
         "- 1": "Plain noise itself (mean 0, variance 1) must cost 0.",
         "- log_variance":
             "It is already a logarithm, that of the variance. With plus, no variance at all would "
