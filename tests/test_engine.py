@@ -108,8 +108,12 @@ def test_a_network_of_the_learner_runs(pipe, sessions):
     assert torch.equal(draw(pipe), plain(pipe)) and sessions[0] == 0
 
 
-def test_a_decoder_that_was_changed_counts(pipe, sessions):
-    pipe.autoencoder.head.bias.data += 1
+@pytest.mark.parametrize("change", [
+    lambda network: network.head.bias.data.add_(1),
+    lambda network: setattr(network, "decode", lambda z: z.new_zeros(len(z), 3, 64, 64)),
+])  # fmt: skip
+def test_a_decoder_that_was_changed_counts(pipe, sessions, change):
+    change(pipe.autoencoder)
     assert apart(draw(pipe), plain(pipe)) < 1 and sessions[0] == 2
 
 

@@ -25,8 +25,7 @@ _NEEDS_ONNX = "torch.onnx._internal.torchscript_exporter.onnx_proto_utils._add_o
 
 
 class _Quick:
-    """A function of a network, without gradients; built at the first call, in half a second, and
-    again for another number of threads."""
+    """A function of a network; built at its first call, and again for another number of threads."""
 
     function: Callable[..., Tensor]  # from the network and tensors (B, ...) to (B, ...)
 
@@ -39,7 +38,8 @@ class _Quick:
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """Return the function's output."""
-        return self.run(*inputs) if self.fits() else self.function(self.network, *inputs)
+        plain = getattr(self.network, self.function.__name__)
+        return self.run(*inputs) if self.fits() else plain(*inputs)
 
     def fits(self) -> bool:
         """Return whether the network is still the one that was given, and on the CPU."""
@@ -128,7 +128,8 @@ def _state(network: nn.Module) -> tuple:
     layers, weights = [], []
     for layer in network.modules():
         hooks = (*layer._forward_hooks, *layer._forward_pre_hooks)
-        layers.append((type(layer), type(layer).forward, vars(layer).get("forward"), hooks))
+        own = filter(callable, vars(layer).values())  # a `forward` or `decode` of the learner's
+        layers.append((type(layer), type(layer).forward, *own, *hooks))
         weights += [weight.detach() for weight in layer._parameters.values() if weight is not None]
     sums = torch.stack([weight.sum() for weight in weights]).tolist()
     return layers, [(weight.data_ptr(), weight._version) for weight in weights], sums
