@@ -242,7 +242,8 @@ def small_notebook() -> nbformat.NotebookNode:
         ),
         nbformat.v4.new_markdown_cell("<details><summary>Solution</summary>secret</details>"),
     ]
-    cells[0].metadata = nbformat.from_dict({"tags": ["keep_output"], "execution": {"at": "noon"}})
+    folded = {"jupyter": {"source_hidden": True, "outputs_hidden": True}}
+    cells[0].metadata = nbformat.from_dict({"tags": ["keep_output"], "execution": {}} | folded)
     metadata = {"widgets": {"state": {}}, "language_info": {"name": "python", "version": "3.99"}}
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
 
@@ -252,7 +253,8 @@ def test_cleaning_keeps_tagged_outputs_and_nothing_that_varies():
     kept, dropped, *_ = tool.clean(before).cells
     assert kept.outputs[0].data == {"text/plain": "widget", "text/html": "<b>still</b>"}
     assert kept.outputs[0].execution_count == kept.execution_count == 1  # its place, not the 7
-    assert kept.metadata == {"tags": ["keep_output"]} and kept.id == before.cells[0].id
+    assert kept.metadata == {"tags": ["keep_output"], "jupyter": {"source_hidden": True}}
+    assert kept.id == before.cells[0].id
     assert dropped.outputs == [] and dropped.execution_count is None
     assert set(tool.clean(before).metadata) == {"kernelspec", "language_info"}
     assert "3.99" not in str(tool.clean(before).metadata)

@@ -73,14 +73,17 @@ def execute(notebook: NotebookNode, folder: Path, environment: dict | None = Non
 def clean(notebook: NotebookNode) -> NotebookNode:
     """Return a copy as it is committed: kept outputs only, nothing that differs from run to run.
 
-    A cell with outputs gets its place among the code cells as its execution count, for nbval takes
-    outputs without a count for a mistake; other cells get none.
+    Of a cell's metadata its tags stay, and that JupyterLab folds its code. A cell with outputs gets
+    its place among the code cells as its execution count, for nbval takes outputs without a count
+    for a mistake; other cells get none.
     """
     notebook = copy.deepcopy(notebook)
     notebook.metadata = nbformat.from_dict(METADATA)
     place = 0
     for cell in notebook.cells:
-        cell.metadata = nbformat.from_dict({"tags": tags(cell)} if tags(cell) else {})
+        folded = cell.metadata.get("jupyter", {}).get("source_hidden", False)
+        kept = {"jupyter": {"source_hidden": True} if folded else {}, "tags": tags(cell)}
+        cell.metadata = nbformat.from_dict({name: value for name, value in kept.items() if value})
         if cell.cell_type == "code":
             place += 1
             outputs = cell.outputs if "keep_output" in tags(cell) else []
