@@ -7,14 +7,12 @@ learner was timed. What stands under a heading with the word "deeper" is not in 
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 from bench import results
@@ -95,7 +93,7 @@ def code_minutes(cell: NotebookNode) -> float:
 
 def seconds_of(path: Path) -> dict:
     """Seconds of a notebook from the start of its kernel, and of each cell that takes a while."""
-    notebook, cells, began = nbformat.read(path, as_version=4), {}, {}
+    cells, began = {}, {}
 
     def before(cell: NotebookNode, **_: object) -> None:
         began[cell.id] = time.perf_counter()
@@ -103,16 +101,9 @@ def seconds_of(path: Path) -> dict:
     def after(cell: NotebookNode, **_: object) -> None:
         cells[cell.id] = round(time.perf_counter() - began[cell.id], 1)
 
-    client = NotebookClient(
-        notebook,
-        timeout=1200,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(path.parent)}},
-        on_cell_execute=before,
-        on_cell_executed=after,
-    )
-    start = time.perf_counter()
-    client.execute(env={**os.environ, "OMP_NUM_THREADS": "1"})
+    notebook, start = nbformat.read(path, as_version=4), time.perf_counter()
+    hooks = {"on_cell_execute": before, "on_cell_executed": after}
+    tool.execute(notebook, path.parent, {"OMP_NUM_THREADS": "1"}, **hooks)
     whole = round(time.perf_counter() - start, 1)
     return {"whole": whole, "cells": {name: s for name, s in cells.items() if s >= SHORT}}
 

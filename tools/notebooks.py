@@ -14,6 +14,7 @@ import copy
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
@@ -47,11 +48,14 @@ def tags(cell: NotebookNode) -> list[str]:
     return cell.metadata.get("tags", [])
 
 
-def execute(notebook: NotebookNode, folder: Path, environment: dict | None = None) -> NotebookNode:
+def execute(
+    notebook: NotebookNode, folder: Path, environment: dict | None = None, **hooks: Any
+) -> NotebookNode:
     """Run all cells in a fresh kernel that starts in `folder`; return the notebook with outputs.
 
     The kernel takes the package from this project. `environment` holds variables for the kernel on
-    top of this process's own. Raises nbclient.exceptions.CellExecutionError where a cell raises.
+    top of this process's own, `hooks` are those of NotebookClient. Raises
+    nbclient.exceptions.CellExecutionError where a cell raises.
     """
     notebook = copy.deepcopy(notebook)
     variables = {**os.environ, **(environment or {})}
@@ -60,12 +64,13 @@ def execute(notebook: NotebookNode, folder: Path, environment: dict | None = Non
     variables["PYTHONPATH"] = os.pathsep.join([str(ROOT), known] if known else [str(ROOT)])
     client = NotebookClient(
         notebook,
-        timeout=600,
+        timeout=1200,
         kernel_name="python3",
         record_timing=False,
         coalesce_streams=True,
         store_widget_state=False,
         resources={"metadata": {"path": str(folder)}},
+        **hooks,
     )
     return client.execute(env=variables)
 
