@@ -2,53 +2,46 @@
 
 import dataclasses
 import json
-import os
 import signal
 
 import pytest
 import torch
 from PIL import Image
 
-from diffusion_lessons import (
-    __main__,
-    conditioning,
-    data,
-    models,
-    pipeline,
-    postcards,
-    recipes,
-    scoring,
-    training,
-    workspace,
-)
+from diffusion_lessons import __main__, data, models, postcards, recipes, scoring, workspace
 from diffusion_lessons.data import fashion
+from diffusion_lessons.pipeline import TextToImage
 from diffusion_lessons.scoring import clothes, networks, recognition, tables
 from diffusion_lessons.training import resume
+from diffusion_lessons.training.fit import Fit
 
-READER = recipes.RecogniserRecipe(seed=1, steps=6, batch=4, learning_rate=1e-3)
+SHIPPED = {path.stem for path in workspace.data_path("weights").glob("*.safetensors")}
 SPRITES = recipes.GeneratorRecipe(
     seed=2, data="sprites", size=16, channels=3, widths=(8, 16), blocks=(1, 1), patch=2,
     schedule="cosine", kind="x_0", steps=6, batch=4, learning_rate=1e-2, ema_decay=0.9,
     sampler="ddim", sampling_steps=2,
 )  # fmt: skip
-CLOTHES = dataclasses.replace(SPRITES, data="fashion-mnist", size=32, channels=1, schedule="flow")
-JUDGE = recipes.FashionJudgeRecipe(seed=3, steps=6, batch=10, learning_rate=1e-3)
-CODES = recipes.AutoencoderRecipe(
-    seed=4, encoder=(8, 16), encoder_blocks=(1, 1), decoder=(16, 8, 8), decoder_blocks=(1, 1, 1),
-    kl_weight=1e-3, styled=0.5, watched=False, steps=6, batch=4, learning_rate=1e-2, ema_decay=0.9,
-    half=True,
-)  # fmt: skip
-CAPTIONS = recipes.CaptionsRecipe(seed=5, width=32, layers=1, steps=6, batch=4, learning_rate=1e-3)
 TEXT = recipes.TextToImageRecipe(
     seed=6, captions="captions", autoencoder="autoencoder", pictures=12,
     kinds={"single": 0.5, "pair": 0.5}, widths=(32, 32), blocks=(1, 1), schedule="cosine",
     kind="x_0", p_uncond=0.5, full=0.5, steps=6, batch=4, learning_rate=1e-2,
     ema_decay=0.9, half=False, num_inference_steps=2, guidance_scale=2.0,
 )  # fmt: skip
+SHORT = {"steps": 6, "batch": 4, "learning_rate": 1e-3}
 TINY = {
-    "recogniser": READER, "postcards-32": SPRITES, "fashion": CLOTHES, "fashion-judge": JUDGE,
-    "autoencoder": CODES, "captions": CAPTIONS, "postcards": TEXT,
+    "recogniser": recipes.RecogniserRecipe(seed=1, **SHORT),
+    "fashion-judge": recipes.FashionJudgeRecipe(seed=3, **SHORT | {"batch": 10}),
+    "captions": recipes.CaptionsRecipe(seed=5, width=32, layers=1, **SHORT),
+    "autoencoder": recipes.AutoencoderRecipe(
+        seed=4, encoder=(8, 16), encoder_blocks=(1, 1), decoder=(16, 8, 8),
+        decoder_blocks=(1, 1, 1), kl_weight=1e-3, styled=0.5, watched=False, ema_decay=0.9,
+        half=True, **SHORT | {"learning_rate": 1e-2},
+    ),
+    "postcards-32": SPRITES, "postcards": TEXT, "fashion": dataclasses.replace(
+        SPRITES, data="fashion-mnist", size=32, channels=1, schedule="flow",
+    ),
 }  # fmt: skip
+TEXT_PARTS = ("captions", "autoencoder")
 
 
 @pytest.fixture(autouse=True)
@@ -62,12 +55,9 @@ def small(monkeypatch, tmp_path):
     monkeypatch.setattr(recipes, "RECIPES", dict(TINY))
     for room in (recipes.drawing, recipes.autoencoder, recipes.readers):
         monkeypatch.setattr(room, "SCORED", 48)
-        if hasattr(room, "SHEET"):
-            monkeypatch.setattr(room, "SHEET", 16)
-    report = recognition.PostcardEvaluator.report
-    monkeypatch.setattr(
-        recognition.PostcardEvaluator, "report", lambda self, count, seed: report(self, 2, seed)
-    )
+        monkeypatch.setattr(room, "SHEET", 16, raising=False)
+    reader, report = recognition.PostcardEvaluator, recognition.PostcardEvaluator.report
+    monkeypatch.setattr(reader, "report", lambda self, count, seed: report(self, 2, seed))
     pixels = torch.randint(256, (60, 28, 28), generator=torch.Generator().manual_seed(0)).byte()
     garments = pixels, torch.arange(60) % 10, tuple("abcdefghij")
     monkeypatch.setattr(fashion, "fashion_mnist", lambda split: garments)
@@ -82,9 +72,8 @@ def small(monkeypatch, tmp_path):
 def made(name):
     """The tensors and the card of `name`, without what no two trainings share."""
     tensors, card = workspace.load_weights(name)
-    for key in ("CPU seconds of training", "seconds per picture"):
-        card.pop(key, None)
-    return tensors, card
+    unlike = ("CPU seconds of training", "seconds per picture")
+    return tensors, {key: value for key, value in card.items() if key not in unlike}
 
 
 def train_anew(name):
@@ -98,62 +87,51 @@ def same(one, other):
 
 @pytest.fixture
 def stop_at(monkeypatch):
-    """Makes what draws the batch of a step (given to it) interrupt the training once."""
+    """Interrupts the step whose number it is given, once: as Ctrl-C does, or by an error."""
 
     def prepare(step, error=None):
-        real, seen = data.PictureSet.batches, []
+        def gradient(self):
+            if self.step == step:
+                monkeypatch.setattr(Fit, "_gradient", real)
+                if error is not None:
+                    raise error
+                signal.raise_signal(signal.SIGINT)
+            return real(self)
 
-        def batches(self, count, seed):
-            batch = real(self, count, seed)
-
-            def one(number):
-                if number == step and not seen:
-                    seen.append(number)
-                    if error is not None:
-                        raise error
-                    os.kill(os.getpid(), signal.SIGINT)
-                return batch(number)
-
-            return one
-
-        monkeypatch.setattr(data.PictureSet, "batches", batches)
+        real = Fit._gradient
+        monkeypatch.setattr(Fit, "_gradient", gradient)
 
     return prepare
 
 
+def pause(stop_at, name, step):
+    stop_at(step)
+    says = f"^stopped at step {step} of 6; run the same line again to go on$"
+    with pytest.raises(resume.Paused, match=says):
+        recipes.train(name)
+
+
 # ---- stopping and going on -------------------------------------------------------------------
 
+STOPS = {
+    "postcards-32": (0, 1, 4), "fashion": (0, 4), "recogniser": (3,), "fashion-judge": (5,),
+    "captions": (2,), "autoencoder": (3,), "postcards": (2,),
+}  # fmt: skip
 
-@pytest.mark.parametrize("name", ["postcards-32", "fashion"])
-@pytest.mark.parametrize("step", [0, 1, 4])
+
+@pytest.mark.parametrize(("name", "step"), [(name, at) for name in STOPS for at in STOPS[name]])
 def test_stopped_and_gone_on_with_gives_the_same_weights(name, step, stop_at, small, capsys):
+    for part in TEXT_PARTS if name == "postcards" else ():
+        recipes.train(part)
     whole = train_anew(name)
     for file in (small / "my_weights").glob(f"{name}.*"):
         file.unlink()
-    stop_at(step)
-    with pytest.raises(
-        resume.Paused, match=f"^stopped at step {step} of 6; run the same line again to go on$"
-    ):
-        recipes.train(name)
-    assert [p.name for p in (small / "my_weights").iterdir()] == [f".{name}.partial.safetensors"]
+    pause(stop_at, name, step)
+    kept = [path.name for path in (small / "my_weights").glob(f"*{name}.*")]
+    assert kept == [f".{name}.partial.safetensors"]
     assert same(train_anew(name), whole)
     assert f"going on at step {step} of 6" in capsys.readouterr().out
     assert not workspace.partial_path(name).exists()
-
-
-def test_a_recogniser_goes_on_as_well(monkeypatch):
-    whole, real, seen = train_anew("recogniser"), recognition.every_pair, []
-
-    def every_pair(count, seed):
-        if seed == 1_000_003 + 3 and not seen:
-            seen.append(seed)
-            os.kill(os.getpid(), signal.SIGINT)
-        return real(count, seed)
-
-    monkeypatch.setattr(recognition, "every_pair", every_pair)
-    with pytest.raises(resume.Paused, match="stopped at step 3 of 6"):
-        recipes.train("recogniser")
-    assert same(train_anew("recogniser"), whole)
 
 
 def test_after_a_crash_it_goes_on_from_what_was_kept_last(monkeypatch, stop_at, capsys):
@@ -166,10 +144,8 @@ def test_after_a_crash_it_goes_on_from_what_was_kept_last(monkeypatch, stop_at, 
     assert "going on at step 4 of 6" in capsys.readouterr().out
 
 
-def test_the_seconds_of_all_calls_are_counted(monkeypatch, stop_at, small):
-    stop_at(2)
-    with pytest.raises(resume.Paused):
-        recipes.train("postcards-32")
+def test_the_seconds_of_all_calls_are_counted(stop_at):
+    pause(stop_at, "postcards-32", 2)
     tensors, notes = workspace.load_partial("postcards-32")
     assert notes["seconds"]["CPU"] > 0
     workspace.save_partial("postcards-32", tensors, notes | {"seconds": {"CPU": 500.0, "GPU": 7.0}})
@@ -179,15 +155,9 @@ def test_the_seconds_of_all_calls_are_counted(monkeypatch, stop_at, small):
 
 
 def test_scoring_can_be_interrupted_too(monkeypatch):
-    real = scoring.score
-
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(scoring, "score", interrupted)
-    with pytest.raises(resume.Paused, match="while scoring"):
+    with monkeypatch.context() as patch, pytest.raises(resume.Paused, match="while scoring"):
+        patch.setattr(scoring, "score", lambda *_: signal.raise_signal(signal.SIGINT))
         recipes.train("postcards-32")
-    monkeypatch.setattr(scoring, "score", real)
     _, notes = workspace.load_partial("postcards-32")
     assert notes["step"] == 6
     assert same(train_anew("postcards-32"), train_anew("postcards-32"))
@@ -195,9 +165,7 @@ def test_scoring_can_be_interrupted_too(monkeypatch):
 
 @pytest.mark.parametrize("change", [{"learning_rate": 5e-3}, {"widths": (16, 16)}])
 def test_another_recipe_starts_anew_and_says_so(monkeypatch, stop_at, capsys, change):
-    stop_at(3)
-    with pytest.raises(resume.Paused):
-        recipes.train("postcards-32")
+    pause(stop_at, "postcards-32", 3)
     recipe = dataclasses.replace(SPRITES, **change)
     monkeypatch.setitem(recipes.RECIPES, "postcards-32", recipe)
     resumed = train_anew("postcards-32")
@@ -207,9 +175,7 @@ def test_another_recipe_starts_anew_and_says_so(monkeypatch, stop_at, capsys, ch
 
 
 def test_a_kept_state_that_is_damaged_is_not_thrown_away(stop_at):
-    stop_at(3)
-    with pytest.raises(resume.Paused):
-        recipes.train("postcards-32")
+    pause(stop_at, "postcards-32", 3)
     path = workspace.partial_path("postcards-32")
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(workspace.DamagedFile, match="delete it"):
@@ -237,13 +203,8 @@ def test_the_card_of_a_generator_says_all_that_is_needed_to_use_it(small):
     sheet = Image.open(small / "my_weights" / card["first seeds"]["file"])
     assert sheet.width > 8 * 16 and len(card["first seeds"]["asked for"]) == 16
     assert not (small / "data").exists(), "what ships is not touched"
-
-
-def test_the_average_is_what_is_kept():
-    tensors, _ = train_anew("postcards-32")
-    fit = SPRITES.begin("postcards-32", torch.device("cpu"))
-    list(fit)
-    assert torch.equal(tensors["stem.weight"], fit.ema.stem.weight.half())
+    list(fit := SPRITES.begin("postcards-32", torch.device("cpu")))
+    assert torch.equal(tensors["stem.weight"], fit.ema.stem.weight.half()), "the average is kept"
     assert not torch.equal(tensors["stem.weight"], fit.model.stem.weight.half())
 
 
@@ -263,11 +224,8 @@ def test_the_judge_of_clothes_is_made_and_scored():
     assert "for measuring only" in card["purpose"]
 
 
-@pytest.mark.parametrize(
-    "name", ["recogniser", "judge", "fashion-judge", "postcards-32", "fashion"]
-)
-def test_there_is_a_recipe_for_every_shipped_weight(name):
-    assert name in recipes.NAMES
+def test_there_is_a_recipe_for_every_shipped_weight():
+    assert set(recipes.NAMES) == SHIPPED
 
 
 # ---- the command line ------------------------------------------------------------------------
@@ -281,27 +239,30 @@ def test_the_command_line_stops_with_a_sentence(stop_at, capsys):
     assert __main__.main(["train", "postcards-32"]) == 0
 
 
-def test_the_command_line_says_what_is_missing(monkeypatch, capsys):
-    def unavailable(split):
-        raise data.DataUnavailable("no Fashion-MNIST. Fix: connect.")
-
-    monkeypatch.setattr(fashion, "fashion_mnist", unavailable)
-    assert __main__.main(["train", "fashion"]) == 1
-    assert capsys.readouterr().err == "no Fashion-MNIST. Fix: connect.\n"
+def unavailable(split):
+    raise data.DataUnavailable("no Fashion-MNIST. Fix: connect.")
 
 
-def test_a_training_that_falls_apart_says_so(monkeypatch, capsys):
-    fine = training.loss.diffusion_loss
-    monkeypatch.setattr(training.loss, "diffusion_loss", lambda *given: fine(*given) * float("nan"))
-    assert __main__.main(["train", "postcards-32"]) == 1
-    assert "at step 0 of 6: training fell apart" in capsys.readouterr().err
+FAULTS = [
+    ("fashion", "data.fashion.fashion_mnist", unavailable, "no Fashion-MNIST. Fix: connect.\n"),
+    ("postcards-32", "training.loss.target", lambda _, x_0, *rates: x_0 * torch.nan,
+     "at step 0 of 6: training fell apart"),
+    ("postcards", "recipes.NAMES", recipes.NAMES, "captions.json is missing. Fix:"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "part", "stand_in", "says"), FAULTS)
+def test_the_command_line_says_what_is_wrong(name, part, stand_in, says, monkeypatch, capsys):
+    monkeypatch.setattr(f"diffusion_lessons.{part}", stand_in)
+    assert __main__.main(["train", name]) == 1
+    assert says in capsys.readouterr().err
 
 
 # ---- text to image: three weights that build on each other -----------------------------------
 
 
 def test_the_parts_of_text_to_image_are_made_and_work_together(small):
-    for name in ("captions", "autoencoder", "postcards"):
+    for name in (*TEXT_PARTS, "postcards"):
         recipes.train(name)
     _, codes = made("autoencoder")
     _, card = made("postcards")
@@ -311,34 +272,8 @@ def test_the_parts_of_text_to_image_are_made_and_work_together(small):
     assert card["scaling_factor"] == codes["scaling_factor"]
     assert len(card["first seeds"]["asked for"]) == 16
     assert Image.open(small / "my_weights" / "postcards.png").width > 8 * 64
-    pipe = pipeline.TextToImage.from_pretrained("postcards")
+    pipe = TextToImage.from_pretrained("postcards")
     assert pipe("a red house", output_type="pt").images.shape == (1, 3, 64, 64)
-
-
-def test_text_to_image_stopped_and_gone_on_with_gives_the_same_weights(small, monkeypatch):
-    for name in ("captions", "autoencoder"):
-        recipes.train(name)
-    whole = train_anew("postcards")
-    for file in (small / "my_weights").glob("postcards.*"):
-        file.unlink()
-    real, seen = conditioning.drop_captions, []
-
-    def once(*said):
-        seen.append(said)
-        if len(seen) == 3:
-            os.kill(os.getpid(), signal.SIGINT)
-        return real(*said)
-
-    monkeypatch.setattr(conditioning, "drop_captions", once)
-    with pytest.raises(resume.Paused, match="step 2 of 6"):
-        recipes.train("postcards")
-    recipes.train("postcards")
-    assert same(made("postcards"), whole)
-
-
-def test_without_its_parts_text_to_image_says_what_is_missing(capsys):
-    assert __main__.main(["train", "postcards"]) == 1
-    assert "captions.json is missing. Fix:" in capsys.readouterr().err
 
 
 def test_the_captions_to_learn_from_hold_empty_and_full_ones():

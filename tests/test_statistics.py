@@ -2,90 +2,51 @@
 
 import subprocess
 import sys
-from math import comb, inf
+from math import inf
 
 import pytest
 import torch
 
-from diffusion_lessons.scoring.statistics import (
-    frechet,
-    frechet_distance,
-    nearest,
-    psnr,
-    wilson,
-)
+from diffusion_lessons.scoring.statistics import frechet, frechet_distance, nearest, psnr, wilson
 
-Z = 1.959963984540054  # the normal quantile of 97.5 %
+QUANTILES = {0.8: 1.2815515655446004, 0.95: 1.959963984540054, 0.99: 2.5758293035489004}
 
 
-def test_the_ends_solve_wilsons_equation():
+@pytest.mark.parametrize("confidence", QUANTILES)
+def test_the_ends_solve_wilsons_equation(confidence):
+    z = QUANTILES[confidence]
     for successes, trials in [(1, 10), (5, 10), (37, 50), (995, 1000), (1, 3)]:
         share = successes / trials
-        low, high = wilson(successes, trials)
+        low, high = wilson(successes, trials, confidence)
         assert 0 < low < share < high < 1
         for end in (low, high):
-            assert (share - end) ** 2 == pytest.approx(Z**2 * end * (1 - end) / trials, rel=1e-9)
-
-
-@pytest.mark.parametrize("trials", [1, 7, 2000])
-def test_all_and_none_have_a_closed_form(trials):
-    weight = Z**2 / trials
-    assert wilson(0, trials) == (0.0, pytest.approx(weight / (1 + weight)))
-    assert wilson(trials, trials) == (pytest.approx(1 / (1 + weight)), 1.0)
-
-
-def test_successes_and_failures_mirror_each_other():
-    low, high = wilson(50, 100)
-    assert low + high == pytest.approx(1)
-    assert high - low == pytest.approx(Z / (100 + Z**2) ** 0.5)
-    low, high = wilson(3, 20)
-    assert wilson(17, 20) == (pytest.approx(1 - high), pytest.approx(1 - low))
-
-
-def test_more_confidence_is_wider_and_more_trials_narrower():
-    def width(*arguments):
-        low, high = wilson(*arguments)
-        return high - low
-
-    assert width(9, 10, 0.8) < width(9, 10, 0.95) < width(9, 10, 0.99)
-    assert width(900, 1000) < width(90, 100) < width(9, 10)
-
-
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
-def test_intervals_contain_the_true_share_about_as_often_as_they_say(share):
-    trials, covered = 100, 0.0
-    for successes in range(trials + 1):
-        low, high = wilson(successes, trials)
-        chance = comb(trials, successes) * share**successes * (1 - share) ** (trials - successes)
-        covered += chance * (low <= share <= high)
-    assert 0.92 < covered < 0.98
+            assert (share - end) ** 2 == pytest.approx(z**2 * end * (1 - end) / trials, rel=1e-9)
+    for trials in (1, 7, 2000):  # all and none have a closed form
+        gap = pytest.approx(z**2 / trials / (1 + z**2 / trials))
+        assert wilson(0, trials, confidence) == (0.0, gap)
+        low, high = wilson(trials, trials, confidence)
+        assert 1 - low == gap and high == 1.0
+    assert wilson(5, 10) == wilson(5, 10, 0.95)
 
 
 # --- peak signal-to-noise ratio ---
 
-
-@pytest.mark.parametrize("error, decibels", [(2.0, 0.0), (0.2, 20.0), (0.1, 26.0206), (0.02, 40.0)])
-def test_an_even_error_by_hand(error, decibels):
-    truth = torch.full((2, 3, 4, 4), -0.5)
-    assert psnr(truth + error, truth) == pytest.approx(decibels, abs=1e-3)
-    assert psnr(truth - error, truth) == pytest.approx(decibels, abs=1e-3)
-
-
-def test_all_pictures_are_taken_together():
-    """The mean is that of the squared errors, not of the decibels of each picture."""
-    truth = torch.zeros(2, 1, 2, 2)
-    images = truth.clone()
-    images[0] = 0.2
-    assert psnr(images, truth) == pytest.approx(20 + 10 * torch.tensor(2.0).log10().item())
-    images[1, 0, 0, 0] = 2.0  # one pixel of eight as wrong as can be
-    assert psnr(images, truth) == pytest.approx(10 * torch.tensor(4 / (4.16 / 8)).log10().item())
+GREY, BLACK = torch.full((2, 3, 4, 4), -0.5), torch.zeros(2, 1, 2, 2)
+SECOND = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1)  # all pictures are taken together
+DECIBELS = [
+    *((GREY + sign * error, GREY, decibels) for sign in (1, -1) for error, decibels in (
+        (2.0, 0.0), (0.2, 20.0), (0.1, 26.0206), (0.02, 40.0),
+    )),
+    (BLACK + 0.2 * SECOND, BLACK, 23.0103), (torch.ones(3), torch.ones(3), inf),
+    (torch.tensor(0.5), torch.tensor(0.3), 20), (torch.zeros(9), torch.full((9,), 1e-4), 86.0206),
+    (torch.ones(100_000) - 1e-4, torch.ones(100_000), pytest.approx(86.02, abs=0.05)),
+]  # fmt: skip
 
 
-def test_nothing_differs_any_shape_and_a_tiny_error():
-    assert psnr(torch.ones(3), torch.ones(3)) == inf
-    assert psnr(torch.tensor(0.5), torch.tensor(0.3)) == pytest.approx(20, abs=1e-4)
-    truth = torch.full((100_000,), 1.0)
-    assert psnr(truth - 1e-4, truth) == pytest.approx(86.02, abs=0.05)
+@pytest.mark.parametrize(("images", "truth", "decibels"), DECIBELS)
+def test_an_error_in_decibels_by_hand(images, truth, decibels):
+    found = psnr(images, truth)
+    assert found == decibels or found == pytest.approx(decibels, abs=1e-3)
 
 
 # --- the Frechet distance ---
@@ -95,7 +56,7 @@ def random(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def exact_set(mean, covariance, count=64, seed=0):
+def exact_set(mean, covariance, count, seed):
     """Features whose sample mean and covariance are exactly the given ones."""
     rows = random(count, len(mean), seed=seed)
     rows = rows - rows.mean(0)
@@ -103,23 +64,16 @@ def exact_set(mean, covariance, count=64, seed=0):
     return rows @ white.T @ torch.linalg.cholesky(covariance).T + mean
 
 
-def rotation(size, seed):
-    return torch.linalg.qr(random(size, size, seed=seed))[0]
-
-
-def test_one_feature_has_the_textbook_form():
-    a = exact_set(torch.tensor([1.0]).double(), torch.tensor([[4.0]]).double())
-    b = exact_set(torch.tensor([4.0]).double(), torch.tensor([[0.25]]).double(), seed=1)
-    assert frechet_distance(a, b) == pytest.approx(3**2 + (2 - 0.5) ** 2)
-
-
-def test_gaussians_that_share_their_axes():
-    turn = rotation(5, 2)
-    spread_a, spread_b = torch.tensor([[1.0, 2, 3, 0.1, 5], [2.0, 2, 1, 0.4, 1]]).double()
-    mean_a, mean_b = random(2, 5, seed=3)
-    a = exact_set(mean_a, turn @ spread_a.square().diag() @ turn.T)
-    b = exact_set(mean_b, turn @ spread_b.square().diag() @ turn.T, count=90, seed=4)
-    expected = (mean_a - mean_b).square().sum() + (spread_a - spread_b).square().sum()
+@pytest.mark.parametrize("size", [1, 5])
+def test_gaussians_that_share_their_axes(size):
+    turn, _ = torch.linalg.qr(random(size, size, seed=2))
+    spreads = torch.tensor([[1.0, 2, 3, 0.1, 5], [2.0, 2, 1, 0.4, 1]]).double()[:, :size]
+    means = random(2, size, seed=3)
+    a, b = (
+        exact_set(mean, turn @ spread.square().diag() @ turn.T, count, seed=count)
+        for mean, spread, count in zip(means, spreads, (64, 90), strict=True)
+    )
+    expected = means.diff(dim=0).square().sum() + spreads.diff(dim=0).square().sum()
     assert frechet_distance(a, b) == pytest.approx(float(expected), rel=1e-9)
 
 
@@ -133,7 +87,8 @@ def test_gaussians_that_do_not_share_their_axes():
 
 
 def test_it_is_symmetric_zero_at_home_the_same_turned_and_squared_by_scaling():
-    a, b, turn = random(50, 8), random(70, 8, seed=1) * 2 + 1, rotation(8, 5)
+    a, b = random(50, 8), random(70, 8, seed=1) * 2 + 1
+    turn, _ = torch.linalg.qr(random(8, 8, seed=5))
     here = frechet_distance(a, b)
     assert frechet_distance(b, a) == pytest.approx(here, rel=1e-9)
     assert 0 <= frechet_distance(a, a) < 1e-9
@@ -160,16 +115,11 @@ def test_float32_far_from_zero_loses_nothing():
 def test_the_error_is_the_scatter_of_repeated_samples(shift):
     """Sixty samples of 400, each with its own error: on average it is how much they scatter."""
     truth = random(5000, 6, seed=9)
-    samples = [random(400, 6, seed=seed) + shift for seed in range(60)]
-    scatter = torch.tensor([frechet_distance(a, truth) for a in samples]).std()
-    errors = torch.tensor([frechet(a, truth)[1] for a in samples])
-    assert 0.75 * scatter < errors.square().mean().sqrt() < 1.5 * scatter
-
-
-def test_more_samples_have_a_smaller_error():
-    truth = random(2000, 4)
-    few, many = random(100, 4, seed=1) + 1, random(1600, 4, seed=1) + 1
-    assert frechet(many, truth)[1] < 0.5 * frechet(few, truth)[1]
+    found = torch.tensor([frechet(random(400, 6, seed=i) + shift, truth) for i in range(60)])
+    assert found[0, 0] == pytest.approx(frechet_distance(random(400, 6, seed=0) + shift, truth))
+    assert 0.75 < found[:, 1].square().mean().sqrt() / found[:, 0].std() < 1.5
+    few, many = (frechet(random(count, 6, seed=1) + 1, truth)[1] for count in (100, 1600))
+    assert many < 0.5 * few
 
 
 # --- the nearest picture ---
