@@ -65,7 +65,7 @@ class Lesson:
         as they stand there."""
         for part in _STATED.sub(r"\1", sentence).split(" … "):
             assert part in self.text, f"the lesson does not say: {part}"
-        computed = plain(computed)
+        computed, wanted = plain(computed), plain(wanted)
         if stated := _STATED.findall(sentence):
             wanted = [number.replace(",", "") for number in stated]
             numbers = computed if isinstance(computed, list) else [computed]

@@ -61,11 +61,8 @@ def test_each_prompt_keeps_its_noise_at_every_scale_and_batch(few, monkeypatch):
     assert [len(one[0]) for one in small] == [20, 10]
     assert small[0][2] + small[1][2] == large[2] and len(set(large[2])) == 30
     assert large[1] == 5.0 and large[3] == (0.2, 0.6)
-
-
-def test_the_pipeline_s_own_scale_is_left_to_it(few):
-    guidance.paint(few, captions(1)[1], 7)
-    assert few.asked[0][1] is None and few.asked[0][3] == guidance.WHOLE_WAY
+    guidance.paint(few, said[:1], 7)
+    assert few.asked[-1][1] is None and few.asked[-1][3] == guidance.WHOLE_WAY, "left to the pipe"
 
 
 def test_real_postcards_are_right_and_a_wrong_sky_costs_only_the_sky():
@@ -164,15 +161,12 @@ def test_real_postcards_stand_beside(few):
     assert len(rows) == 4 and min(row[RIGHT] for row in rows.values()) > 0.9
 
 
-def test_one_thing_is_what_stands_there():
+def test_one_thing_is_what_stands_there_and_where_nothing_stands_no_word_counts():
     scenes = postcards.sample_scenes(50, 3, kind="single")
     seen = guidance.one_thing(recognition.by_place(scenes.attributes))
     for name in ("sky", "ground", "object", "colour", "size", "position"):
         values = scenes.attributes[name]
         assert torch.equal(seen[name], values if values.ndim == 1 else values[:, 0]), name
-
-
-def test_pictures_with_nothing_in_them_count_for_no_word():
     reading = {name: torch.full((2, 3), -1) for name in ("count", "object", "colour", "size")}
     reading |= {name: torch.zeros(2).long() for name in ("sky", "ground")}
     seen = guidance.one_thing(reading)

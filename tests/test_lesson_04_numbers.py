@@ -55,7 +55,35 @@ def dearer(what: str) -> float:
     return after[f"pixels, {what}"] / before[f"pixels, {what}"]
 
 
+def blurred() -> list[float]:
+    """How far what is printed of a blurred thing is off, and how much worse it is inside."""
+    whole, inside = LESSON.numbers("blur", "blurred: " + DB)
+    images, mask = shipped()[2:4]
+    soft = functional.avg_pool2d(images, 9, stride=1, padding=4, count_include_pad=False)
+    return [whole - psnr(torch.where(mask, soft, images), images), whole - inside]
+
+
+def returned() -> list[float]:
+    """The same of what comes back, over the whole and inside."""
+    whole, inside = LESSON.numbers("shipped", DB + " inside")
+    model, _, images, mask, _ = shipped()
+    back, where = scoring.there_and_back(model, images), mask.expand_as(images)
+    off = [whole - psnr(back, images), inside - psnr(back[where], images[where])]
+    return [*off, whole - inside]
+
+
+@torch.inference_mode()
+def half_way() -> list[torch.Tensor]:
+    """How far the decoded middle of two latents is from the fade of two pictures; its detail."""
+    model, _, images, _, mean = shipped()
+    between = model.decode((mean[0:1] + mean[4:5]) / 2).clamp(-1, 1)
+    faded = (images[0] + images[4]) / 2
+    return [(between - faded).abs().mean(), between.diff(dim=3).abs().mean()]
+
+
 ZERO = torch.zeros(10)
+SAME = approx(0, abs=0.06)
+STD, INVERSE, FACTOR = LESSON.numbers("scale", r"(\d+\.\d+)")
 
 
 @claims(
@@ -85,6 +113,16 @@ ZERO = torch.zeros(10)
     ("3e-4 * far", (WHOLE.kl_weight, LIVE.kl_weight), [3e-4, 3e-4]),
     ("", lambda: LESSON.numbers("loss", r"loss: (\d\.\d+)")[0] - loss(), approx(0, abs=0.002)),
     ("with a KL weight of 0, of 0.03 and of 3 … (0.0, 0.03, 3.0) … for 40 steps each",),
+    ("", blurred, [SAME, Between(8, math.inf)]),  # nearly nothing over the whole picture
+    ('inside.compare( "lower inside, by some dB"', returned, [SAME, SAME, MORE]),
+    ('half_way.compare( "something between, in places a new thing" … first, second = 0, 4',
+     half_way, [Between(0.05, math.inf), Between(1e-9, math.inf)]),
+    ("", re.findall(r"^(\w+) +([\d.]+%) all right", LESSON.printed("judged"), re.MULTILINE),
+     lambda: [(kind, f"{shipped()[1]['scores'][kind]['everything right']:.1%}")
+              for kind in ("single", "group", "pair")]),
+    ("1 / (standard deviation of its latents) … 0.18215",  # of 64 pictures, and of 2,048
+     (INVERSE * STD, FACTOR / INVERSE), [approx(1, rel=0.01), approx(1, rel=0.1)]),
+    ("", lambda: STD - shipped()[4].std(), approx(0, abs=0.006)),
     ("live = recipes.LIVE_AUTOENCODER",  # whose strip gets its pictures; and yours is smaller
      (LIVE.steps % 6 == 0 or LIVE.steps // 6 >= 10, LIVE.network() == WHOLE.network()),
      [True, False]),
@@ -93,50 +131,6 @@ ZERO = torch.zeros(10)
 )  # fmt: skip
 def test_the_text_says_what_is_so(claim):
     LESSON.says(*claim)
-
-
-def test_a_blurred_thing_is_nearly_nothing_over_the_whole_picture():
-    whole, inside = LESSON.numbers("blur", "blurred: " + DB)
-    images, mask = shipped()[2:4]
-    soft = functional.avg_pool2d(images, 9, stride=1, padding=4, count_include_pad=False)
-    assert whole == approx(psnr(torch.where(mask, soft, images), images), abs=0.06)
-    assert whole > inside + 8
-
-
-def test_what_comes_back_is_worse_inside_the_things():
-    LESSON.says('inside.compare( "lower inside, by some dB"')
-    whole, inside = LESSON.numbers("shipped", DB + " inside")
-    model, _, images, mask, _ = shipped()
-    back, where = scoring.there_and_back(model, images), mask.expand_as(images)
-    assert whole == approx(psnr(back, images), abs=0.06)
-    assert inside == approx(psnr(back[where], images[where]), abs=0.06)
-    assert whole > inside + 1
-
-
-def test_the_judge_s_shares_are_those_of_the_card():
-    scores = shipped()[1]["scores"]
-    for kind in ("single", "group", "pair"):
-        share = scores[kind]["everything right"]
-        assert f"{kind:6} {share:.1%} all right" in LESSON.printed("judged")
-
-
-def test_half_way_between_two_latents_is_not_a_cross_fade():
-    LESSON.says('half_way.compare( "something between, in places a new thing"')
-    LESSON.says("first, second = 0, 4")
-    model, _, images, _, mean = shipped()
-    with torch.inference_mode():
-        between = model.decode((mean[0:1] + mean[4:5]) / 2).clamp(-1, 1)
-    faded = (images[0] + images[4]) / 2
-    assert (between - faded).abs().mean() > 0.05
-    assert between.diff(dim=3).abs().mean() > 0, "and something is to be seen"
-
-
-def test_the_scaling_factor_is_one_over_the_standard_deviation():
-    LESSON.says("1 / (standard deviation of its latents) … 0.18215")
-    std, inverse, factor = LESSON.numbers("scale", r"(\d+\.\d+)")
-    assert std == approx(shipped()[4].std().item(), abs=0.006)
-    assert inverse == approx(1 / std, rel=0.01)
-    assert factor == approx(inverse, rel=0.1), "64 pictures and 2,048 agree"
 
 
 @cache

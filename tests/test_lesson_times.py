@@ -17,7 +17,6 @@ RUNS = {
 }
 """What a lesson says of its run, and which seconds that may be."""
 ROUNDED = 2.6  # minutes: everything is stated to five minutes
-every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 
 
 def opening(path) -> str:
@@ -30,28 +29,20 @@ def stated(path) -> tuple[int, int]:
     return int(said[1]), int(said[2])
 
 
-@every_lesson
-def test_the_core_path_takes_at_most_40_minutes_and_what_is_stated(path):
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_takes_and_runs_for_as_long_as_it_says_and_40_minutes_at_most(path):
     minutes, (core, more) = lesson_times.minutes_of(path), stated(path)
     assert minutes.core <= 40
     assert abs(minutes.core - core) <= ROUNDED, minutes
     assert abs(minutes.whole - minutes.core - more) <= ROUNDED, minutes
+    ((shortest, longest),) = (seconds for words, seconds in RUNS.items() if words in opening(path))
+    assert shortest <= results.read("lesson_times")["seconds"][path.stem]["whole"] <= longest
 
 
 def test_the_first_and_the_last_lesson_take_what_they_state():
-    first, *_, last = tool.lessons()
-    assert "*About 10 minutes." in opening(first)
-    assert abs(lesson_times.minutes_of(first).whole - 10) <= ROUNDED
-    assert "*About a quarter of an hour." in opening(last)
-    assert abs(lesson_times.minutes_of(last).whole - 15) <= ROUNDED
-
-
-@every_lesson
-def test_a_lesson_runs_for_as_long_as_it_says(path):
-    said = [words for words in RUNS if words in opening(path)]
-    assert len(said) == 1
-    shortest, longest = RUNS[said[0]]
-    assert shortest <= results.read("lesson_times")["seconds"][path.stem]["whole"] <= longest
+    for place, words, minutes in ((0, "10 minutes", 10), (-1, "a quarter of an hour", 15)):
+        assert f"*About {words}." in opening(tool.lessons()[place])
+        assert abs(lesson_times.minutes_of(tool.lessons()[place]).whole - minutes) <= ROUNDED
 
 
 def test_every_lesson_was_measured_and_its_long_cells_are_still_there():
@@ -69,8 +60,7 @@ def test_readme_states_the_same_minutes_and_the_memory(project):
     peaks = results.read("memory")["peaks"]
     most = peaks["importing_torch"] + max(peaks["beyond_importing_torch"].values())
     assert "A lesson takes up to 1.2 GB of memory" in text and most <= 1200
-    assert re.search(r"^\| lesson 00 \| 10 \|", text, re.MULTILINE)
-    assert re.search(r"^\| lesson 09 \| 15 \|", text, re.MULTILINE)
+    assert "\n| lesson 00 | 10 |" in text and "\n| lesson 09 | 15 |" in text
 
 
 def test_a_deeper_part_ends_at_the_next_heading_of_its_level():
