@@ -14,8 +14,6 @@ from tests.claims import Between
 
 RIGHT, ALL = "object and colour right", "everything right"
 
-# --- this build beside an earlier one ---
-
 
 class Stand:
     """A build whose jobs take so many seconds; `log` holds who ran which job."""
@@ -40,9 +38,6 @@ def test_without_the_earlier_commit_a_sentence_says_so(monkeypatch, capsys):
     monkeypatch.setattr(builds, "EARLIER", "0" * 40)
     builds.main()
     assert "git does not have 0000" in capsys.readouterr().out
-
-
-# --- memory and the live training ---
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peaks are read as Linux tells them")
@@ -79,9 +74,6 @@ def test_one_seed_is_scored_on_fresh_pictures():
     assert first[live_training.RIGHT] < 0.3
 
 
-# --- costs against the side of a picture ---
-
-
 def test_both_networks_have_the_same_blocks():
     nets = growth.networks()
     inner = {
@@ -115,9 +107,6 @@ def test_milliseconds_leave_out_the_call_that_warms_up_and_are_medians_and_means
     assert growth.milliseconds(lambda: calls.append(1), repeats=2) == 2000
     assert results.milliseconds(lambda: calls.append(1), times=4) == 125, "the mean of all four"
     assert len(calls) == 3 + 4
-
-
-# --- samplers against steps ---
 
 
 class Grey(torch.nn.Module):
@@ -176,9 +165,6 @@ def test_a_row_measured_again_agrees():
     again = samplers.row(samplers.Painter(120), "dpm-solver++", 8)
     for share in (RIGHT, ALL):
         assert row[share] == Between(*wilson(round(again[share] * 120), 120, confidence=0.999))
-
-
-# --- the live slider ---
 
 
 def test_median_and_percentile_by_hand():

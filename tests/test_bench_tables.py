@@ -81,6 +81,8 @@ PEAKS = at("memory/peaks/beyond_importing_torch")
 
     ("fashion: contestants' own settings", [entry["settings"] for entry in ENTRIES.values()],
      [as_stored(fashion.CONTESTANTS[name].settings) for name in ENTRIES]),
+    ("fashion: settings that can be written down",
+     all(as_stored(contestant.settings) for contestant in fashion.CONTESTANTS.values()), True),
     ("fashion: contestants", {"ours", "diffusers"} <= ENTRIES.keys(), True),
     ("fashion: all budgets", [set(fashion.BUDGETS) <= {row["budget"] for row in entry["rows"]}
                               for entry in ENTRIES.values()], [True] * len(ENTRIES)),
@@ -140,7 +142,9 @@ PEAKS = at("memory/peaks/beyond_importing_torch")
     ("guidance/steps", CARD["num_inference_steps"]),
     ("guidance/default scale", CARD["guidance_scale"]),
     ("guidance: every row", list(GUIDED), plain(guidance.points())),
-    ("guidance/rows/*/pictures", [guidance.PROMPTS] * len(guidance.points())),
+    ("guidance/rows/*/pictures", [guidance.PROMPTS] * len(GUIDED)),  # no row is there twice
+    ("guidance: so many prompts", guidance.PROMPTS, Between(512, inf)),
+    ("guidance: these scales", {0, 1, 1.5, 2, 3, 4, 5, 7.5, 10} <= SCALES.keys(), True),
     ("guidance: a row at the default scale", [(split, CARD["guidance_scale"], guidance.WHOLE_WAY)
      in GUIDED for split in ("train", "held_out")], [True, True]),
     ("guidance: captions are followed only with captions", SCALES[0.0][RIGHT], Between(0, 0.05)),

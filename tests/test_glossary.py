@@ -41,7 +41,7 @@ NO_TERM = {
 
 FOUND = list(ENTRY.finditer(text_of(PATH)))
 ENTRIES = [(one[1], re.findall(r"`([^`]+)`", one[2] or ""), one[3]) for one in FOUND]
-every_entry = pytest.mark.parametrize("entry", ENTRIES, ids=[entry[0] for entry in ENTRIES])
+KNOWN = {name for term, names, _ in ENTRIES for name in (term, *names)}
 
 
 def section(lesson: str, anchor: str) -> str:
@@ -82,7 +82,7 @@ def test_every_paragraph_below_a_letter_is_an_entry():
     assert len(parts) == len(ENTRIES)
 
 
-@every_entry
+@pytest.mark.parametrize("entry", ENTRIES, ids=[entry[0] for entry in ENTRIES])
 def test_the_link_leads_to_a_section_that_uses_the_term(entry):
     term, names, text = entry
     links = LINK.findall(text)
@@ -96,8 +96,7 @@ def test_the_link_leads_to_a_section_that_uses_the_term(entry):
 
 
 def test_the_vocabulary_of_the_course_is_there():
-    known = {term for term, _, _ in ENTRIES} | {name for _, names, _ in ENTRIES for name in names}
-    assert set(VOCABULARY) <= known, set(VOCABULARY) - known
+    assert set(VOCABULARY) <= KNOWN, set(VOCABULARY) - KNOWN
 
 
 def allowed(bold: str) -> bool:
@@ -111,7 +110,7 @@ def test_a_lesson_links_to_the_glossary_and_what_it_prints_bold_is_in_it(path):
     assert "are in the [glossary](glossary.ipynb)." in opening
     text = re.sub(r"^```.*?^```", "", text_of(path), flags=re.S | re.M)
     bold = set(re.findall(r"\*\*([^*\n]+)\*\*", text))
-    known = {name.lower() for term, names, _ in ENTRIES for name in (term, *names)} | {"ᾱ"}
+    known = set(map(str.lower, KNOWN)) | {"ᾱ"}
     plain = {word: re.sub(r"^(the|a) ", "", word.lower()) for word in bold}
     forms = {word: {one, one + "s", one.removesuffix("s")} for word, one in plain.items()}
     assert not [word for word in bold if not (forms[word] & known or allowed(word))]

@@ -59,9 +59,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "0.5": "the eta with which the bug of the exercise was found, no measurement",
         "30": "steps that users of large models take: a habit of the field, not measured here",
     },
-    "04": {
-        "20": "seconds on two cores, rounded up; they are printed when the cell has run",
-    },
+    "04": {"20": "seconds on two cores, rounded up; they are printed when the cell has run"},
     "09": {"a quarter of": "an hour: test_lesson_times adds it up"},
 }
 """Lesson ("" for all) to number to the reason why nothing needs to back it."""

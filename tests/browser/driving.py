@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from importlib import resources
+from typing import Any
 
 from playwright.sync_api import ElementHandle, Page
 
@@ -14,8 +16,10 @@ CONTROLS = (
     "input:not([type=hidden]), select, textarea, button:not([aria-hidden=true]), [role=slider], "
     "[role=application]"
 )
-KIND = """n => n.getAttribute("role")
+KIND = """n.getAttribute("role")
   ?? (n.inputMode === "decimal" ? "number" : n.type || n.localName)"""
+DEAD = "is dead: nothing changes"
+STUCK = "does not move: the arrow keys do not reach it"
 ANSWER_LIMIT_S, IDLE_LIMIT_S = 60, 3
 
 
@@ -67,192 +71,174 @@ def load_axe(page: Page) -> None:
         page.evaluate(script.read_text("utf-8") + "\n;undefined")
 
 
-def _seen(output: ElementHandle) -> str:
-    """What the output shows beside the controls themselves: pictures, drawings and words."""
-    return output.evaluate("n => window.probe.seen(n)")
-
-
 def _drive_output(notebook: Notebook, output: ElementHandle) -> list[str]:
     faults = []
-    for control in output.query_selector_all(CONTROLS):
-        if not (control.is_visible() and control.is_enabled()):
+    for element in output.query_selector_all(CONTROLS):
+        if not (element.is_visible() and element.is_enabled()):
             continue
-        cells, name = notebook.cell_count(), _name(control)
-        control.focus()
-        notebook.page.keyboard.press("x")  # cuts the cell where JupyterLab gets to see the key
+        control, cells = _Control(notebook.page, output, element), notebook.cell_count()
+        name = control.ask("window.probe.nameOf(n)")
+        control.press("x")  # cuts the cell where JupyterLab gets to see the key
         if notebook.cell_count() != cells:
             notebook.page.evaluate(
                 "() => window.jupyterapp.commands.execute('notebook:undo-cell-action')"
             )
             faults.append(f"pressing x on {name} cut the cell")
             break  # the controls of this output are gone
-        problem = _drive(notebook.page, output, control)
+        kind = control.ask(KIND)
+        unknown = f"is a control of a kind that this test cannot move: {kind}"
+        problem = WAYS[kind](control) if kind in WAYS else unknown
         faults += [f"{name} {problem}"] if problem else []
-    faults += [
-        f"a drawing failed: {text}"
-        for text in [alert.inner_text() for alert in output.query_selector_all("[role=alert]")]
-        if text.strip()
-    ]
-    return faults
+    alerts = [alert.inner_text() for alert in output.query_selector_all("[role=alert]")]
+    return faults + [f"a drawing failed: {text}" for text in alerts if text.strip()]
 
 
-def _drive(page: Page, output: ElementHandle, control: ElementHandle) -> str:
-    """Move one control through its range; what is wrong with it, or nothing."""
-    kind = control.evaluate(KIND)
-    if kind in ("range", "slider"):
-        return _drive_slider(page, output, control)
-    before = _seen(output)
-    if kind == "radio":
-        return _drive_radio(page, output, control)
-    if kind == "application":
-        return _drive_board(page, output)
-    if kind == "select-one":
-        changed = _changes_after(page, output, "ArrowDown", before)
-    elif kind == "spinbutton":
-        return _drive_spinbutton(page, output, control)
-    elif kind in ("text", "number"):
-        return _drive_text(page, output, control, kind)
-    elif kind in ("submit", "button", "checkbox"):
-        _to_the_end(page, output)
-        before, words = _seen(output), _announced(output)
-        control.focus()
-        changed = _changes_after(page, output, "Space", before) or _announced(output) != words
-    else:
-        return f"is a control of a kind that this test cannot move: {kind}"
-    return "" if changed else "is dead: nothing changes"
+@dataclass
+class _Control:
+    """A control in an output. Its ways to be driven return what is wrong with it, or nothing."""
 
+    page: Page
+    output: ElementHandle
+    element: ElementHandle
 
-def _drive_slider(page: Page, output: ElementHandle, control: ElementHandle) -> str:
-    """Home, then by arrow to the end, then back in pages: the pictures follow, the place too."""
-    control.focus()
-    page.keyboard.press("Home")
-    _settle(page, output)
-    first, start, stops = _seen(output), _place(control), 0
-    while stops < 1000:
-        here = _place(control)
-        page.keyboard.press("ArrowRight")
-        if _place(control) == here:
-            break
-        stops += 1
-    if stops == 0:
-        return "does not move: the arrow keys do not reach it"
-    if not _wait_change(page, output, first):
-        return "is dead: the pictures stay the same over its whole range"
-    for key in ("ArrowLeft", "ArrowDown", "PageDown", "Home"):
-        here = _place(control)
-        page.keyboard.press(key)
-        if _place(control) == here and here != start:
-            return f"does not answer the key {key}"
-    for key in ("ArrowUp", "PageUp", "End"):
-        page.keyboard.press(key)
-    _settle(page, output)
-    return "" if _seen(output) != first else "shows the same at both ends"
+    def ask(self, expression: str) -> Any:
+        """What an expression of `n`, the control's element, gives."""
+        return self.element.evaluate(f"n => {expression}")
 
+    def place(self) -> str:
+        return self.ask("n.getAttribute('aria-valuenow') ?? n.value")
 
-def _drive_radio(page: Page, output: ElementHandle, control: ElementHandle) -> str:
-    """The arrow keys choose another option, and one that cannot be chosen shows something else."""
-    before = _seen(output)
-    control.focus()
-    page.keyboard.press("Space")
-    here = control.evaluate("n => n.checked")
-    page.keyboard.press("ArrowDown")
-    if here and control.evaluate("n => n.checked"):
-        return "does not move: the arrow keys do not reach it"
-    if here or not output.query_selector("canvas, svg, img"):
-        _settle(page, output)
-        return ""  # ways may show the same; a question's Commit button shows what was chosen
-    return "" if _wait_change(page, output, before) else "is dead: nothing changes"
+    def seen(self) -> str:
+        """What the output shows beside the controls themselves: pictures, drawings and words."""
+        return self.output.evaluate("n => window.probe.seen(n)")
 
+    def announced(self) -> str:
+        """What the output tells a screen reader by itself: a button may answer in words alone."""
+        return self.output.evaluate("n => window.probe.announced(n)")
 
-def _drive_spinbutton(page: Page, output: ElementHandle, control: ElementHandle) -> str:
-    """The arrow keys move the number up and down again, and what is shown depends on it."""
-    control.focus()
-    page.keyboard.press("Control+z")  # the x that was pressed on it
-    number, before = _place(control), _seen(output)
-    page.keyboard.press("ArrowUp")
-    if _place(control) == number:
-        return "does not move: the arrow keys do not reach it"
-    if not _wait_change(page, output, before):
-        return "is dead: nothing changes"
-    page.keyboard.press("ArrowDown")
-    _settle(page, output)
-    return "" if _place(control) == number else "does not come back with the key ArrowDown"
+    def press(self, key: str) -> None:
+        self.element.focus()
+        self.page.keyboard.press(key)
 
+    def moves(self, key: str) -> bool:
+        here = self.place()
+        self.page.keyboard.press(key)
+        return self.place() != here
 
-def _drive_board(page: Page, output: ElementHandle) -> str:
-    """A square to draw in: an arrow key moves the cross, Enter adds a point there."""
-    for key in ("ArrowLeft", "Enter"):
-        before = _seen(output)
-        page.keyboard.press(key)
-        if _seen(output) == before:
-            return f"does not answer the key {key}"
-    return ""
+    def fault(self, before: str) -> str:
+        """Wait until another thing is shown than before: a busy kernel gets its time, an idle one a
+        moment."""
+        start = idle_since = time.monotonic()
+        while self.seen() == before:
+            self.page.wait_for_timeout(50)
+            now = time.monotonic()
+            if not self.page.evaluate("() => window.probe.idle() && window.probe.heard()"):
+                idle_since = now
+            if now - idle_since > IDLE_LIMIT_S or now - start > ANSWER_LIMIT_S:
+                return DEAD
+        self.settle()
+        return "" if self.seen() != before else DEAD
 
+    def settle(self) -> None:
+        """Wait until a drawing on its way has arrived."""
+        before, same = None, 0
+        end = time.monotonic() + ANSWER_LIMIT_S
+        while same < 3 and time.monotonic() < end:
+            now, busy = self.seen(), self.output.query_selector("[aria-busy=true]")
+            same = same + 1 if now == before and not busy else 0
+            before = now
+            asks_kernel = self.output.query_selector(".dl-wait, .widget-interact")
+            self.page.wait_for_timeout(120 if asks_kernel else 20)
 
-def _drive_text(page: Page, output: ElementHandle, control: ElementHandle, kind: str) -> str:
-    """Leave out the last word of a text, fill an empty one, or write a number; keys must arrive."""
-    page.keyboard.press("Control+z")  # the x that was pressed on it
-    text = control.input_value()
-    new = "0.25" if kind == "number" else " ".join(text.split()[:-1]) if text else "night"
-    before = _seen(output)
-    control.focus()
-    page.keyboard.press("Control+a")
-    page.keyboard.type(new) if new else page.keyboard.press("Delete")
-    page.keyboard.press("Enter")
-    if control.input_value() != new:
-        return f"shows {control.input_value()!r} after {new!r} was typed"
-    if kind == "number" or _wait_change(page, output, before):
+    def slider(self) -> str:
+        """Home, by arrow to the end, back in pages: the pictures follow, and the place too."""
+        self.press("Home")
+        self.settle()
+        first, start, stops = self.seen(), self.place(), 0
+        while stops < 1000 and self.moves("ArrowRight"):
+            stops += 1
+        if stops == 0:
+            return STUCK
+        if self.fault(first):
+            return "is dead: the pictures stay the same over its whole range"
+        for key in ("ArrowLeft", "ArrowDown", "PageDown", "Home"):
+            here = self.place()
+            if not self.moves(key) and here != start:
+                return f"does not answer the key {key}"
+        for key in ("ArrowUp", "PageUp", "End"):
+            self.page.keyboard.press(key)
+        self.settle()
+        return "" if self.seen() != first else "shows the same at both ends"
+
+    def radio(self) -> str:
+        """The arrow keys choose another; what was not chosen before shows something else."""
+        before = self.seen()
+        self.press("Space")
+        here = self.ask("n.checked")
+        self.page.keyboard.press("ArrowDown")
+        if here and self.ask("n.checked"):
+            return STUCK
+        if here or not self.output.query_selector("canvas, svg, img"):
+            self.settle()
+            return ""  # ways may show the same; a question's Commit button shows what was chosen
+        return self.fault(before)
+
+    def spinbutton(self) -> str:
+        """The arrow keys move the number up and down again, and what is shown depends on it."""
+        self.press("Control+z")  # the x that was pressed on it
+        number, before = self.place(), self.seen()
+        if not self.moves("ArrowUp"):
+            return STUCK
+        if fault := self.fault(before):
+            return fault
+        self.page.keyboard.press("ArrowDown")
+        self.settle()
+        return "" if self.place() == number else "does not come back with the key ArrowDown"
+
+    def board(self) -> str:
+        """A square to draw in: an arrow key moves the cross, Enter adds a point there."""
+        for key in ("ArrowLeft", "Enter"):
+            before = self.seen()
+            self.page.keyboard.press(key)
+            if self.seen() == before:
+                return f"does not answer the key {key}"
         return ""
-    return "is dead: nothing changes"
+
+    def text(self) -> str:
+        """Leave out the last word of a text, or fill an empty one."""
+        self.page.keyboard.press("Control+z")  # the x that was pressed on it
+        words, before = self.element.input_value().split(), self.seen()
+        return self.write(" ".join(words[:-1]) if words else "night") or self.fault(before)
+
+    def write(self, new: str) -> str:
+        """Put `new` in place of what stands there; the keys must arrive."""
+        self.press("Control+a")
+        self.page.keyboard.type(new) if new else self.page.keyboard.press("Delete")
+        self.page.keyboard.press("Enter")
+        found = self.element.input_value()
+        return "" if found == new else f"shows {found!r} after {new!r} was typed"
+
+    def button(self) -> str:
+        """Press it, with sliders at their end: it may go back to the start, or a step on."""
+        for slider in self.output.query_selector_all("input[type=range]"):
+            slider.focus()
+            self.page.keyboard.press("End")
+        self.settle()
+        before, words = self.seen(), self.announced()
+        self.press("Space")
+        fault = self.fault(before)
+        return fault if self.announced() == words else ""
+
+    def choice(self) -> str:
+        before = self.seen()
+        self.page.keyboard.press("ArrowDown")
+        return self.fault(before)
 
 
-def _to_the_end(page: Page, output: ElementHandle) -> None:
-    """So that a button which goes back to the start, or one step on, has something to do."""
-    for control in output.query_selector_all("input[type=range]"):
-        control.focus()
-        page.keyboard.press("End")
-    _settle(page, output)
-
-
-def _changes_after(page: Page, output: ElementHandle, key: str, before: str) -> bool:
-    page.keyboard.press(key)
-    return _wait_change(page, output, before)
-
-
-def _wait_change(page: Page, output: ElementHandle, before: str) -> bool:
-    """Whether what is shown becomes another; a busy kernel gets its time, an idle one a moment."""
-    start = idle_since = time.monotonic()
-    while _seen(output) == before:
-        page.wait_for_timeout(50)
-        now = time.monotonic()
-        if not page.evaluate("() => window.probe.idle() && window.probe.heard()"):
-            idle_since = now
-        if now - idle_since > IDLE_LIMIT_S or now - start > ANSWER_LIMIT_S:
-            return False
-    _settle(page, output)
-    return _seen(output) != before
-
-
-def _settle(page: Page, output: ElementHandle) -> None:
-    """Wait until a drawing on its way has arrived."""
-    before, same = None, 0
-    end = time.monotonic() + ANSWER_LIMIT_S
-    while same < 3 and time.monotonic() < end:
-        now, busy = _seen(output), output.query_selector("[aria-busy=true]")
-        same = same + 1 if now == before and not busy else 0
-        before = now
-        asks_kernel = output.query_selector(".dl-wait, .widget-interact")
-        page.wait_for_timeout(120 if asks_kernel else 20)
-
-
-def _name(control: ElementHandle) -> str:
-    return control.evaluate("n => window.probe.nameOf(n)")
-
-
-def _place(control: ElementHandle) -> str:
-    return control.evaluate("n => n.getAttribute('aria-valuenow') ?? n.value")
-
-
-def _announced(output: ElementHandle) -> str:
-    """What the output tells a screen reader by itself: a button may answer in words alone."""
-    return output.evaluate("n => window.probe.announced(n)")
+WAYS = {
+    "range": _Control.slider, "slider": _Control.slider, "radio": _Control.radio,
+    "application": _Control.board, "select-one": _Control.choice, "text": _Control.text,
+    "number": lambda control: control.write("0.25"), "spinbutton": _Control.spinbutton,
+    "submit": _Control.button, "button": _Control.button, "checkbox": _Control.button,
+}  # fmt: skip
+"""How a control is driven, by its kind."""

@@ -1,8 +1,5 @@
 """A watched training in JupyterLab: the page follows while the cell runs, and after a stop too."""
 
-import os
-from pathlib import Path
-
 from tests.browser.driving import CONTENT, axe_violations, faults_of, pictures_without_words
 
 SETUP = """
@@ -41,11 +38,6 @@ FOLLOW = """() => {
 }"""
 
 
-def _photograph(notebook, name, width=1280):
-    if folder := os.environ.get("COURSE_PHOTOS"):
-        notebook.photograph(Path(folder) / name, width)
-
-
 def test_the_page_follows_while_the_cell_runs_and_rests_whole(open_cells):
     with open_cells(SETUP, TRAIN) as notebook:
         page = notebook.page
@@ -57,7 +49,6 @@ def test_the_page_follows_while_the_cell_runs_and_rests_whole(open_cells):
         running = not page.evaluate("() => window.probe.idle()")
         half = page.evaluate("() => window.followed")
         words = page.locator(".dl-now").inner_text()
-        _photograph(notebook, "watch-running.png")
         notebook.wait_idle()
         whole = page.evaluate("() => ({ ...followed, views: followed.views.size })")
         assert running and len(half["steps"]) > 5  # shown while the cell was at work
@@ -69,11 +60,8 @@ def test_the_page_follows_while_the_cell_runs_and_rests_whole(open_cells):
         assert page.locator(".dl-watch").count() == 1
         assert page.locator(".dl-stage").count() == 5
         assert page.locator(".dl-now").inner_text().startswith("Done: 300 steps.")
-        _photograph(notebook, "watch-light.png")
-        _photograph(notebook, "watch-narrow.png", 560)
         assert pictures_without_words(page) + axe_violations(page) == []
         notebook.use_theme("JupyterLab Dark")
-        _photograph(notebook, "watch-dark.png")
         assert axe_violations(page) == []
         notebook.use_theme("JupyterLab Light")
         stored = page.evaluate(
@@ -100,7 +88,6 @@ def test_an_interrupt_keeps_the_cell_and_the_notebook_going(open_cells):
         bar = page.get_by_role("progressbar", name="training")
         step = int(bar.get_attribute("aria-valuenow"))
         outputs = [one.inner_text() for one in page.query_selector_all(CONTENT[0])]
-        _photograph(notebook, "watch-interrupted.png")
         assert 60 <= step < 300
         assert f"Interrupted at step {step} of 300." in outputs[0]
         assert outputs[1].strip() == f"view is at {step}"
