@@ -5,7 +5,7 @@ recognition  the attributes of a postcard, recognised by a network
 factors      the height of the horizon and the place of the sun, which no caption names
 clothes      pictures of clothes, in the features of a classifier
 statistics   shares with their uncertainty, distances between sets, nearest pictures
-networks     how networks that look at pictures are built, loaded, asked and trained
+networks     how networks that look at pictures are built, loaded and asked
 """
 
 from .tables import asked, follows, matches, round_trips, score, there_and_back

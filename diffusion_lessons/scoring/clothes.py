@@ -25,9 +25,7 @@ class ClothesEvaluator(Evaluator):
         """Pictures (N, 1, 28, 28): a border of 32x32 is cut off, colour becomes its mean."""
         sides = ((SIZE, SIZE), (32, 32))
         if images.ndim != 4 or images.shape[1] not in (1, 3) or images.shape[2:] not in sides:
-            raise ValueError(
-                f"pictures of the shape {tuple(images.shape)}: give (N, 1 or 3, 28, 28) or 32x32"
-            )
+            raise ValueError(f"pictures {tuple(images.shape)}: give (N, 1 or 3, 28, 28) or 32x32")
         border = (images.shape[-1] - SIZE) // 2
         inside = slice(border, border + SIZE)
         return images[:, :, inside, inside].mean(1, keepdim=True)

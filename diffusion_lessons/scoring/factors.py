@@ -23,7 +23,6 @@ from . import recognition
 
 NAMES = ("horizon", "sun x")
 AURORA = VALUES["sky"].index("aurora")  # the one sky with neither sun nor moon
-
 _SEED, _COUNT, _RIDGE = 51_000_000, 2000, 0.03
 
 

@@ -42,8 +42,7 @@ def by_place(attributes: dict[str, Tensor]) -> Reading:
     Name to int64 indices into `VALUES`: (N,) for sky and ground; (N, 3) for count, object, colour
     and size of what stands at left, middle and right, -1 where nothing stands.
     """
-    position = attributes["position"]
-    there = position >= 0
+    position, there = attributes["position"], attributes["position"] >= 0
     reading = {name: attributes[name].clone() for name in _OF_THE_SCENE}
     for name in AT_A_PLACE:
         reading[name] = torch.full((len(position), _PLACES), -1)
@@ -187,11 +186,9 @@ class PostcardEvaluator(Evaluator):
         return reading_loss(logits, by_place(scenes.attributes))
 
     def report(self, count: int, seed: int) -> dict[str, dict]:
-        """Measure how often fresh pictures are read right, with 95 % intervals: a card's table.
-
-        Kinds of scene as drawn, then single scenes spoiled in several ways, `count` pictures each.
-        Scenes and noise come from `seed` and the two after it, which training must not have used.
-        """
+        """Measure how often fresh pictures are read right, with 95 % intervals: kinds of scene as
+        drawn, then single scenes spoiled in several ways, `count` pictures each, from `seed` and
+        the two after it, which training must not have used."""
         kinds: Kinds = {**SCENE_KINDS, "training mix": ("train", None)}
         one = postcards.sample_scenes(count, seed + 1, "train", "single")
         shown = itertools.chain(

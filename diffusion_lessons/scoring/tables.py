@@ -84,7 +84,6 @@ def _real_postcards(name: str, count: int, size: int, seed: int) -> tuple[Tensor
 
 @functools.cache
 def _clothes_metric() -> clothes.FrechetMetric:
-    """Return the metric against the 10,000 test pictures."""
     real = data.load("fashion-mnist", clothes.SIZE, 1, "test").all().x_0
     return clothes.FrechetMetric(real, clothes.load())
 
