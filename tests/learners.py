@@ -43,13 +43,6 @@ def jump_picture_by_picture(x_0, eps, row, beta):
     return torch.stack(pictures)
 
 
-def f(t):
-    return torch.cos((t + 0.008) / 1.008 * torch.pi / 2) ** 2
-
-
-F_0 = f(torch.tensor(0.0))
-
-
 def exact_member_by_member(x_t, x_0_set, signal_rate, noise_rate):
     means = []
     for x in x_t:
@@ -115,17 +108,8 @@ ANSWERS = [
     ("jump", "SAME eps each time", walk(lambda row: row + 1)),
     ("jump", "SAME eps each time", walk(lambda row: row)),
     ("jump", "random numbers of its own", walk(lambda row: row + 1, torch.randn_like)),
-    # The tight tolerance of the cosine accepts any precision inside.
-    ("cosine_alpha_bar", RIGHT, lambda t: (f(t.float()) / f(torch.zeros(1))).to(t.dtype)),
-    ("cosine_alpha_bar", RIGHT, lambda t: (f(t.double()) / f(torch.zeros(1).double())).to(t.dtype)),
-    ("cosine_alpha_bar", RIGHT, lambda t: f(t.float()).to(t.dtype) / F_0.to(t.dtype)),
-    ("cosine_alpha_bar", "the power is missing", lambda t: f(t) / F_0.sqrt()),
-    ("cosine_alpha_bar", "take one number", lambda t: f(t) / math.cos(t)),
-    ("cosine_alpha_bar", "got a plain number", lambda t: f(t) / torch.cos(0.0124)),
-    ("cosine_alpha_bar", "single number", lambda t: f(t).mean()),
     ("bug_mix", RIGHT, lambda x, e, a: x * float(np.sqrt(a)) + e * float(np.sqrt(1 - a))),
     ("bug_mix", RIGHT, lambda x, e, a: a**0.5 * x + math.sin(math.acos(a**0.5)) * e),
-    ("bug_steepest", RIGHT, lambda alpha_bar: np.diff(alpha_bar.numpy()).argmin()),
     ("exact_denoiser", RIGHT, exact_member_by_member),
     ("exact_denoiser", RIGHT, exact_by_the_package),
     ("both_guesses", RIGHT, guesses_by_the_package),
@@ -144,8 +128,6 @@ CHANCE = [
     ("bug_mix", "as printed. With", "(1 - alpha_bar) ** 0.5 * x_0 + alpha_bar * eps"),
     ("jump", "shrunken picture only",
      "alpha_bar.sqrt() * x_0 + torch.cumprod(beta, 0)[row].view(-1, 1, 1, 1).float().sqrt() * eps"),
-    ("bug_steepest", "For each table", "alpha_bar.diff().diff().argmin().item()"),
-    ("bug_steepest", "218 is right", "218 if len(alpha_bar) > 99 else 3"),
     ("loss", "single number", "((model(x_t, t) - eps) ** 2).mean().item()"),
 ]  # fmt: skip
 """An exercise, words that fit on one trial by chance, and an answer that must not get them."""

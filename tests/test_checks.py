@@ -119,7 +119,7 @@ def test_the_line_shown_is_the_learner_s_own_that_stopped_in_a_helper_too():
         return math.cos(t)
 
     for name, answer, line in [
-        ("cosine_alpha_bar", lambda t: helper(t), "The line: return math.cos(t)"),
+        ("snr", lambda alpha_bar: helper(alpha_bar), "The line: return math.cos(t)"),
         ("noising_step", lambda x, eps, beta: x + eps[..., :7], '("noising_step", lambda x, eps'),
     ]:
         found = repr(EXERCISES[name](answer))

@@ -27,26 +27,26 @@ CROSSING = [first_row(table / (1 - table) < 1) for table in (LINEAR, COSINE)]
 
 
 @claims(
-    ("rises on a straight line from 0.0001 to 0.02 … T = 1000",
+    ("rises on a straight line from 0.0001 to 0.02 … row 0, the last one row 999 … T = 1000",
      [BETA[0], BETA[-1], len(BETA)], [0.0001, 0.02, 1000]),
     (r"Linear keeps $4\cdot10^{-5}$ of the variance", f"{LINEAR[-1]:.0e}", "4e-05"),
     ("signal rate of <0.0064>", LINEAR[-1].sqrt()),
-    ('half_way.compare( "less than a tenth"', LINEAR[499], Between(0.05, 0.1)),
+    ('half_way.compare("less than a tenth"', LINEAR[499], Between(0.05, 0.1)),
     ("crosses 1 at t = <0.26> (linear) or <0.50> (cosine)", [row / 1000 for row in CROSSING]),
     ("it crosses at t = <0.50>", CROSSING[1] / 1000),
-    ('crossing.compare("t = <0.26>" … linear crossed long before', CROSSING[0] / 1000),
-    ("crossed long before, at 0.26", CROSSING, [259, 496]),
+    ('crossing.compare("t = <0.26>"', CROSSING[0] / 1000),
+    ('["more picture than noise"] * 9 … "as much noise as picture", *less',  # at t = 0.50
+     (schedule.snr(torch.linspace(0, 1, 21)[9:12], schedule.cosine) > 1).tolist()
+     + [schedule.snr(HALF, schedule.cosine)], [True, False, False, approx(1, abs=0.03)]),
+    ("after 250 of the 1000 steps, t = <0.25>", schedule.row_to_t(torch.tensor([249]))),
     ("three quarters of its steps where noise rules",
      1 - CROSSING[0] / 1000, approx(0.75, abs=0.02)),
     ("alpha_bar falls through one half there", first_row(LINEAR < 0.5), CROSSING[0]),
-    ('middle.compare( "about <11> times"',
-     schedule.snr(HALF, schedule.cosine) / schedule.snr(HALF, schedule.linear)),
-    ("between rows <218> and 219", LINEAR.diff().argmin()),
     ("At both ends, ᾱ = 1 and ᾱ = 0, the printed code is right",  # and worst in the middle
      [SLIP[0], SLIP[-1], SLIP[50], SLIP.argmin()], [1, 1, 0.75, 50]),
-    ("it is ten times larger … 0.00085**0.5, 0.012**0.5",
+    ("the trace is ten times larger … 0.00085**0.5, 0.012**0.5",
      [LEFT, LEFT / LINEAR[-1].sqrt()], [approx(0.0683, abs=5e-5), approx(10, rel=0.1)]),
-    ("an uncertainty of two standard errors, chance alone puts about one number in twenty",
+    ("twice the *standard error* … So chance alone puts about one number in twenty",
      math.erfc(2 / math.sqrt(2)), approx(1 / 20, abs=0.005)),
     ("averaged over 64 pictures, it only just stands out from chance",  # linear, then cosine
      [abs(mean) / error for mean, error in zip(LEAK[::2], LEAK[1::2], strict=True)],

@@ -1,14 +1,12 @@
 """Every exercise's solution, with one small fault put in at a time: the checks let none through.
 
 The faults come from `tests/mutants.py`, a set fixed beforehand. A mutant counts when its result
-differs from the solution's on inputs that no check uses (`other`, below). At most 0.3 % of those
-may pass their check, and each that does is explained in `SURVIVORS`; of the others at least 95 %
-get a reason and not only the numbers.
+differs from the solution's on inputs that no check uses (`other`, below). None of those may pass
+its check, and at least 95 % get a reason and not only the numbers.
 """
 
 import contextlib
 import io
-import math
 from collections import Counter
 from functools import cache
 
@@ -20,17 +18,6 @@ from diffusion_lessons.checks import lesson_05
 from diffusion_lessons.checks.report import Trial
 from tests.exercises import FOUND, after, check_line, solution_of
 from tests.mutants import OPERATORS, mutants
-
-_F_0 = "alpha_bar, at most 1, changes by less than 6e-6; `same` always lets 1e-5 pass as rounding"
-
-SURVIVORS: dict[str, dict[str, str]] = {
-    "cosine_alpha_bar": {
-        "start = math.cos((0.008) * math.pi / 2) ** 2": _F_0,
-        "start = math.cos(0.008 * 1.008 * math.pi / 2) ** 2": _F_0,
-        "start = math.cos(0.008 / 1 * math.pi / 2) ** 2": _F_0,
-    }
-}
-"""Exercise to the changed line of a mutant that passes, and why that cannot be helped."""
 
 
 def other(value: object) -> object:
@@ -109,29 +96,13 @@ def counted(end: str) -> int:
 
 
 @pytest.mark.parametrize("name", FOUND)
-def test_no_mutant_passes_that_is_not_explained(name):
-    assert set(trial(name)[1]) == set(SURVIVORS.get(name, {}))
+def test_no_mutant_passes(name):
+    assert not trial(name)[1]
 
 
-def test_few_mutants_survive_and_most_of_the_others_are_named():
-    survived, named, rejected = map(counted, ("survived", "named", "rejected"))
-    assert survived + named + rejected > 1000 and named / (named + rejected) >= 0.95
-    assert survived / (survived + named + rejected) <= 0.003
-
-
-def test_what_explains_the_survivors_is_true():
-    f_0 = [math.cos(0.008 / part * math.pi / 2) ** 2 for part in (1.008, 1, 1 / 1.008, 1.1088)]
-    assert [f"{abs(other / f_0[0] - 1):.1e}" for other in f_0[1:]] == [
-        "2.5e-06",
-        "5.0e-06",
-        "2.7e-05",
-    ]
-    one = torch.ones(1)
-    assert [checks.report.same(one * f_0[0] / other, one, 0) for other in f_0[1:]] == [
-        True,
-        True,
-        False,
-    ]
+def test_most_mutants_are_named():
+    named, rejected = map(counted, ("named", "rejected"))
+    assert named + rejected > 900 and named / (named + rejected) >= 0.95
 
 
 def test_a_check_that_lets_everything_pass_is_found_out(monkeypatch):

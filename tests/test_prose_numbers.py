@@ -45,7 +45,6 @@ ALLOWED: dict[str, dict[str, str]] = {
     },
     "01": {
         "30": "MB to download: the size that the publisher of Fashion-MNIST states",
-        "a fifth of": "what Nichol & Dhariwal report of their own models, section 3.2",
         "102": "pictures: 51 stops for each of two schedules, made by the cell below",
     },
     "02": {

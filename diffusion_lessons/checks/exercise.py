@@ -39,7 +39,6 @@ class Exercise:
     slips: dict[str, str]
     why: dict[str, str] = field(default_factory=dict)
     names: dict = field(default_factory=dict)  # what the sources may use besides torch and math
-    rtol: float = 1e-4
 
     def __call__(self, function: Callable) -> Report:
         """Compare the learner's function with the solution, without the warnings of its calls."""
@@ -52,7 +51,7 @@ class Exercise:
         return self.examine_on(self._trials, function)
 
     def examine_on(self, trials: Sequence[Trial], function: Callable) -> Report:
-        """Compare the learner's function with the solution on these trials, up to `rtol`.
+        """Compare the learner's function with the solution on these trials.
 
         Arguments are passed by position, in the order of `Trial.inputs`, as copies. Return `praise`
         where all agrees, else the first thing that is wrong and the likely reason. Never raises
@@ -73,7 +72,7 @@ class Exercise:
                 return Report("not yet", tuple(words_for_error(function, error, trial, slips)))
             expected = self.function(*trial.copies())
             problem = wrong_form(result, expected, trial, given)
-            if problem is None and not same(result, expected, self.rtol):
+            if problem is None and not same(result, expected):
                 problem = (
                     self._named([*wrong, *inputs_exchanged(self.source)], function, trial, trials)
                     or not_finite(result, trial)
@@ -100,7 +99,7 @@ class Exercise:
         def agrees(slip: Callable, on: Trial, mine: object) -> bool:
             theirs = attempt(slip, on)
             both = theirs is not None and mine is not None
-            return same(mine, theirs, self.rtol) if both else on is not trial
+            return same(mine, theirs) if both else on is not trial
 
         for words, source in wrong:
             slip = self.compiled(source)

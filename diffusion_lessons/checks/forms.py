@@ -13,7 +13,7 @@ def name_of(value: object) -> str:
     return "nothing (None)" if value is None else f"a {type(value).__name__}"
 
 
-def wrong_form(result: object, expected: object, trial: Trial, given: list) -> list[str] | None:
+def wrong_form(result: object, expected: Tensor, trial: Trial, given: list) -> list[str] | None:
     """Describe a fault in the form of `result`, or in the inputs `given` after the call."""
     if result is None:
         return ["It returns nothing (None). Is the last line a `return`?"]
@@ -25,12 +25,6 @@ def wrong_form(result: object, expected: object, trial: Trial, given: list) -> l
                 f"It changed its input `{name}` in place; the caller's tensor is lost. Operators "
                 "such as *= and += and methods ending in _ do that: write a * b into a new name."
             ]
-    if not isinstance(expected, Tensor):
-        if isinstance(result, Tensor) and result.numel() == 1:
-            return ["It returns a tensor, and a plain number was expected: end with .item()."]
-        if isinstance(result, bool) or not isinstance(result, Real):
-            return [f"It returns {name_of(result)}, and one plain number was expected."]
-        return None
     if not isinstance(result, Tensor):
         words = [f"It returns {name_of(result)}, and a torch.Tensor was expected."]
         many_for_one = isinstance(result, Real) and expected.ndim > 0
@@ -50,10 +44,7 @@ def _words_for_shape(result: Tensor, expected: Tensor, trial: Trial) -> list[str
         f"On {trial.what} the result has shape {tuple(result.shape)}, "
         f"expected {tuple(expected.shape)}."
     ]
-    square = expected.ndim == 1 and result.shape == (*expected.shape, *expected.shape)
-    if square and any(value.ndim == 2 for value in trial.tensors().values()):
-        words.append("Only the diagonal is asked for: .diagonal().")
-    elif result.ndim > expected.ndim:
+    if result.ndim > expected.ndim:
         words.append(
             "It has axes too many. Likely reason: a (B, 1, 1, 1) tensor met data without those "
             "axes, or an index with [None] made a new one."

@@ -1,4 +1,4 @@
-"""The exercises of lesson 01: one noising step, the closed form, the schedules, three bugs to find.
+"""The exercises of lesson 01: one noising step, the closed form, the SNR, a bug to find.
 
 A bug that still behaves as printed gets a symptom and a question, not the answer.
 """
@@ -7,7 +7,7 @@ import torch
 
 from diffusion_lessons.schedule import alpha_bar, cosine_beta, linear_beta
 
-from .exercise import Exercise, draw, normal
+from .exercise import Exercise, draw
 
 # Changes of `jump`: a table that begins one row earlier, and a walk that adds the same eps.
 ROW_BEFORE = "alpha_bar = t => beta = torch.cat([beta.new_zeros(1), beta])\n    alpha_bar = t"
@@ -20,15 +20,6 @@ WALK = (
 def _jump(*shape: int, rows: tuple[int, int], beta: torch.Tensor) -> dict:
     row = torch.randint(*rows, shape[:1], generator=torch.Generator().manual_seed(4))
     return draw("x_0 eps", *shape, row=row, beta=beta)
-
-
-def _spread(samples: int, pixels: int) -> dict:
-    return {"x": 0.7 + torch.linspace(0.2, 2.5, pixels) * normal(samples, pixels, seed=3)}
-
-
-def _table_of_40() -> torch.Tensor:
-    steps = torch.rand(40, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
-    return 1 - steps.cumsum(0) / (steps.sum() + 1)
 
 
 noising_step = Exercise(  # DDPM eq. 2
@@ -126,40 +117,6 @@ snr = Exercise(
     },
 )  # fmt: skip
 
-cosine_alpha_bar = Exercise(  # Nichol & Dhariwal eq. 17
-    """
-    def cosine_schedule(t):
-        start = math.cos(0.008 / 1.008 * math.pi / 2) ** 2
-        return torch.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2 / start
-    """,
-    praise="Equation 17, from 1 at t = 0 to 0 at t = 1.",
-    trials={
-        "eleven times from 0 to 1": {"t": torch.linspace(0, 1, 11)},
-        "a batch of one time": {"t": torch.tensor([0.3])},
-        "times out of order": {"t": torch.tensor([0.4, 0.1, 0.8, 0.25])},
-        "times in float64": {"t": torch.linspace(0, 0.9, 7, dtype=torch.float64)},
-    },
-    rtol=1e-5,  # f(0) with and without a slip may differ by 3e-5
-    why={
-        "(t + 0.008) / 1.008": "With (t + s) / (1 + s) the angle is pi / 2 at t = 1, not before.",
-        "torch.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2":
-            "f(t) is the cosine squared, at every t, as in f(0).",
-        "math.cos(0.008 / 1.008 * math.pi / 2) ** 2":
-            "f is the cosine squared, at t = 0 too.",
-        "/ start": "Divided by f(0), alpha_bar at t = 0 is 1 and not 0.9998.",
-    },
-    slips={
-        "math.pi / 2) ** 2 => math.pi / 2)": "The square is missing: f(t) is the cosine squared.",
-        "torch.cos => (f := torch.cos; 2 / start => 2) / f[:1]":
-            "You divided by f of the FIRST time in t; f(0) is at t = 0, and t need not begin "
-            "there.",
-        "torch.cos => (f := torch.cos; 2 / start => 2) / f.max()":
-            "You divided by the largest f in t; f(0) is at t = 0, and t need not hold it.",
-        "torch.cos(t * math.pi / 2) ** 2": "The small offset s = 0.008 is missing.",
-        "math.pi / 2 => math.pi": "The angle is twice too large: it should end at pi / 2.",
-    },
-)  # fmt: skip
-
 bug_mix = Exercise(
     """
     def published_mix(x_0, eps, alpha_bar):
@@ -183,66 +140,5 @@ bug_mix = Exercise(
             "The noise got the picture's share, alpha_bar. Its own share was right as printed.",
         "alpha_bar**0.5 * (x_0 + eps)":
             "Both got the picture's share, alpha_bar. The noise's own share was right as printed.",
-    },
-)  # fmt: skip
-
-bug_spread = Exercise(
-    """
-    def published_spread(x):
-        return torch.cov(x.T).diagonal().sqrt()
-    """,
-    praise="A standard deviation, in the units of the pixel itself.",
-    trials={
-        "20000 samples of 3 pixels": _spread(20000, 3),
-        "30000 samples of 5 pixels": _spread(30000, 5),
-    },
-    slips={
-        "x.var(dim=0)":
-            "This behaves as printed. A test: make all numbers twice as large. A standard "
-            "deviation becomes twice as large, and this becomes four times as large. What is it?",
-        "(x**2).mean(dim=0)**0.5":
-            "That is the root of the mean square; the mean is not taken off first.",
-        "x.std(dim=0) / len(x)**0.5":
-            "That is the standard error of the mean: divided by sqrt(N) once too often.",
-        "x.var(dim=0)**2": "The square went the wrong way: take the root.",
-        "(x - x.mean(dim=0)).abs().mean(dim=0)":
-            "That is the mean distance from the mean, about 0.8 of the standard deviation.",
-    },
-)  # fmt: skip
-
-bug_steepest = Exercise(
-    """
-    def published_steepest(alpha_bar):
-        return alpha_bar.diff().argmin().item()
-    """,
-    praise="For the linear table the steepest drop is between rows 218 and 219, not at the start.",
-    trials={
-        "the linear table": {"alpha_bar": alpha_bar(linear_beta())},
-        "the cosine table": {"alpha_bar": alpha_bar(cosine_beta())},
-        "a table of 40 random rows": {"alpha_bar": _table_of_40()},
-    },
-    slips={
-        "0":
-            "For each table the answer is row 0, the start, where alpha_bar is highest. Look at "
-            "the plot of alpha_bar: is the curve steepest there? Then let the computer look: "
-            "alpha_bar.diff().",
-        "alpha_bar.diff().argmin().item() + 1":
-            "Off by one: entry i of the differences lies between rows i and i + 1, and the row "
-            "before the drop is asked for.",
-        "alpha_bar.diff().argmax().item()":
-            "That is where alpha_bar falls least: a drop is a negative difference, so the "
-            "steepest is the smallest number.",
-        "alpha_bar.diff().diff().argmin().item()":
-            "One .diff() too many: the drop is the first difference.",
-        "alpha_bar.diff().min().item()": "That is the size of the drop; its row is argmin.",
-        "alpha_bar.diff().neg().max().item()": "That is the size of the drop; its row is argmax.",
-        "alpha_bar.argmin().item()": "That is where alpha_bar is lowest, not where it falls.",
-        "alpha_bar.log().diff().argmin().item()":
-            "That is the row that takes the largest share of what is left (beta). Asked for is "
-            "the largest drop of alpha_bar itself.",
-        "(alpha_bar >= 0.5).sum().item() - 1":
-            "The last row above one half: half-way down, but not the steepest place.",
-        "218":
-            "218 is right for the linear table; the function should find the row in any table.",
     },
 )  # fmt: skip
