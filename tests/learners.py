@@ -92,6 +92,14 @@ def ddim_in_float64(*inputs):
     return EXERCISES["ddim_step"].function(*(block.double() for block in blocks), eta).float()
 
 
+def walk_by_rows(ask, step, x_t, times, rates, eta, chance):
+    for i in range(len(times) - 1):
+        guess = ask(x_t, torch.full((len(x_t),), times[i].item()))
+        fresh = torch.empty_like(x_t).normal_(generator=chance)
+        x_t = step(guess.x_0, guess.eps, fresh, *rates[i : i + 2], eta)
+    return x_t
+
+
 RIGHT = "✓ Right."
 
 ANSWERS = [
@@ -118,6 +126,7 @@ ANSWERS = [
     ("bug_skips", RIGHT, skips_by_recursion),
     ("ddpm_step", RIGHT, ddpm_as_ddim),
     ("ddim_step", RIGHT, ddim_in_float64),
+    ("walk_back", RIGHT, walk_by_rows),
     ("bug_times", RIGHT, lambda num_steps: torch.linspace(1, 0, num_steps + 1)[:-1]),
     ("bug_times", RIGHT, lambda num_steps: sampling.times(num_steps)[:-1]),
 ]  # fmt: skip

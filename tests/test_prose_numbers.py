@@ -55,7 +55,6 @@ ALLOWED: dict[str, dict[str, str]] = {
     },
     "03": {
         "20": "steps that users of large models take: a habit of the field, not measured here",
-        "0.5": "the eta with which the bug of the exercise was found, no measurement",
         "30": "steps that users of large models take: a habit of the field, not measured here",
     },
     "04": {"20": "seconds on two cores, rounded up; they are printed when the cell has run"},

@@ -33,7 +33,7 @@ def draws_its_own(function: Callable, result: Tensor, trial: Trial) -> list[str]
         return None
     return [
         "Two calls with the same inputs give two results: it draws random numbers of its own. "
-        "Use the noise `eps` that is passed in, so that a learner, a network or a test knows it."
+        "Use the noise that is passed in, or draw it from the generator that is.",
     ]
 
 

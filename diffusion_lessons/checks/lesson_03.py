@@ -1,13 +1,14 @@
-"""The exercises of lesson 03: the steps of DDPM, DDIM and DPM-Solver++ 2M, and two bugs to find.
+"""The exercises of lesson 03: the steps of DDIM, DDPM and DPM-Solver++ 2M, the loop, and a bug.
 
 `rates` is signal_rate and noise_rate at one time, (2, B, 1, ...), so that ``a, b = rates``.
 """
 
 import torch
 
-from diffusion_lessons.schedule import Schedule, cosine, linear, rates_like
+from diffusion_lessons.prediction import exact_denoiser
+from diffusion_lessons.schedule import Schedule, cosine, linear, rates_like, walk_rates
 
-from .exercise import Exercise, draw
+from .exercise import Exercise, draw, normal
 
 
 def _rates(shape: tuple[int, ...], first: float, schedule: Schedule) -> torch.Tensor:
@@ -23,41 +24,20 @@ def _step(
     return draw(blocks, *shape, rates=rates, rates_next=rates_next, **more)
 
 
+def _walk(shape: tuple, eta: float, times: list, schedule: Schedule = cosine) -> dict:
+    x_t, when = normal(*shape, seed=1), torch.tensor(times)
+    return {
+        "ask": exact_denoiser(normal(5, *shape[1:], seed=2), schedule),
+        "step": ddim_step.function, "x_t": x_t, "times": when,
+        "rates": walk_rates(when, x_t, schedule), "eta": eta,
+        "chance": torch.Generator().manual_seed(3),
+    }  # fmt: skip
+
+
 def _solver(shape: tuple, times: tuple, schedule: Schedule = cosine) -> dict:
     names = ("rates_before", "rates", "rates_next")
     rates = {n: _rates(shape, t, schedule) for n, t in zip(names, times, strict=True)}
     return draw("x_t x_0_hat x_0_hat_before", *shape, **rates)
-
-
-ddpm_step = Exercise(  # DDPM eq. 6 and 7
-    """
-    def my_ddpm_step(x_t, x_0_hat, noise, rates, rates_next):
-        (a, b), (a_next, b_next) = rates, rates_next
-        alpha = (a / a_next) ** 2
-        beta = 1 - alpha
-        mean = (a_next * beta * x_0_hat + alpha.sqrt() * b_next**2 * x_t) / b**2
-        return mean + (beta * b_next**2 / b**2).sqrt() * noise
-    """,
-    praise="The package's numbers, for pictures and points; and at the last step, no noise.",
-    trials={
-        "4 RGB pictures": _step("x_t x_0_hat noise", (4, 3, 8, 8), 0.9, 0.6),
-        "16 points in the plane": _step("x_t x_0_hat noise", (16, 2), 0.5, 0.4, linear),
-        "a batch of one, last step": _step("x_t x_0_hat noise", (1, 1, 6, 6), 0.1, 0.0),
-    },
-    why={
-        "a_next * beta * x_0_hat + alpha.sqrt() * b_next**2 * x_t) / b**2":
-            "The factors of x_0_hat and x_t make a weighted mean.",
-        "(a / a_next) ** 2": "alpha is a share of variance.",
-    },
-    slips={
-        "mean + beta**0.5 * noise":
-            "The noise has the factor sqrt(beta): going back is more certain than going "
-            "forward, since x_0_hat is known too. And at the last step, where b_next is 0, this "
-            "leaves noise in the picture.",
-        "mean + (beta * b_next / b)**0.5 * noise":
-            "Under the root of the noise, b_next and b are squared: beta * b_next**2 / b**2.",
-    },
-)  # fmt: skip
 
 
 ddim_step = Exercise(  # DDIM eq. 12 and 16
@@ -90,6 +70,84 @@ ddim_step = Exercise(  # DDIM eq. 12 and 16
         "The picture is mixed with the rates of t, where it already is. It should arrive at "
         "t_next: a_next and b_next.",
     ),
+)  # fmt: skip
+
+
+walk_back = Exercise(
+    """
+    def my_walk_back(ask, step, x_t, times, rates, eta, chance):
+        for i, t in enumerate(times[:-1]):
+            guess = ask(x_t, t.expand(len(x_t)))
+            noise = torch.randn(x_t.shape, generator=chance)
+            x_t = step(guess.x_0, guess.eps, noise, rates[i], rates[i + 1], eta)
+        return x_t
+    """,
+    praise="From noise to data, with and without chance: this is a whole sampler.",
+    trials={
+        "16 points, eta = 1": _walk((16, 2), 1.0, [1.0, 0.8, 0.6, 0.4]),
+        "2 pictures, eta = 0": _walk((2, 3, 4, 4), 0.0, [1.0, 0.6, 0.2, 0.0]),
+        "5 points, straight schedule, eta = 0.5": _walk((5, 2), 0.5, [0.9, 0.5, 0.1], linear),
+    },
+    slips={
+        "enumerate(times[:-1]) => enumerate(times)":
+            "The loop takes a step too many. At the last time nothing is left to do: it is where "
+            "the walk arrives. So the loop is over times[:-1].",
+        "enumerate(times[:-1]) => enumerate(times[:-2])":
+            "The last step is missing. N + 1 times make N steps: only the last time, where the walk "
+            "arrives, is left out.",
+        "t.expand(len(x_t)) => t":
+            "`ask` takes one time for each item of the batch: t.expand(len(x_t)).",
+        "t.expand(len(x_t)) => times[i + 1].expand(len(x_t))":
+            "The network is asked about the time of the next stop. The noise that it sees is that "
+            "of t.",
+        "x_t = step => x_next = step; return x_t => return x_next":
+            "Each step starts from the pure noise again. What a step returns is the next step's "
+            "`x_t`.",
+        "x_t = step => _ = step":
+            "What `step` returns is thrown away, so the noise stays as it is. Put it into `x_t`.",
+        "rates[i], rates[i + 1] => rates[i + 1], rates[i]":
+            "Each step goes up, to more noise: it leads from rates[i] to rates[i + 1].",
+        "\n    return x_t => \n        return x_t":
+            "It returns after the first step: the `return` belongs outside of the loop, further "
+            "to the left.",
+        "for i => noise = torch.randn(x_t.shape, generator=chance)\n    for i; "
+        "        noise = torch.randn(x_t.shape, generator=chance)\n => ":
+            "Each step adds the same noise, which is drawn once. Fresh noise is drawn inside the "
+            "loop, for each step.",
+        "torch.randn( => torch.rand(":
+            "torch.rand draws from 0 to 1. Fresh noise is normal: torch.randn.",
+    },
+)  # fmt: skip
+
+
+ddpm_step = Exercise(  # DDPM eq. 6 and 7
+    """
+    def my_ddpm_step(x_t, x_0_hat, noise, rates, rates_next):
+        (a, b), (a_next, b_next) = rates, rates_next
+        alpha = (a / a_next) ** 2
+        beta = 1 - alpha
+        mean = (a_next * beta * x_0_hat + alpha.sqrt() * b_next**2 * x_t) / b**2
+        return mean + (beta * b_next**2 / b**2).sqrt() * noise
+    """,
+    praise="The package's numbers, for pictures and points; and at the last step, no noise.",
+    trials={
+        "4 RGB pictures": _step("x_t x_0_hat noise", (4, 3, 8, 8), 0.9, 0.6),
+        "16 points in the plane": _step("x_t x_0_hat noise", (16, 2), 0.5, 0.4, linear),
+        "a batch of one, last step": _step("x_t x_0_hat noise", (1, 1, 6, 6), 0.1, 0.0),
+    },
+    why={
+        "a_next * beta * x_0_hat + alpha.sqrt() * b_next**2 * x_t) / b**2":
+            "The factors of x_0_hat and x_t make a weighted mean.",
+        "(a / a_next) ** 2": "alpha is a share of variance.",
+    },
+    slips={
+        "mean + beta**0.5 * noise":
+            "The noise has the factor sqrt(beta): going back is more certain than going "
+            "forward, since x_0_hat is known too. And at the last step, where b_next is 0, this "
+            "leaves noise in the picture.",
+        "mean + (beta * b_next / b)**0.5 * noise":
+            "Under the root of the noise, b_next and b are squared: beta * b_next**2 / b**2.",
+    },
 )  # fmt: skip
 
 
@@ -133,29 +191,6 @@ solver_step = Exercise(  # Lu et al. 2022, algorithm 2
             "lambda is the log of a / b; yours is that of its square, the signal-to-noise ratio.",
         "x_t - a_next => x_t + a_next":
             "The second part is added; exp(-h) - 1 is below 0, so subtracting it adds the guess.",
-    },
-)  # fmt: skip
-
-
-bug_eta = Exercise(  # DDIM eq. 16
-    """
-    def published_std(eta, rates, rates_next):
-        (a, b), (a_next, b_next) = rates, rates_next
-        variance = b_next**2 * (1 - (a * b_next / (b * a_next)) ** 2)
-        return eta * variance.sqrt()
-    """,
-    praise="Half of eta is half of the standard deviation, and a quarter of the variance.",
-    trials={
-        "eta = 0.5": {"eta": 0.5} | _step("", (3, 1, 1, 1), 0.9, 0.6),
-        "eta = 0": {"eta": 0.0} | _step("", (3, 1, 1, 1), 0.8, 0.3),
-        "eta = 1": {"eta": 1.0} | _step("", (3, 1, 1, 1), 0.5, 0.4),
-        "eta = 0.2": {"eta": 0.2} | _step("", (3, 1, 1, 1), 0.5, 0.1),
-    },
-    slips={
-        "(eta * variance)**0.5":
-            "This behaves as printed: eta = 0 and eta = 1 are right. With eta = 0.25 it gives "
-            "half of eta = 1's standard deviation. How much should a quarter of eta give?",
-        "eta**2 * variance": "eta squared is right for the variance; the root is missing.",
     },
 )  # fmt: skip
 
