@@ -93,8 +93,8 @@ walk_back = Exercise(
             "The loop takes a step too many. At the last time nothing is left to do: it is where "
             "the walk arrives. So the loop is over times[:-1].",
         "enumerate(times[:-1]) => enumerate(times[:-2])":
-            "The last step is missing. N + 1 times make N steps: only the last time, where the walk "
-            "arrives, is left out.",
+            "The last step is missing. N + 1 times make N steps: only the last time is left out, "
+            "where the walk arrives.",
         "t.expand(len(x_t)) => t":
             "`ask` takes one time for each item of the batch: t.expand(len(x_t)).",
         "t.expand(len(x_t)) => times[i + 1].expand(len(x_t))":

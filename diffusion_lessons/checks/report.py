@@ -16,8 +16,9 @@ class Trial:
 
     def copies(self) -> list:
         """Return the arguments in order; tensors, lists and generators as copies of their own."""
-        copy = {Tensor: Tensor.clone, list: list.copy, torch.Generator: torch.Generator.clone_state}
-        return [copy.get(type(v), lambda same: same)(v) for v in self.inputs.values()]
+        values = (v.clone() if isinstance(v, Tensor) else v for v in self.inputs.values())
+        values = (v.clone_state() if isinstance(v, torch.Generator) else v for v in values)
+        return [v.copy() if isinstance(v, list) else v for v in values]
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors among the arguments by name."""
