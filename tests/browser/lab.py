@@ -112,6 +112,7 @@ def _command(folder: Path, home: Path, port: int) -> list[str]:
         "LabApp.user_settings_dir": home / "settings",
         "LabApp.workspaces_dir": home / "workspaces",
         "LabApp.news_url": None,
+        "LabApp.extra_labextensions_path": ROOT / "diffusion_lessons" / "lab",
         "FileCheckpoints.checkpoint_dir": home / "checkpoints",
     }
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []

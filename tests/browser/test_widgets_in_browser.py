@@ -185,6 +185,23 @@ def test_only_the_live_widget_is_shown_and_again_when_its_cell_runs_again(open_c
         assert faults_of(notebook) == []
 
 
+def test_a_notebook_opened_the_next_day_shows_the_still_widgets_until_they_are_run(open_cells):
+    ask = "q = widgets.guess('How much?', ['a half', 'a third'])\nq"
+    with open_cells(SETUP, SCRUB, ask) as notebook:
+        page, session = notebook.page, "window.jupyterapp.shell.currentWidget.sessionContext"
+        notebook.run_all()
+        page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        page.evaluate(f"() => {session}.session.kernel.restart()")
+        page.reload()
+        page.wait_for_function("() => window.probe.ready()")
+        page.get_by_text("To wake it: Run").nth(1).wait_for()
+        assert page.get_by_text("model not found").count() == page.locator(".dl-widget").count() == 0
+        assert page.get_by_role("img", name="a ramp of colours. A strip of 5 stops").count() == 1
+        page.evaluate("() => window.probe.listen()")
+        notebook.run_all()
+        assert page.locator(".dl-widget").count() == 2 and page.get_by_text("To wake").count() == 0
+
+
 def test_a_guess_is_heard_by_the_next_cell(open_cells):
     ask = "q = widgets.guess('How much?', ['a half', 'a third'])\nq"
     with open_cells(SETUP, ask, "q.compare('a half', 'so it is.')") as notebook:
