@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +19,14 @@ from nbformat import NotebookNode
 from bench import results
 from tools import notebooks as tool
 
-WORDS_A_MINUTE = 200
-"""Of text: slow reading of English, as fits a second language."""
-LINES_A_MINUTE = 30
-"""Of code, to look at and not to learn by heart; lines that may be run unread count too."""
+WORDS_A_MINUTE = 130
+"""Of text with formulas, read in a second language and thought about."""
+LINES_A_MINUTE = 15
+"""Of code, to follow and not to learn by heart; lines that may be run unread count too."""
+FIGURE_MINUTES = 0.25
+"""To look at a stored picture."""
+EXERCISE_TIMES = 2
+"""An exercise takes a newcomer twice as long as its own stated minutes."""
 QUESTION_MINUTES = 0.5
 """To commit a guess, or to answer one of the questions before a lesson."""
 QUIZ_MINUTES = 15 * 1.0
@@ -33,6 +38,7 @@ DEEPER = re.compile(r"\bdeeper\b", re.IGNORECASE)
 UNREAD = re.compile(r"```.*?```|<details>.*?</details>|\*\*Papers\.\*\*.*", re.DOTALL)
 EXERCISE = re.compile(r"Difficulty \d of 5 .*?(\d+) minutes")
 CONTROL = re.compile(r"widgets\.(?:scrub|live|plane|studio)\(")
+FIGURE = re.compile(r"!\[|<img|<svg")
 QUESTION = re.compile(r"widgets\.guess\(|quiz\.before\(")
 
 
@@ -46,14 +52,29 @@ class Minutes:
 
 def minutes_of(path: Path) -> Minutes:
     """How long a lesson takes; what its cells ran for is read from data/bench/lesson_times.json."""
-    ran = results.read("lesson_times")["seconds"][path.stem]["cells"]
     spent = {False: 0.0, True: 0.0}
+    for _, deeper, minutes in _timed(path):
+        spent[deeper] += minutes
+    return Minutes(core=spent[False], whole=spent[False] + spent[True])
+
+
+def minutes_before(path: Path, mark: re.Pattern[str]) -> float:
+    """How long the core takes up to the text that `mark` is found in; 0 if there is none."""
+    spent = 0.0
+    for part, deeper, minutes in _timed(path):
+        if not deeper and isinstance(part, str) and mark.search(part):
+            return spent
+        spent += 0 if deeper else minutes
+    return 0.0
+
+
+def _timed(path: Path) -> Iterator[tuple[str | NotebookNode, bool, float]]:
+    ran = results.read("lesson_times")["seconds"][path.stem]["cells"]
     for part, deeper in parts(nbformat.read(path, as_version=4).cells):
         if isinstance(part, str):
-            spent[deeper] += text_minutes(part)
+            yield part, deeper, text_minutes(part)
         else:
-            spent[deeper] += code_minutes(part) + ran.get(part.id, 0.0) / 60
-    return Minutes(core=spent[False], whole=spent[False] + spent[True])
+            yield part, deeper, code_minutes(part) + ran.get(part.id, 0.0) / 60
 
 
 def parts(cells: list[NotebookNode]) -> list[tuple[str | NotebookNode, bool]]:
@@ -78,7 +99,9 @@ def parts(cells: list[NotebookNode]) -> list[tuple[str | NotebookNode, bool]]:
 def text_minutes(text: str) -> float:
     """To read a text, without what is folded, and to do its exercise."""
     exercises = sum(int(minutes) for minutes in EXERCISE.findall(text))
-    return len(UNREAD.sub(" ", text).split()) / WORDS_A_MINUTE + exercises
+    read = UNREAD.sub(" ", text)
+    figures = FIGURE_MINUTES * len(FIGURE.findall(read))
+    return len(read.split()) / WORDS_A_MINUTE + figures + EXERCISE_TIMES * exercises
 
 
 def code_minutes(cell: NotebookNode) -> float:
@@ -88,7 +111,8 @@ def code_minutes(cell: NotebookNode) -> float:
     questions = len(QUESTION.findall(source)) + 3 * source.count("quiz.warm_up(")
     play = CONTROL_MINUTES * len(CONTROL.findall(source))
     quiz = QUIZ_MINUTES * source.count("quiz.start(")
-    return lines / LINES_A_MINUTE + questions * QUESTION_MINUTES + play + quiz
+    figures = FIGURE_MINUTES * sum("image/png" in o.get("data", {}) for o in cell.outputs)
+    return lines / LINES_A_MINUTE + questions * QUESTION_MINUTES + play + quiz + figures
 
 
 def seconds_of(path: Path) -> dict:

@@ -4,7 +4,7 @@ import re
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from bench import lesson_times, results
 from tools import notebooks as tool
@@ -17,6 +17,9 @@ RUNS = {
 }
 """What a lesson says of its run, and which seconds that may be."""
 ROUNDED = 2.6  # minutes: everything is stated to five minutes
+NOT_YET_SHORT = {"01": 61, "02": 69, "03": 70, "04": 69, "05": 70}
+"""Minutes of cores above 60, or without a place to stop; they may only fall, and rows only go."""
+STOP = re.compile(r"\bplace to stop\b", re.IGNORECASE)
 
 
 def opening(path) -> str:
@@ -30,17 +33,19 @@ def stated(path) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_a_lesson_takes_and_runs_for_as_long_as_it_says_and_40_minutes_at_most(path):
+def test_a_lesson_runs_for_as_long_as_it_says_takes_an_hour_at_most_and_can_be_halved(path):
     minutes, (core, more) = lesson_times.minutes_of(path), stated(path)
-    assert minutes.core <= 40
-    assert abs(minutes.core - core) <= ROUNDED, minutes
-    assert abs(minutes.whole - minutes.core - more) <= ROUNDED, minutes
+    assert minutes.core <= NOT_YET_SHORT.get(path.name[:2], 60), minutes
+    assert 30 <= core <= minutes.core + ROUNDED, minutes
+    assert 5 <= more <= minutes.whole - minutes.core + ROUNDED, minutes
+    half = lesson_times.minutes_before(path, STOP) / minutes.core
+    assert path.name[:2] in NOT_YET_SHORT or 0.35 <= half <= 0.65, "a good place to stop"
     ((shortest, longest),) = (seconds for words, seconds in RUNS.items() if words in opening(path))
     assert shortest <= results.read("lesson_times")["seconds"][path.stem]["whole"] <= longest
 
 
 def test_the_first_and_the_last_lesson_take_what_they_state():
-    for place, words, minutes in ((0, "10 minutes", 10), (-1, "a quarter of an hour", 15)):
+    for place, words, minutes in ((0, "15 minutes", 15), (-1, "20 minutes", 20)):
         assert f"*About {words}." in opening(tool.lessons()[place])
         assert abs(lesson_times.minutes_of(tool.lessons()[place]).whole - minutes) <= ROUNDED
 
@@ -60,7 +65,7 @@ def test_readme_states_the_same_minutes_and_the_memory(project):
     peaks = results.read("memory")["peaks"]
     most = peaks["importing_torch"] + max(peaks["beyond_importing_torch"].values())
     assert "A lesson takes up to 1.2 GB of memory" in text and most <= 1200
-    assert "\n| lesson 00 | 10 |" in text and "\n| lesson 09 | 15 |" in text
+    assert "\n| lesson 00 | 15 |" in text and "\n| lesson 09 | 20 |" in text
 
 
 def test_a_deeper_part_ends_at_the_next_heading_of_its_level():
@@ -77,12 +82,26 @@ def test_a_deeper_part_ends_at_the_next_heading_of_its_level():
 
 
 def test_what_the_minutes_are_made_of():
-    text = "word " * 200 + "\n\n*Difficulty 2 of 5 (●●○○○) · 6 minutes*\n\n"
+    text = "word " * 130 + "\n\n*Difficulty 2 of 5 (●●○○○) · 6 minutes*\n\n"
     folded = "<details>\n" + "word " * 999 + "</details>"
-    assert 7 < lesson_times.text_minutes(text + folded) < 7.1
-    assert lesson_times.code_minutes(new_code_cell("x = 1\n" * 30)) == pytest.approx(1)
+    assert 13 < lesson_times.text_minutes(text + folded) < 13.1
+    assert lesson_times.text_minutes("![a b](c.png)") == pytest.approx(0.25 + 2 / 130)
+    drawn = [new_output("display_data", {"image/png": ""}), new_output("stream", text="1")]
+    code = new_code_cell("x = 1\n" * 15, outputs=drawn)
+    assert lesson_times.code_minutes(code) == pytest.approx(1.25)
     asked = new_code_cell('a = widgets.guess("?")')
-    assert lesson_times.code_minutes(asked) == pytest.approx(0.5 + 1 / 30)
+    assert lesson_times.code_minutes(asked) == pytest.approx(0.5 + 1 / 15)
+
+
+def test_the_minutes_before_a_place_to_stop(tmp_path):
+    texts = ("word " * 130, "## Deeper: a\n\n" + "word " * 130, "## B\n\nA good place to stop.")
+    cells = [new_markdown_cell(text) for text in texts]
+    for start, minutes in ((0, 1), (2, 0)):
+        nbformat.write(new_notebook(cells=cells[start:]), tmp_path / "02_tiny_unet.ipynb")
+        found = lesson_times.minutes_before(tmp_path / "02_tiny_unet.ipynb", STOP)
+        assert found == pytest.approx(minutes)
+    nbformat.write(new_notebook(cells=cells[:2]), tmp_path / "02_tiny_unet.ipynb")
+    assert lesson_times.minutes_before(tmp_path / "02_tiny_unet.ipynb", STOP) == 0
 
 
 def test_the_seconds_of_a_notebook_and_of_its_longer_cells(tmp_path):

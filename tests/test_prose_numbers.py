@@ -37,8 +37,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "95%": "how sure an interval is: the name of what `statistics.wilson` gives",
     },
     "00": {
-        "10": "minutes of the lesson: test_lesson_times",
-        "15": "a guidance scale to try, no measurement",
+        "15": "minutes of the lesson: test_lesson_times; a guidance scale to try, no measurement",
         "48": "64x64x3 numbers against 8x8x4: lesson 04 divides them, its tests assert it",
         "50": "a number of steps to try, no measurement",
         "64": "the side of a postcard; the cell prints 64 x 64 x 3 when it has run",
@@ -58,7 +57,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "30": "steps that users of large models take: a habit of the field, not measured here",
     },
     "04": {"20": "seconds on two cores, rounded up; they are printed when the cell has run"},
-    "09": {"a quarter of": "an hour: test_lesson_times adds it up"},
+    "09": {"20": "minutes of the lesson: test_lesson_times adds them up"},
 }
 """Lesson ("" for all) to number to the reason why nothing needs to back it."""
 

@@ -195,7 +195,9 @@ def test_a_notebook_opened_the_next_day_shows_the_still_widgets_until_they_are_r
         page.reload()
         page.wait_for_function("() => window.probe.ready()")
         page.get_by_text("To wake it: Run").nth(1).wait_for()
-        assert page.get_by_text("model not found").count() == page.locator(".dl-widget").count() == 0
+        assert (
+            page.get_by_text("model not found").count() == page.locator(".dl-widget").count() == 0
+        )
         assert page.get_by_role("img", name="a ramp of colours. A strip of 5 stops").count() == 1
         page.evaluate("() => window.probe.listen()")
         notebook.run_all()
