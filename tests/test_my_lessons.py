@@ -1,6 +1,7 @@
 """The learner's copies: an update never overwrites what was written."""
 
 import json
+import re
 import sys
 
 import pytest
@@ -43,6 +44,25 @@ def test_missing_copies_are_made_and_nothing_else(root):
     assert {p.name for p in (root / "my_lessons").iterdir()} == {
         "00_lesson.ipynb", "02_lesson.ipynb", tool.NOTE,
     }  # fmt: skip
+
+
+def test_copies_come_without_the_outputs_that_answer_a_guess(root):
+    sources = ("a = 1", "g = widgets.guess('?')", "draw()", "g.compare('x')", "b = 2")
+    theirs(root).write_text(notebook(*sources, outputs=["a picture"]))
+    committed = theirs(root).read_text()
+    tool.fill()
+    cells = json.loads(mine(root).read_text())["cells"]
+    assert [bool(cell["outputs"]) for cell in cells] == [True, True, False, False, True]
+    assert [cell["source"] for cell in cells] == list(sources)
+    assert theirs(root).read_text() == committed and tool.fill() == []
+
+
+def test_every_guess_of_the_lessons_is_compared_so_that_later_outputs_stay(project, monkeypatch):
+    monkeypatch.setattr(tool, "ROOT", project)
+    for lesson in tool.lessons()[1:-1]:
+        text = lesson.read_text(encoding="utf-8")
+        for name in re.findall(r"(\w+) = widgets\.guess\(", text):
+            assert f"{name}.compare(" in text, (lesson.name, name)
 
 
 def test_a_copy_that_was_only_run_is_brought_up_to_date_but_not_before(root):

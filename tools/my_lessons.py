@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 import shutil
 import sys
 import time
@@ -105,9 +106,24 @@ def _put(lesson: Path, copy: Path) -> None:
     draft = copy.with_name(f".{copy.name}.tmp")
     try:
         shutil.copyfile(lesson, draft)
+        _hide_answers(draft)
         draft.replace(copy)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _hide_answers(copy: Path) -> None:
+    """Drop the stored outputs after each `NAME = widgets.guess(` up to its `NAME.compare(`."""
+    notebook, asked, hidden = json.loads(copy.read_text(encoding="utf-8")), set[str](), False
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            source = "".join(cell["source"])
+            if asked and cell.get("outputs"):
+                cell["outputs"], cell["execution_count"], hidden = [], None, True
+            asked -= set(re.findall(r"(\w+)\.compare\(", source))
+            asked |= set(re.findall(r"(\w+) = widgets\.guess\(", source))
+    if hidden:
+        copy.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _name(path: Path) -> str:
