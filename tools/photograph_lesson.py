@@ -13,7 +13,7 @@ SLIDER = f"{PANEL} input[type=range]"
 
 
 def main() -> None:
-    """Run the lesson, press the right arrow on its first slider, keep a picture of the widget."""
+    """Run the lesson, press the right arrow on its second slider, keep a picture of the widget."""
     with tempfile.TemporaryDirectory() as course, tempfile.TemporaryDirectory() as home:
         shutil.copytree(ROOT / "notebooks", course, dirs_exist_ok=True)
         server = Server(Path(course), Path(home))
@@ -23,7 +23,7 @@ def main() -> None:
                 look = {"device_scale_factor": 1.5, "reduced_motion": "no-preference"}
                 with opened(browser, server, "01_forward_noising.ipynb", **look) as notebook:
                     notebook.run_all()
-                    slider = notebook.page.locator(SLIDER).first
+                    slider = notebook.page.locator(SLIDER).nth(1)
                     for _ in range(9):
                         slider.press("ArrowRight")
                     widget = slider.locator("xpath=ancestor::*[contains(@class, 'dl-widget')][1]")
