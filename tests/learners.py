@@ -121,7 +121,8 @@ ANSWERS = [
     ("exact_denoiser", RIGHT, exact_member_by_member),
     ("exact_denoiser", RIGHT, exact_by_the_package),
     ("both_guesses", RIGHT, guesses_by_the_package),
-    ("bug_loss", RIGHT, torch.nn.functional.mse_loss),
+    ("res_block", RIGHT, lambda block, x, emb: block(x, emb)),
+    ("res_block", "the module", lambda block, x, emb: x + block.conv2(x)),
     ("bug_skips", RIGHT, skips_by_index),
     ("bug_skips", RIGHT, skips_by_recursion),
     ("ddpm_step", RIGHT, ddpm_as_ddim),
@@ -137,6 +138,6 @@ CHANCE = [
     ("bug_mix", "as printed. With", "(1 - alpha_bar) ** 0.5 * x_0 + alpha_bar * eps"),
     ("jump", "shrunken picture only",
      "alpha_bar.sqrt() * x_0 + torch.cumprod(beta, 0)[row].view(-1, 1, 1, 1).float().sqrt() * eps"),
-    ("loss", "single number", "((model(x_t, t) - eps) ** 2).mean().item()"),
+    ("loss", "single number", "error.mean().item()"),
 ]  # fmt: skip
 """An exercise, words that fit on one trial by chance, and an answer that must not get them."""

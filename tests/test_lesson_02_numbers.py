@@ -5,9 +5,11 @@ from math import inf
 
 import torch
 from pytest import approx
+from torch import nn
 
 from bench import predictions, results
 from diffusion_lessons import data, models, recipes, training
+from diffusion_lessons.checks import EXERCISES
 from diffusion_lessons.prediction import as_denoiser, exact_denoiser
 from diffusion_lessons.schedule import add_noise, cosine
 from tests.claims import Between, Lesson, claims
@@ -66,7 +68,7 @@ def shares(*kinds: str) -> list[float]:
     ("all would fill <275> megabytes", 22_400 * 3 * 32 * 32 * 4 / 1e6),
     ("net = models.UNet(channels=3, widths=(32, 64), blocks=(1, 2), patch=2",
      (LIVE.widths, LIVE.blocks, LIVE.patch), [[32, 64], [1, 2], 2]),
-    ("divided by noise_rate² (by <0.1> at least) … (noise_rate**2).clamp(min=0.1)",
+    (r"{\max(\text{noise\_rate}^2,\ <0.1>)} … (noise_rate**2).clamp(min=0.1)",
      1 / training.LARGEST_WEIGHT),
     ("schedule.cosine, kind, 150, 0.01, ema_decay=0.99",
      (predictions.STEPS, predictions.LEARNING_RATE, predictions.EMA_DECAY), [150, 0.01, 0.99]),
@@ -76,7 +78,7 @@ def shares(*kinds: str) -> list[float]:
     ('best_kind.compare( "the one that says x_0"', shares("x_0"), [Between(0.75, 1)] * 3),
     ('best_kind.compare( "the one that says x_0"', shares("eps", "v"), [Between(0, 0.25)] * 6),
     *(("", lambda cell=cell: LESSON.numbers(cell, r"largest difference (\S+)"), Between(-inf, 1e-5))
-      for cell in ("agree", "scales-agree", "pairs")),  # ours beside the package's
+      for cell in ("scales-agree", "pairs")),  # ours beside the package's
 )  # fmt: skip
 def test_the_text_says_what_is_so(claim):
     LESSON.says(*claim)
@@ -99,3 +101,33 @@ def test_on_new_pictures_with_little_noise_the_network_is_far_nearer_than_the_me
         for denoiser in (network, exact_denoiser(pool, cosine))
     ]
     assert errors[0] < errors[1] / 4
+
+
+def test_the_loss_that_the_learner_writes_is_the_one_of_the_package():
+    torch.manual_seed(0)
+    network, (x_0, eps), t = nn.Conv2d(3, 3, 1), pictures(), torch.linspace(0.001, 1, 256)
+
+    def model(x_t, t):
+        return network(x_t) * t[:, None, None, None]
+
+    theirs = training.diffusion_loss(model, x_0, t, eps, cosine, "x_0")
+    assert torch.allclose(EXERCISES["loss"].function(model, x_0, t, eps), theirs)
+
+
+def test_every_block_of_the_network_runs_the_forward_of_the_learner():
+    ran = []
+
+    class Block(models.ResBlock):
+        def forward(self, x, emb):
+            ran.append(self)
+            return EXERCISES["res_block"].function(self, x, emb)
+
+    network = models.UNet(3, LIVE.widths, LIVE.blocks, LIVE.patch, block=Block)
+    torch.manual_seed(0)
+    for weight in network.parameters():
+        nn.init.normal_(weight, std=0.05)
+    theirs = models.UNet(3, LIVE.widths, LIVE.blocks, LIVE.patch)
+    theirs.load_state_dict(network.state_dict())
+    inputs = pictures()[0][:2], torch.tensor([0.2, 0.9])
+    assert torch.allclose(network(*inputs), theirs(*inputs), atol=1e-5)
+    assert set(ran) == {m for m in network.modules() if isinstance(m, models.ResBlock)}

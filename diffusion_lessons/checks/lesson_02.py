@@ -1,4 +1,4 @@
-"""The exercises of lesson 02: exact denoiser, time features, both guesses, the loss, two bugs.
+"""The exercises of lesson 02: exact denoiser, residual block, both guesses, the loss, a bug.
 
 A bug that still behaves as printed gets a symptom and a question, not the answer.
 """
@@ -8,8 +8,9 @@ from itertools import groupby
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from diffusion_lessons import schedule
+from diffusion_lessons import models, schedule
 
 from .exercise import Exercise, draw, normal
 from .report import Report
@@ -54,9 +55,18 @@ def _halving(x: Tensor, t: Tensor | None = None) -> Tensor:
 
 
 def _training(model: Callable, *shape: int) -> dict:
-    t = torch.linspace(0.15, 0.85, shape[0])
+    t = torch.linspace(0.08, 0.9, shape[0])
     x_0, eps = normal(*shape, seed=5) * 0.6, normal(*shape, seed=6)
     return {"model": model, "x_0": x_0, "t": t, "eps": eps}
+
+
+def _block(count: int, channels: int, *sides: int) -> dict:
+    """Return a block none of whose weights is 0, a map and an embedding."""
+    block = models.ResBlock(channels, 6).requires_grad_(False)
+    for seed, weight in enumerate(block.parameters()):
+        weight.copy_(normal(*weight.shape, seed=seed) * 0.3)
+    x = normal(count, channels, *sides, seed=8)
+    return {"block": block, "x": x, "emb": normal(count, 6, seed=9)}
 
 
 def _levels(count: int) -> dict:
@@ -104,33 +114,54 @@ exact_denoiser = Exercise(  # Karras et al. 2022, eq. 57
     },
 )  # fmt: skip
 
-time_features = Exercise(  # Vaswani et al. 2017, section 3.5
+res_block = Exercise(  # Nichol & Dhariwal 2021, section 3
     """
-    def time_features(t, frequency):
-        angle = t[:, None] * frequency
-        return torch.cat([angle.sin(), angle.cos()], dim=1)
+    def res_block(block, x, emb):
+        scale, shift = block.scale_shift(emb)[:, :, None, None].chunk(2, dim=1)
+        h = block.conv_1(functional.silu(block.norm_1(x)))
+        h = block.norm_2(h) * (1 + scale) + shift
+        return x + block.conv_2(functional.silu(h))
     """,
-    praise="Sines first, then cosines, one row for each time.",
+    praise="Twice norm, silu, convolution; time speaks between them, and what came in is added.",
     trials={
-        f"{times} and {count} frequencies":
-            {"t": torch.tensor(t), "frequency": torch.logspace(0, 3, 8)[:count]}
-        for times, t, count in [
-            ("4 times", [0.1, 0.9, 0.35, 0.62], 8),
-            ("one time", [0.47], 3),
-            ("5 times", [0.05, 0.29, 0.53, 0.76, 1.0], 5),
-        ]
+        "3 maps of 16 channels": _block(3, 16, 5, 4),
+        "one map of 8 channels": _block(1, 8, 3, 6),
+        "2 maps of 24 channels": _block(2, 24, 4, 4),
     },
-    why={"t[:, None] * frequency": "A fast wave has t TIMES a large frequency."},
+    names={"functional": functional},
+    why={
+        "1 + scale": "A block that has learned nothing yet has scale 0, and should let all pass.",
+        "functional.silu":
+            "With nothing bent between them, two convolutions in a row are only a larger one.",
+    },
     slips={
-        "torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1)":
-            "Sine and cosine alternate; here all sines come first, then all cosines: torch.cat, "
-            "not torch.stack.",
-        **{
-            f"= t[ => = {factor} * t[":
-                f"There is a factor {factor} too many: t runs from 0 to 1, and the frequencies are "
-                "angular ones already."
-            for factor in ("2 * torch.pi", "torch.pi", "1000")
-        },
+        "x + block.conv_2 => block.conv_2":
+            "What came in is not added: x + ... The block is to find what to change in the map, "
+            "so that it need not carry the whole map through its convolutions.",
+        "x + block.conv_2 => h + block.conv_2":
+            "Added is h, the map half-way. What came in, x, goes around both convolutions.",
+        "(1 + scale) => scale":
+            "The map is multiplied by scale alone. At first scale is 0, and nothing would pass: "
+            "1 + scale.",
+        "scale, shift = => shift, scale =":
+            "scale and shift are exchanged: the first half of the numbers is the scale.",
+        "silu(block.norm_1(x) => silu(x": "The first norm is missing: block.norm_1(x).",
+        "block.norm_2 => block.norm_1":
+            "The same norm stands in both places; the second has weights of its own: block.norm_2.",
+        "block.conv_2 => block.conv_1":
+            "The same convolution stands in both places; the second is block.conv_2.",
+        "block.norm_2(h) * (1 + scale) + shift => block.norm_2(h * (1 + scale) + shift)":
+            "The second norm comes after scale and shift, and takes away what time has just "
+            "spoken. First the norm, then scale and shift.",
+        "conv_1(functional.silu(block.norm_1(x))) => conv_1(block.norm_1(functional.silu(x)))":
+            "In the first half silu comes before the norm; the order is norm, silu, convolution.",
+        "conv_1(functional.silu(block.norm_1(x))) => norm_1(functional.silu(block.conv_1(x)))":
+            "The first half runs backwards: norm first, then silu, then the convolution.",
+        "[:, :, None, None] => ":
+            "scale and shift have shape (B, C), and the map (B, C, h, w): give them two axes of "
+            "length 1, [:, :, None, None].",
+        "dim=1 => dim=0":
+            "The pictures are cut into two halves; it is the channels that are: dim=1.",
     },
 )  # fmt: skip
 
@@ -168,54 +199,53 @@ both_guesses = OneKindAtATime(
     },
 )  # fmt: skip
 
-loss = Exercise(  # DDPM eq. 14
+loss = Exercise(  # DDPM eq. 14 for a network that says x_0; Salimans & Ho 2022, section 4
     """
     def loss_of(model, x_0, t, eps):
         x_t = schedule.add_noise(x_0, eps, t, schedule.cosine)
-        return ((model(x_t, t) - eps) ** 2).mean()
+        _, noise_rate = schedule.cosine(t)  # (B, 1, 1, 1)
+        error = (model(x_t, t) - x_0) ** 2
+        return (error / (noise_rate**2).clamp(min=0.1)).mean()
     """,
-    praise="Noisy picture in, noise out, squared difference, mean: the loss of DDPM.",
+    praise="Noisy picture in, clean picture out, squared, weighed, mean: it can train a network.",
     trials={
         "a network that squashes, 5 pictures": _training(_squashing, 5, 3, 4, 4),
         "a network that halves, one picture": _training(_halving, 1, 1, 6, 6),
-        "a network that squashes, 8 points": _training(_squashing, 8, 2),
+        "a network that squashes, 8 grey pictures": _training(_squashing, 8, 1, 3, 2),
     },
     names={"schedule": schedule},
     why={
-        "- eps": "This network is to predict the noise, as it was before it was scaled.",
-        "(model(x_t, t) - eps) ** 2": "Not squared, differences of opposite sign cancel.",
+        "- x_0": "This network is to say the clean picture.",
+        "(model(x_t, t) - x_0) ** 2": "Not squared, differences of opposite sign cancel.",
+        "error / (noise_rate**2).clamp(min=0.1)":
+            "Pictures with little noise need the finest work, so their error counts more.",
     },
     slips={
-        "- eps => - (x_t - x_0)":
-            "The target is x_t - x_0, the whole change; eps is the noise before it was scaled.",
-        "- eps => - x_t":
+        "- x_0 => - eps":
+            "The target is the noise; this network is to say the clean picture, x_0.",
+        "- x_0 => - x_t":
             "The target is x_t, the network's own input: it would learn to change nothing.",
         "model(x_t, t) => model(x_0, t)":
-            "The network gets the clean picture; in it there is no noise to find: model(x_t, t).",
+            "The network gets the clean picture, and need only repeat it: model(x_t, t).",
         "model(x_t, t) => model(x_t)": "The network does not get t: model(x_t, t).",
         "schedule.add_noise(x_0, eps, t, schedule.cosine) => x_0 + eps":
             "The noise is added without rates: x_t = signal_rate * x_0 + noise_rate * eps, which "
             "schedule.add_noise does.",
-    },
-)  # fmt: skip
-
-bug_loss = Exercise(
-    """
-    def published_loss(output, eps):
-        return ((output - eps) ** 2).mean()
-    """,
-    praise="Square first, then the mean: errors of opposite sign no longer cancel.",
-    trials={
-        "4 pictures": draw("output eps", 4, 3, 8, 8),
-        "one grey picture": draw("output eps", 1, 1, 5, 5),
-    },
-    slips={
-        "(output - eps).mean() ** 2":
-            "This behaves as printed. Try it: a network whose output is 5 too high in one half of "
-            "the pixels and 5 too low in the other gets the loss 0. In which order should mean "
-            "and square come?",
-        "(output - eps).mean()":
-            "Now there is no square at all, and errors of opposite sign still cancel.",
+        "error.mean()":
+            "All pictures count alike. Divide each error by noise_rate ** 2, by 0.1 at least.",
+        ".clamp(min=0.1) => ":
+            "The divisor has no floor: where there is hardly any noise it is nearly 0, and these "
+            "pictures drown all others. .clamp(min=0.1)",
+        ".clamp(min=0.1) => .clamp(max=0.1)":
+            "clamp(max=0.1) keeps the divisor BELOW 0.1; it should be at least 0.1: min=0.1.",
+        "_, noise_rate = => noise_rate, _ =":
+            "schedule.cosine returns the signal rate first, then the noise rate.",
+        "x_0) ** 2 => x_0); .mean() => .mean() ** 2":
+            "The mean comes first and the square after it, so errors of opposite sign cancel: the "
+            "loss is nearly 0 after ten steps, and what is drawn is useless. Square first.",
+        "error.mean() / (noise_rate**2).clamp(min=0.1).mean()":
+            "Both means are taken before the division. Divide each picture's error by its own "
+            "noise_rate ** 2, then take the mean.",
     },
 )  # fmt: skip
 

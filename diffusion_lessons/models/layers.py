@@ -4,6 +4,8 @@ Each has the interface of its namesake in `diffusers`: a map (B, C, h, w), then 
 time (B, emb) and the context (B, L, D) where the layer takes them, to a map.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -11,6 +13,7 @@ from torch.nn import functional
 TIME_FEATURES = 64  # sines and cosines of a time
 GROUPS = 8  # of every group norm
 HEAD = 32  # channels of each attention head
+Build = Callable[[int, int], nn.Module]  # a block, from its channels and those of the embedding
 
 
 def time_features(t: Tensor) -> Tensor:
@@ -149,9 +152,9 @@ class Blocks(nn.ModuleList):
 class MidBlock(nn.Module):
     """Residual blocks with self-attention between them, for the coarsest map."""
 
-    def __init__(self, channels: int, emb_channels: int, count: int):
+    def __init__(self, channels: int, emb_channels: int, count: int, block: Build = ResBlock):
         super().__init__()
-        self.resnets = nn.ModuleList(ResBlock(channels, emb_channels) for _ in range(count))
+        self.resnets = nn.ModuleList(block(channels, emb_channels) for _ in range(count))
         self.attentions = nn.ModuleList(Attention(channels) for _ in range(count - 1))
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:

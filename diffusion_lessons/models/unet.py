@@ -32,7 +32,7 @@ class UNet(nn.Module):
         factors: how many words each label has, (8, 7) for 8 objects and 7 colours, (10,) for ten
             classes, () for a network that takes nothing but the time.
         block, middle: build a block, and the middle, from its channels, those of the embedding,
-            and how many blocks the middle has.
+            how many blocks the middle has, and `block`.
 
     Raises:
         ValueError: as many `blocks` as `widths` are needed; widths that are no multiples of 8.
@@ -47,8 +47,8 @@ class UNet(nn.Module):
         blocks: Sequence[int] = (1, 2),
         patch: int = 2,
         factors: Sequence[int] = (),
-        block: Callable[[int, int], nn.Module] = layers.ResBlock,
-        middle: Callable[[int, int, int], nn.Module] = layers.MidBlock,
+        block: layers.Build = layers.ResBlock,
+        middle: Callable[[int, int, int, layers.Build], nn.Module] = layers.MidBlock,
     ):
         super().__init__()
         if len(widths) != len(blocks) or any(width % layers.GROUPS for width in widths):
@@ -67,7 +67,7 @@ class UNet(nn.Module):
             self.downsamplers.append(layers.Down(fine, coarse))
             self.upsamplers.insert(0, layers.Up(coarse, fine))
             self.up_blocks.insert(0, layers.Blocks(block(fine, emb) for _ in range(count)))
-        self.mid_block = middle(widths[-1], emb, blocks[-1])
+        self.mid_block = middle(widths[-1], emb, blocks[-1], block)
         self.norm = nn.GroupNorm(layers.GROUPS, widths[0])
         self.head = layers.start_at_zero(nn.Conv2d(widths[0], folded, 3, padding=1))
         self.to(memory_format=torch.channels_last)  # a tenth faster on a CPU
@@ -134,7 +134,7 @@ class TextUNet(UNet):
     ):
         block = partial(layers.CrossAttnBlock, context_channels=context_channels)
 
-        def middle(width: int, emb: int, count: int) -> nn.Module:
+        def middle(width: int, emb: int, count: int, _: layers.Build) -> nn.Module:
             return layers.Blocks(block(width, emb, self_attn=True) for _ in range(count))
 
         super().__init__(channels, widths, blocks, 1, (), block, middle)

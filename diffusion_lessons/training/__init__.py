@@ -6,6 +6,9 @@ muon     the optimizer of a network's inner weights
 resume   a long training kept on disk: stopped at any moment, resumed by the next call
 """
 
+from .fit import Fit
 from .loss import LARGEST_WEIGHT, LEAST_TIME, Batches, diffusion_loss, spread_times, train
 
-__all__ = ["LARGEST_WEIGHT", "LEAST_TIME", "Batches", "diffusion_loss", "spread_times", "train"]
+__all__ = [
+    "LARGEST_WEIGHT", "LEAST_TIME", "Batches", "Fit", "diffusion_loss", "spread_times", "train",
+]  # fmt: skip
