@@ -249,10 +249,13 @@ def test_a_choice_without_exactly_one_torch_is_refused(course, names):
             tool.torch_choice(choice)
 
 
-def test_the_big_download_is_announced_before_it_starts(course, monkeypatch, capsys):
+@pytest.mark.parametrize("card", [False, True])
+def test_the_big_download_is_announced_before_it_starts(course, monkeypatch, capsys, card):
     monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(tool, "has_graphics_card", lambda: card)
     tool.announce("default")
     printed = capsys.readouterr().out
     assert "about 3 GB" in printed and "make lab TORCH=cpu" in printed
+    assert ("no graphics card" in printed) is not card
     tool.announce("cpu")
     assert "3 GB" not in capsys.readouterr().out

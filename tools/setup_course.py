@@ -122,6 +122,11 @@ def takes_the_big_torch(choice: str) -> bool:
     return choice == "default" and sys.platform.startswith("linux")
 
 
+def has_graphics_card() -> bool:
+    """Say whether NVIDIA's driver is here: the torch of the registry uses no other cards."""
+    return shutil.which("nvidia-smi") is not None or Path("/dev/nvidiactl").exists()
+
+
 def wheel_versions(folder: Path, name: str) -> list:
     """Return the versions of the package `name` for which `folder` holds wheels, sorted."""
     return sorted({wheel.name.split("-")[1] for wheel in folder.glob(name + "-*.whl")})
@@ -259,6 +264,10 @@ def announce(choice: str) -> None:
     """Print what will be downloaded and how long that may take."""
     print("Setting up the course in the folder .venv; this happens once.", flush=True)
     if takes_the_big_torch(choice):
+        if not has_graphics_card():
+            print(
+                "This computer has no graphics card that torch could use: take the small way below."
+            )
         print(
             "On Linux torch brings its graphics card libraries: about 3 GB to download, 6.5 GB on\n"
             "disk, 2 to 30 minutes depending on your line. The small way, for computers without\n"
