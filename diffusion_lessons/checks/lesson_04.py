@@ -1,4 +1,4 @@
-"""The exercises of lesson 04: decode, encode, the KL term, two bugs about the scale of latents.
+"""The exercises of lesson 04: decode and encode, both with the scaling factor, and the KL term.
 
 `net` is a small untrained `Autoencoder`: its layers are there by name, as in the lesson.
 """
@@ -21,41 +21,47 @@ def _network(seed: int, decoder: tuple[int, int, int] = (16, 16, 8)) -> Autoenco
     return net.eval().requires_grad_(False)
 
 
-def _pictures(*shape: int, seed: int) -> dict:
+def _pictures(*shape: int, seed: int, factor: float) -> dict:
     eps = normal(shape[0], 4, shape[2] // 8, shape[3] // 8, seed=seed + 10)
-    return {"images": normal(*shape, seed=seed).clamp(-1, 1), "net": _network(seed), "eps": eps}
+    images = normal(*shape, seed=seed).clamp(-1, 1)
+    return {"images": images, "net": _network(seed), "eps": eps, "scaling_factor": factor}
 
 
 def _bells(*shape: int, seed: int) -> dict:
     return {"mean": normal(*shape, seed=seed), "log_variance": normal(*shape, seed=seed + 1) - 1}
 
 
-def _mix(factor: float, signal_rate: float) -> dict:
-    rates = torch.tensor([signal_rate, (1 - signal_rate**2) ** 0.5]).view(2, 1, 1, 1, 1)
-    blocks = {"z": normal(2, 4, 3, 3, seed=1) / factor, "eps": normal(2, 4, 3, 3, seed=2)}
-    return blocks | {"rates": rates.expand(2, 2, 1, 1, 1), "scaling_factor": factor}
-
-
-def _back(factor: float, seed: int) -> dict:
-    x_0 = normal(2, 4, 3, 3, seed=seed)
-    return {"x_0": x_0, "decode": _network(seed).decode, "scaling_factor": factor}
-
-
 decode = Exercise(
     """
-    def decode(z, net):
-        h = net.head(net.up(net.from_latent(z)))
+    def decode(z, net, scaling_factor):
+        h = net.head(net.up(net.from_latent(z / scaling_factor)))
         return functional.pixel_shuffle(h, 2)
     """,
     praise="The package's pictures, at the decoder's own scale, for latents of any size.",
     trials={
-        "2 latents": {"z": normal(2, 4, 3, 3, seed=1), "net": _network(1)},
+        "2 latents": {"z": normal(2, 4, 3, 3, seed=1), "net": _network(1), "scaling_factor": 0.3},
         "a latent that is wider than high": {
-            "z": normal(1, 4, 2, 4, seed=2), "net": _network(2, (24, 16, 8))
+            "z": normal(1, 4, 2, 4, seed=2), "net": _network(2, (24, 16, 8)), "scaling_factor": 1.7
         },
     },
     names={"functional": functional},
+    why={
+        "z / scaling_factor":
+            "On the way in the latent was multiplied; on the way out it is divided, or the decoder "
+            "meets a size that it has never seen.",
+    },
     slips={
+        "z / scaling_factor => z":
+            "The factor is forgotten: the decoder gets the latent at the size that suits the "
+            "noise. It was trained on latents of their own size: divide by scaling_factor first.",
+        "z / scaling_factor => z * scaling_factor":
+            "It is multiplied where it should be divided. The encoder has multiplied already; "
+            "decoding takes that back.",
+        "z / scaling_factor => z; shuffle(h, 2) => shuffle(h, 2) / scaling_factor":
+            "The picture is divided; it is the latent that has the wrong size. Divide z, before "
+            "the first layer.",
+        "functional.pixel_shuffle(h, 2) / scaling_factor":
+            "Divided twice: the latent is right now, and the picture needs no factor.",
         "h.reshape(len(h), 3, 2 * h.shape[2], 2 * h.shape[3])":
             "The shape is right, but the numbers are poured in row by row: each place's 12 "
             "channels are a 2x2 square of 3 colours. `functional.pixel_shuffle(h, 2)` lays them "
@@ -79,16 +85,16 @@ decode = Exercise(
 
 encode = Exercise(  # z = mean + std * eps; Kingma & Welling 2014, section 2.4
     """
-    def encode(images, net, eps):
+    def encode(images, net, eps, scaling_factor):
         h = net.down(net.stem(functional.pixel_unshuffle(images, 4)))
         moments = net.to_latent(h)
         mean, log_variance = moments.chunk(2, dim=1)
-        return mean + (log_variance / 2).exp() * eps
+        return scaling_factor * (mean + (log_variance / 2).exp() * eps)
     """,
-    praise="A mean, a spread, and the chance from outside: gradients pass through both.",
+    praise="A mean, a spread, the chance from outside; and all of it at the size that noise has.",
     trials={
-        "2 pictures": _pictures(2, 3, 24, 24, seed=1),
-        "a picture that is wider than high": _pictures(1, 3, 16, 32, seed=2),
+        "2 pictures": _pictures(2, 3, 24, 24, seed=1, factor=0.3),
+        "a picture that is wider than high": _pictures(1, 3, 16, 32, seed=2, factor=1.7),
     },
     names={"functional": functional},
     why={
@@ -97,15 +103,31 @@ encode = Exercise(  # z = mean + std * eps; Kingma & Welling 2014, section 2.4
             "half its logarithm.",
         "mean, log_variance =":
             "The first 4 channels are the mean, the last 4 the logarithm of the variance.",
+        "scaling_factor *":
+            "It is 1 / (standard deviation of the latents): multiplying brings all of them to the "
+            "size of the noise, which is 1.",
     },
     slips={
-        "mean + log_variance * eps":
+        "mean + (log_variance / 2).exp() * eps":
+            "The latent is right, and the scaling factor is forgotten: multiply all of it, so that "
+            "it has the size of the noise that comes later.",
+        "(mean + (log_variance / 2).exp() * eps) / scaling_factor":
+            "It is divided where it should be multiplied: the factor is 1 / (standard deviation), "
+            "so multiplying brings the latent to 1. Decoding divides.",
+        "scaling_factor * mean + (log_variance / 2).exp() * eps":
+            "Only the mean is multiplied: brackets around the sum are missing.",
+        "mean + scaling_factor * (log_variance / 2).exp() * eps":
+            "Only the noise is multiplied: it is the whole latent that gets another size.",
+        "(log_variance / 2) => log_variance":
+            "exp of the whole logarithm is the variance. The noise is multiplied by its root, so "
+            "halve the logarithm first: (log_variance / 2).exp().",
+        "scaling_factor * (mean + log_variance * eps)":
             "log_variance is the logarithm; yours multiplies the noise by it. Take exp of its "
             "half.",
-        "mean + log_variance.sqrt() * eps":
+        "scaling_factor * (mean + log_variance.sqrt() * eps)":
             "The root of a logarithm: log_variance may be below 0, and the root of that is nan. "
             "Take exp of its half.",
-        "mean + log_variance.exp() / 2 * eps":
+        "scaling_factor * (mean + log_variance.exp() / 2 * eps)":
             "Half the variance is not its root: x**1/2 is read as (x**1)/2. Write x ** 0.5, or "
             "exp of half the logarithm: (log_variance / 2).exp().",
         "moments.chunk(2, dim=1) => moments[:, ::2], moments[:, 1::2]":
@@ -153,53 +175,5 @@ kl = Exercise(  # Kingma & Welling 2014, appendix B
             "first: its numbers are what we average over.",
         "0.5 * mean**2 + log_variance.exp() - 1 - log_variance":
             "Python reads 1 / 2 * a + b as (a / 2) + b: the bracket around the sum is missing.",
-    },
-)  # fmt: skip
-
-bug_noise = Exercise(
-    """
-    def published_x_t(z, eps, rates, scaling_factor):
-        signal_rate, noise_rate = rates
-        return signal_rate * (scaling_factor * z) + noise_rate * eps
-    """,
-    praise="The latent alone is scaled; the noise keeps the standard deviation 1 that it has.",
-    trials={"2 latents, factor 0.2": _mix(0.2, 0.8), "2 latents, factor 5": _mix(5.0, 0.45)},
-    why={"(scaling_factor * z)": "It is 1 / std: the latent alone is multiplied, to a size of 1."},
-    slips={
-        "scaling_factor * (signal_rate * z + noise_rate * eps)":
-            "This behaves as printed: the factor multiplies the noise as well. How much larger "
-            "than the noise is the latent before it, and how much after it?",
-        "signal_rate * (z / scaling_factor) + noise_rate * eps":
-            "The latent is divided. The factor is 1 / std, so multiplying brings it to 1.",
-        "(signal_rate * z + noise_rate * eps) / scaling_factor":
-            "All is divided, latent and noise: their ratio stays as wrong as it was.",
-        "signal_rate * z + noise_rate * (scaling_factor * eps)":
-            "The noise alone is scaled; it is the latent that has the wrong size.",
-        "signal_rate * z + noise_rate * (eps / scaling_factor)":
-            "The noise is divided instead: the ratio is right, but x_t does not have variance 1, "
-            "which is what sampling starts from.",
-    },
-)  # fmt: skip
-
-bug_back = Exercise(
-    """
-    def published_picture(x_0, decode, scaling_factor):
-        return decode(x_0 / scaling_factor)
-    """,
-    praise="Back to the decoder's own scale first, then decode.",
-    trials={"2 latents, factor 0.2": _back(0.2, 1), "2 latents, factor 3.0": _back(3.0, 2)},
-    why={
-        "x_0 / scaling_factor":
-            "On the way in the latent was multiplied; on the way out it is divided, or the decoder "
-            "meets a size that it has never seen.",
-    },
-    slips={
-        "decode(x_0) / scaling_factor":
-            "This behaves as printed: the decoder gets scaled latents, and then its picture is "
-            "divided. Which of the two has the wrong size?",
-        "decode(x_0) * scaling_factor":
-            "The picture is multiplied; it is the latent that has to be divided.",
-        "decode(x_0 / scaling_factor) / scaling_factor":
-            "Divided twice: the latent is right now, and the picture needs no factor.",
     },
 )  # fmt: skip
