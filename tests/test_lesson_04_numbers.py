@@ -81,6 +81,13 @@ def half_way() -> list[torch.Tensor]:
     return [(between - faded).abs().mean(), between.diff(dim=3).abs().mean()]
 
 
+@torch.inference_mode()
+def narrow() -> torch.Tensor:
+    """The mean σ of the latents' bells as a share of the spread of their means."""
+    mean, log_variance = shipped()[0].encode(shipped()[2])
+    return (log_variance / 2).exp().mean() / mean.std()
+
+
 ZERO = torch.zeros(10)
 SAME = approx(0, abs=0.06)
 STD, INVERSE, FACTOR = LESSON.numbers("scale", r"(\d+\.\d+)")
@@ -99,12 +106,14 @@ STD, INVERSE, FACTOR = LESSON.numbers("scale", r"(\d+\.\d+)")
      (growth.WIDTHS, growth.BLOCKS, *growth.PATCHES.items()),
      [[48, 96], [1, 2], ["pixels", 2], ["latents", 1]]),
     ("for side in (32, 64, 128, 256) … pictures of four sizes", growth.SIDES, [32, 64, 128, 256]),
-    ("From 128 to 256 pixels a step costs more than four times as much",
+    ("From 128 to 256 pixels a step of this network costs more than four times as much",
      lambda: [dearer("call"), dearer("training step")], Between(4, math.inf)),
     ("there are <16> times as many", (256 // 4) ** 4 / (128 // 4) ** 4),  # pairs, in attention
     ("", LESSON.numbers("stored", r"training +([\d.]+), sampling +([\d.]+) times"), [MORE] * 8),
     ("(B, 160, h, w) from the latent … (B, 24, 4h, 4w) … (B, 12, 4h, 4w)",
      shapes, [[1, 160, 8, 8], [1, 24, 32, 32], [1, 12, 32, 32]]),
+    ("in the shipped one σ is less than a hundredth of the spread of the means", narrow,
+     Between(0.003, 0.01)),
     ("10 dB more is a tenth of the squared error",
      psnr(ZERO + 0.1, ZERO) - psnr(ZERO + 0.1 * math.sqrt(10), ZERO), approx(10)),
     ("three times more … error.mean() + 3.0 * inside + 0.3 * slopes + 3e-4 * far",
