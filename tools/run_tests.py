@@ -23,7 +23,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import results
 from tests.browser.lab import find_chromium
 from tests.nbval_lessons import FOLDER, prepare
 from tools import notebooks
@@ -88,7 +87,7 @@ def fingerprint(lesson: Path) -> str:
 def longest_first(lessons: list[Path]) -> list[Path]:
     """Sort lessons by the seconds that were measured, those that were not before all others: of two
     processes that take one after the other, neither is idle for long at the end."""
-    seconds = results.read("lesson_times")["seconds"]
+    seconds = json.loads((ROOT / "data" / "bench" / "lesson_times.json").read_text())["seconds"]
     return sorted(lessons, key=lambda path: -seconds.get(path.stem, {"whole": 1e9})["whole"])
 
 
