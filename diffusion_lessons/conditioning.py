@@ -181,10 +181,9 @@ def with_attention(unet: TextUNet, attention: Callable[..., Tensor]) -> TextUNet
     place finds, (h * w, 32). The course's own is the solution of the exercise `cross_attention`.
     """
     unet = copy.deepcopy(unet)
-    layer: Any
-    for layer in unet.modules():
-        if isinstance(layer, CrossAttention):
-            layer.forward = partial(_attend, layer, attention)
+    layers: list[Any] = [one for one in unet.modules() if isinstance(one, CrossAttention)]
+    for layer in layers:
+        layer.forward = partial(_attend, layer, attention)
     return unet
 
 
