@@ -8,10 +8,14 @@ caption.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from . import arguments
 from .models import CrossAttention, TextUNet
@@ -103,19 +107,17 @@ def noun_places(tokens: Tensor) -> Tensor:
     return torch.where(masks.any(dim=2), masks.int().argmax(dim=2), -1)
 
 
-def drop_captions(
-    context: Tensor, null_context: Tensor, p_uncond: float, generator: torch.Generator
-) -> Tensor:
+def drop_captions(context: Tensor, null_context: Tensor, p_uncond: float, dice: Tensor) -> Tensor:
     """Drop each caption of a batch with probability `p_uncond`, so that the network also learns to
     work without one. Ho & Salimans 2021, algorithm 1.
 
-    context: (B, L, D). null_context: (1, L, D), of the empty caption. Returns (B, L, D). Raises
-    ValueError or TypeError where `p_uncond` is no number from 0 to 1.
+    context: (B, L, D). null_context: (1, L, D), of the empty caption. dice: (B,), evenly spread in
+    [0, 1); what is below `p_uncond` drops its caption. Returns (B, L, D). Raises ValueError or
+    TypeError where `p_uncond` is no number from 0 to 1.
     """
     hint = " (0: none is dropped, 1: all; 0.1 is usual)"
     p_uncond = arguments.number("p_uncond", p_uncond, 0, 1, hint, real=True)
-    dropped = torch.rand(len(context), generator=generator) < p_uncond
-    return torch.where(dropped.to(context.device)[:, None, None], null_context, context)
+    return torch.where((dice < p_uncond)[:, None, None], null_context, context)
 
 
 def guide(without: Tensor, with_caption: Tensor, guidance_scale: float) -> Tensor:
@@ -171,22 +173,33 @@ def guided(
     return as_denoiser(output, schedule, kind)
 
 
-def attention_maps(model: TextUNet, x_t: Tensor, t: Tensor, context: Tensor) -> list[Tensor]:
-    """Return the weights of cross-attention in one call of the network.
+def with_attention(unet: TextUNet, attention: Callable[..., Tensor]) -> TextUNet:
+    """Return a copy of the network whose cross-attentions ask by a function, head by head.
 
-    One tensor (B, h, w, L) for each `CrossAttention`, in the order in which they run, averaged over
-    its heads: the share of each place's attention on each word; the shares of a place add up to 1.
+    attention: called as attention(places, words, to_q, to_k, to_v) for each picture, with places
+    (h * w, C), words (L, D), and the head's three linear functions to 32 numbers; returns what each
+    place finds, (h * w, 32). The course's own is the solution of the exercise `cross_attention`.
     """
-    maps: list[Tensor] = []
-    layers = [layer for layer in model.modules() if isinstance(layer, CrossAttention)]
-    hooks = [
-        layer.register_forward_hook(lambda layer, inputs, _: maps.append(layer.weights(*inputs)))
-        for layer in layers
+    unet = copy.deepcopy(unet)
+    layers: list[Any] = [one for one in unet.modules() if isinstance(one, CrossAttention)]
+    for layer in layers:
+        layer.forward = partial(_attend, layer, attention)
+    return unet
+
+
+def _attend(layer: Any, attention: Callable[..., Tensor], x: Tensor, context: Tensor) -> Tensor:
+    """Compute `CrossAttention.forward`, from places (B, C, h, w) and context (B, L, D)."""
+    linear = [  # to_q of each head, then to_k of each, then to_v
+        partial(functional.linear, weight=weight, bias=bias)
+        for part, count in ((layer.to_q, layer.heads), (layer.to_kv, 2 * layer.heads))
+        for weight, bias in zip(
+            part.weight.flatten(1).chunk(count), part.bias.chunk(count), strict=True
+        )
     ]
-    try:
-        with torch.inference_mode():
-            model(x_t, t, context)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return maps
+    found = [
+        torch.cat(
+            [attention(places, words, *linear[n :: layer.heads]) for n in range(layer.heads)], 1
+        )
+        for places, words in zip(layer.norm(x).flatten(2).transpose(1, 2), context, strict=True)
+    ]
+    return x + layer.to_out(torch.stack(found).transpose(1, 2).reshape(x.shape))

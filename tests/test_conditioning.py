@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from diffusion_lessons import conditioning, postcards, sampling, schedule
+from diffusion_lessons.checks import EXERCISES
 from diffusion_lessons.conditioning import LENGTH, WORDS, drop_captions, guide, guided, tokenise
 from diffusion_lessons.models import TextUNet
 from diffusion_lessons.postcards import VALUES, PromptError, UnknownWord
@@ -127,7 +128,8 @@ CONTEXT, NULL = random(4000, 3, 2), random(1, 3, 2, seed=1)
 
 
 def dropped(p_uncond, seed=0):
-    return drop_captions(CONTEXT, NULL, p_uncond, torch.Generator().manual_seed(seed))
+    dice = torch.rand(len(CONTEXT), generator=torch.Generator().manual_seed(seed))
+    return drop_captions(CONTEXT, NULL, p_uncond, dice)
 
 
 @pytest.mark.parametrize(("p_uncond", "near"), [(0.0, 0), (0.15, 0.02), (1.0, 0)])
@@ -265,27 +267,27 @@ def test_scales_and_intervals_that_are_none(given, error, message):
         asked(*given)
 
 
-# --- attention maps ---
+# --- a function in the place of cross-attention ---
 
 
-def test_attention_maps_are_shares_one_for_each_layer_and_leave_no_trace():
+def test_the_solution_in_every_cross_attention_answers_as_the_network_and_its_weights_are_shares():
     torch.manual_seed(0)
     model = TextUNet(widths=(32, 64), blocks=(2, 1), context_channels=24).eval()
     for p in model.parameters():
         torch.nn.init.normal_(p, std=0.2)
-    x_t, t, context = random(3, 4, 8, 8), torch.full((3,), 0.5), random(3, 7, 24)
-    before = model(x_t, t, context)
-    maps = conditioning.attention_maps(model, x_t, t, context)
-    large, small = (3, 8, 8, 7), (3, 4, 4, 7)
-    assert [m.shape for m in maps] == [large, large, small, large, large]
-    for one in maps:
-        assert torch.allclose(one.sum(-1), torch.ones(one.shape[:3]), atol=1e-5)
-    assert torch.equal(model(x_t, t, context), before)
-    assert not any(m._forward_hooks for m in model.modules())
+    asked, attention = (random(3, 4, 8, 8), torch.full((3,), 0.5), random(3, 7, 24)), []
 
+    def ask(places, words, to_q, to_k, to_v):
+        solution = EXERCISES["cross_attention"].function
+        attention.append(solution(places, words, to_q, to_k, lambda words: torch.eye(len(words))))
+        return solution(places, words, to_q, to_k, to_v)
 
-def test_attention_maps_clean_up_after_a_misfit():
-    model = TextUNet(widths=(32, 32), blocks=(1, 1), context_channels=24)
-    with pytest.raises(ValueError, match="context has shape"):
-        conditioning.attention_maps(model, random(1, 4, 8, 8), torch.zeros(1), random(1, 7, 5))
-    assert not any(m._forward_hooks for m in model.modules())
+    before = model(*asked)
+    assert torch.allclose(conditioning.with_attention(model, ask)(*asked), before, atol=1e-4)
+    large, small = 3 * [(64, 7)], 3 * 2 * [(16, 7)]  # for 3 pictures, and each head
+    assert [m.shape for m in attention] == [*large, *large, *small, *large, *large]
+    for one in attention:
+        assert one.min() > 0 and torch.allclose(one.sum(-1), torch.ones(len(one)), atol=1e-5)
+    deaf = conditioning.with_attention(model, lambda places, *_: torch.zeros(len(places), 32))
+    assert not torch.allclose(deaf(*asked), before, atol=1e-2)
+    assert torch.equal(model(*asked), before), "the network itself is as it was"

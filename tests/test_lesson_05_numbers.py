@@ -26,6 +26,7 @@ TABLE = {  # a line's name to its numbers: right, diversity, pixels (each with i
     if line.startswith("s =")
 }
 RIGHT, DIVERSITY, CLIPPED = ({name: row[at] for name, row in TABLE.items()} for at in (0, 3, 9))
+CLIPPED_IN_DATA = results.read("guidance")["beside"]["real, train"]["clipped"]
 MEASURED = {
     (row["split"], row["scale"]): row
     for row in results.read("guidance").get("rows", [])
@@ -72,6 +73,18 @@ def looks() -> float:
     ("about one caption in ten … live.p_uncond is 0.1",
      (LIVE.p_uncond, WHOLE.p_uncond), [0.1, 0.1]),
     ("<256> numbers each", 4 * 8 * 8),
+    ("times $b^2/a$ of the rates", LESSON.numbers("why-slope", r"the slope: ([\d.]+)"), [0.0]),
+    ("each red point gets about its third … most ends lie at the one farthest",
+     LESSON.numbers("why", r"get (\d+)%, (\d+)%, (\d+)%"),
+     [*3 * [Between(30, 37)], Between(75, 100), *2 * [Between(0, 15)]]),
+    ("each is about as frequent … Red nearly five times as often as blue",
+     LESSON.numbers("left-open-print", r"(?:red|orange|green|blue) +([\d.]+)% +([\d.]+)%"),
+     [23.2, Between(12, 15), 21.9, Between(12, 15), 6.5, Between(12, 15), 4.8, Between(12, 15)]),
+    ("", LESSON.numbers("left-open-print", r"large +([\d.]+)% +([\d.]+)%"), [63.6, 49.9]),
+    ("from s = 4 on more of them are clipped than in real postcards",
+     [MEASURED["train", scale]["clipped"] > CLIPPED_IN_DATA for scale in (3.0, 4.0)],
+     [False, True]),
+    ("", LESSON.numbers("curves-file", r"clipped ([\d.]+)%"), [0.4, 0.6, 1.9, 0.8]),
     ('widgets.Slider("steps", 2, 8, start=6) … and 8 steps',),
     ("It takes about a minute.", MARKS, sorted(MARKS)),
     ("", MARKS[-1], Between(1, LIVE.steps - 1)),
@@ -94,7 +107,7 @@ def looks() -> float:
     ("Eight pairs of object and colour", len(postcards.HELD_OUT), 8),
     ("no blue house, no red cat", {("house", "blue"), ("cat", "red")} <= postcards.HELD_OUT, True),
     ("", int(HELD_OUT["held_out"]), Between(85, 100)),  # learned apart, words combine
-    ("<512> prompts a point", guidance.PROMPTS),
+    ("painted <512> prompts at each of ten scales", guidance.PROMPTS),
     ("", (min(guidance.SCALES), max(guidance.SCALES)), [0, 10]),
     ("most of all for the pairs of the dotted line",
      gain("train"), Between(-0.01, gain("held_out") - 1e-9)),
@@ -145,8 +158,7 @@ def test_the_plane_holds_all_answers():
 
 @pytest.mark.parametrize("w", [-1.0, 0.0, 1.5, 9.0])
 def test_both_conventions_are_the_same_line(w):
-    LESSON.says("**s = 1 + w** … (1 + w) * told - w * without")
+    LESSON.says("w = s − 1 … s = 1 + w")
     without, told = torch.randn(2, 4, generator=torch.Generator().manual_seed(1)).double()
     ours = conditioning.guide(without, told, 1 + w)
     assert torch.allclose(ours, (1 + w) * told - w * without)
-    assert LESSON.printed("conventions").endswith(": 0.000\n"), "the pictures differ"

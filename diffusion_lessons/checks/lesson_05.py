@@ -1,68 +1,15 @@
-"""The exercises of lesson 05: drop captions, extrapolate, ask in one batch, away from a word.
+"""The exercises of lesson 05: cross-attention, drop captions, extrapolate, away from a word.
 
 Contexts have the course's shape (B, L, D), null_context (1, L, D); answers of a network may have
 any shape.
 """
 
-from collections.abc import Callable
+from functools import partial
 
 import torch
-from torch import Tensor
+from torch.nn import functional
 
 from .exercise import Exercise, draw, normal
-from .report import Report
-
-
-def network(x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:
-    """Return an answer of x_t's shape, each row for itself; refuse batches that do not fit."""
-    if not len(x_t) == len(t) == len(context):
-        raise ValueError(
-            f"x_t has {len(x_t)} rows, t has {len(t)} and context has {len(context)}: the network "
-            "needs as many of each. null_context has one row: .expand_as(context)"
-        )
-    caption = (context * torch.linspace(0, 1, context.shape[2])).mean(dim=(1, 2))
-    return (x_t * (1 + caption[:, None, None, None])).sin() + t[:, None, None, None]
-
-
-class AskInOneBatch(Exercise):
-    """An exercise whose function is handed a network to `ask`, once for all rows that it needs."""
-
-    def examine(self, function: Callable) -> Report:
-        """Compare the numbers, and where they are right count calls and rows."""
-        report = super().examine(function)
-        if report.passed:
-            for inputs in self.trials.values():
-                if words := _waste(function, *inputs.values()):
-                    return Report("not yet", (words,))
-        return report
-
-
-def _waste(function: Callable, ask: Callable, x_t: Tensor, *others: Tensor | float) -> str | None:
-    """Return what to say where the network was asked too often."""
-    rows, s = [], others[-1]
-
-    def count(x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:
-        rows.append(len(x_t))
-        return ask(x_t, t, context)
-
-    function(count, x_t, *others)
-    if s == 1 and sum(rows) > len(x_t):
-        return (
-            "The numbers are right. But at s = 1 the answer without the caption has no share in "
-            "the result, and you still paid for it: there, ask once, with the context alone."
-        )
-    if len(rows) > 1:
-        return (
-            "The numbers are right. But the network is called twice, one call after the other. "
-            "Put both questions into one batch with torch.cat, and take the answer apart with "
-            ".chunk(2): one call of twice the size takes less time than two."
-        )
-    if sum(rows) > 2 * len(x_t):
-        return (
-            f"The numbers are right. But the network was asked about {sum(rows)} rows for "
-            f"{len(x_t)} latents: two for each are enough."
-        )
-    return None
 
 
 def _dropping(count: int, p_uncond: float) -> dict:
@@ -73,11 +20,66 @@ def _dropping(count: int, p_uncond: float) -> dict:
     return contexts | {"p_uncond": p_uncond, "dice": dice}
 
 
-def _asking(count: int, s: float) -> dict:
-    pictures = {"x_t": normal(count, 4, 4, 4, seed=1), "t": torch.linspace(0.9, 0.5, count)}
-    contexts = {"context": normal(count, 5, 6, seed=2), "null_context": normal(1, 5, 6, seed=3)}
-    return {"ask": network, **pictures, **contexts, "guidance_scale": s}
+def _looking(places: int, channels: int, words: int, width: int) -> dict:
+    sizes = {"to_q": channels, "to_k": width, "to_v": width}  # of what each is called with
+    linear = {
+        name: partial(functional.linear, weight=normal(32, size, seed=n) / size**0.5)
+        for n, (name, size) in enumerate(sizes.items())
+    }
+    asked = {"places": normal(places, channels, seed=3), "words": normal(words, width, seed=4)}
+    return asked | linear
 
+
+cross_attention = Exercise(  # Vaswani et al. 2017 eq. 1; Rombach et al. 2022 section 3.3
+    """
+    def my_cross_attention(places, words, to_q, to_k, to_v):
+        q, k, v = to_q(places), to_k(words), to_v(words)
+        weights = (q @ k.T / 32**0.5).softmax(dim=-1)
+        return weights @ v
+    """,
+    praise="Every place of the picture asks, the words answer.",
+    trials={
+        "4 places, 7 words, all of 12 numbers": _looking(4, 12, 7, 12),
+        "16 places, 5 words": _looking(16, 24, 5, 20),
+        "1 place, 1 word": _looking(1, 24, 1, 20),
+    },
+    why={"32**0.5": "A sum of 32 products of size 1 has size √32: divided by it, it is 1 again."},
+    slips={
+        "to_q(places), to_k(words) => to_q(words), to_k(places)":
+            "The words ask and the places answer. It is the picture that looks words up: questions "
+            "from `places`, keys and values from `words`.",
+        "to_k(words), to_v(words) => to_k(places), to_v(places)":
+            "The places ask each other: that is self-attention. In cross-attention keys and values "
+            "come from `words`.",
+        "to_k(words) => to_k(places)":
+            "The keys come from the places. What a place can find are words: to_k(words).",
+        "to_v(words) => to_v(places)":
+            "The values come from the places. What is found has to come from the caption: "
+            "to_v(words).",
+        "dim=-1 => dim=0":
+            "Each word divides itself among the places. It should be the other way round: each "
+            "place divides its attention among the words, so softmax goes along the words, dim=-1.",
+        " / 32**0.5 => ":
+            "Divide the scores by √32. Without it they are so large that softmax gives nearly "
+            "everything to one word.",
+        "/ 32**0.5 => / 32":
+            "The scores are divided by 32, not by its root, √32: softmax hardly prefers any word.",
+        "/ 32**0.5 => * 32**0.5":
+            "The scores are multiplied by √32: they have to be divided by it.",
+        ".softmax(dim=-1) => ":
+            "The scores are taken as they are. Shares that add up to 1 come from softmax, along "
+            "the words: .softmax(dim=-1).",
+        ".softmax(dim=-1) => .sigmoid()":
+            "sigmoid weighs each word alone, so that the weights of a place do not add up to 1. "
+            "softmax lets the words compete.",
+        "q @ k.T => q @ v.T":
+            "Questions are held against the values. They are held against the keys, q @ k.T; the "
+            "values are what is handed over.",
+        "weights @ k": "What is handed over are the keys. It should be the values: weights @ v.",
+        "v.mean(dim=0) + 0 * q":
+            "Every place finds the same, the mean of all words, whatever it asks.",
+    },
+)  # fmt: skip
 
 drop_captions = Exercise(  # Ho & Salimans 2021, algorithm 1
     """
@@ -148,51 +150,6 @@ guide = Exercise(  # Ho & Salimans 2021 eq. 6, with s = 1 + w
             "with the caption.",
     },
 )  # fmt: skip
-
-_WRONG_ANSWERS = {
-    "[null, context] => [context, null]":
-        "The two answers are swapped. In whichever order the contexts go into torch.cat, the "
-        "answers come out of .chunk(2).",
-    "[null, context] => [context, context]":
-        "This is the answer with the caption, whatever the scale. Is guidance_scale used? And is "
-        "one half of the batch asked with null_context, so that there is a difference to stretch?",
-    "[null, context] => [null, null]": "Both questions are asked without the caption.",
-    "[null, context] => [0 * null, context]":
-        "The unguided half is zeros instead of an empty caption: use null_context.",
-    "guidance_scale * (with => (guidance_scale + 1) * (with":
-        "That is the paper's w: with guidance_scale 1 it is already at s = 2.",
-    "without + guidance => without - guidance":
-        "The sign is wrong: that leads away from the caption.",
-    "without + guidance_scale * (with_caption - without) => (without + with_caption) / 2":
-        "The mean of both answers: the scale is not in it.",
-    "without + guidance_scale * (with_caption - without) => "
-    "ask(x_t, t, null + guidance_scale * (context - null))":
-        "The contexts are put together, and the answer is asked for once. The two answers have to "
-        "be put together, behind the network: it is no straight line.",
-}  # fmt: skip
-
-guided = AskInOneBatch(
-    """
-    def my_guided(ask, x_t, t, context, null_context, guidance_scale):
-        if guidance_scale == 1:
-            return ask(x_t, t, context)
-        null = null_context.expand_as(context)
-        both = ask(torch.cat([x_t, x_t]), torch.cat([t, t]), torch.cat([null, context]))
-        without, with_caption = both.chunk(2)
-        return without + guidance_scale * (with_caption - without)
-    """,
-    praise="One call for both answers, and no second answer where nobody needs it.",
-    trials={
-        "3 latents, s = 3": _asking(3, 3.0),
-        "1 latent, s = 7.5": _asking(1, 7.5),
-        "3 latents, s = 1": _asking(3, 1.0),
-    },
-    slips={
-        always + change: words
-        for change, words in _WRONG_ANSWERS.items()
-        for always in ("guidance_scale == 1 => False; ", "")
-    },
-)
 
 negative = Exercise(
     """

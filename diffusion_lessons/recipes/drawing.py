@@ -164,8 +164,14 @@ class TextToImageRecipe(DrawingRecipe):
             parts.append(mean.float() * card["scaling_factor"])
         return scenes, torch.cat(parts)
 
-    def batches(self, scenes: postcards.Scenes, latents: Tensor, device: torch.device) -> Batches:
-        """Return a function from a step's number to latents, context and captions."""
+    def batches(
+        self, scenes: postcards.Scenes, latents: Tensor, device: torch.device,
+        drop: Callable[..., Tensor] = conditioning.drop_captions,
+    ) -> Batches:  # fmt: skip
+        """Return a function from a step's number to latents, context and captions.
+
+        `drop` leaves captions out, and is called as `conditioning.drop_captions`.
+        """
         encoder = models.load_caption_reader(self.captions)[0].encoder.to(device)
 
         @torch.no_grad()
@@ -180,7 +186,8 @@ class TextToImageRecipe(DrawingRecipe):
             rows = torch.randint(len(latents), (self.batch,), generator=dice)
             captions = postcards.captions(scenes[rows[:full]], seed, full=True)
             captions += postcards.captions(scenes[rows[full:]], seed)
-            given = conditioning.drop_captions(encode(captions), null_context, self.p_uncond, dice)
+            thrown = torch.rand(self.batch, generator=dice).to(device)
+            given = drop(encode(captions), null_context, self.p_uncond, thrown)
             return Batch(latents[rows], given, captions)
 
         return batch
