@@ -122,7 +122,7 @@ ANSWERS = [
     ("exact_denoiser", RIGHT, exact_by_the_package),
     ("both_guesses", RIGHT, guesses_by_the_package),
     ("res_block", RIGHT, lambda block, x, emb: block(x, emb)),
-    ("res_block", "the module", lambda block, x, emb: x + block.conv2(x)),
+    ("res_block", "has no attribute 'conv2'", lambda block, x, emb: x + block.conv2(x)),
     ("bug_skips", RIGHT, skips_by_index),
     ("bug_skips", RIGHT, skips_by_recursion),
     ("ddpm_step", RIGHT, ddpm_as_ddim),

@@ -129,11 +129,7 @@ res_block = Exercise(  # Nichol & Dhariwal 2021, section 3
         "2 maps of 24 channels": _block(2, 24, 4, 4),
     },
     names={"functional": functional},
-    why={
-        "1 + scale": "A block that has learned nothing yet has scale 0, and should let all pass.",
-        "functional.silu":
-            "With nothing bent between them, two convolutions in a row are only a larger one.",
-    },
+    why={"1 + scale": "A block that has learned nothing yet has scale 0, and should let all pass."},
     slips={
         "x + block.conv_2 => block.conv_2":
             "What came in is not added: x + ... The block is to find what to change in the map, "
@@ -145,6 +141,9 @@ res_block = Exercise(  # Nichol & Dhariwal 2021, section 3
             "1 + scale.",
         "scale, shift = => shift, scale =":
             "scale and shift are exchanged: the first half of the numbers is the scale.",
+        "functional.silu => ":
+            "silu is missing in both places. With nothing bent between them, two convolutions are "
+            "only a larger one.",
         "silu(block.norm_1(x) => silu(x": "The first norm is missing: block.norm_1(x).",
         "block.norm_2 => block.norm_1":
             "The same norm stands in both places; the second has weights of its own: block.norm_2.",
