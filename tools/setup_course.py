@@ -338,7 +338,9 @@ def lab(port: int) -> int:
     command += [f"--ServerApp.root_dir={ROOT}", f"--ServerApp.port={port}"]
     command += ["--ServerApp.port_retries=0", "--LabApp.news_url=None"]
     command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-    command += [f"--LabApp.extra_labextensions_path={ROOT / 'diffusion_lessons' / 'lab'}"]
+    ours = ROOT / "diffusion_lessons" / "lab"
+    command += [f"--LabApp.extra_labextensions_path={ours}"]
+    command += [f"--LabApp.app_settings_dir={ours / 'settings'}"]  # without the question about news
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command += ["--allow-root"]  # in containers everybody is root
     environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}

@@ -29,7 +29,7 @@ _SETTINGS = {
     # All cells stay in the page, so that every control can be reached.
     "notebook-extension/tracker": {"windowingMode": "none"},
     "docmanager-extension/plugin": {"autosave": False},
-    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "apputils-extension/notification": {"checkForUpdates": False},
 }
 _FLAGS = (
     "--no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --disable-quic "
@@ -112,6 +112,7 @@ def _command(folder: Path, home: Path, port: int) -> list[str]:
         "LabApp.user_settings_dir": home / "settings",
         "LabApp.workspaces_dir": home / "workspaces",
         "LabApp.news_url": None,
+        "LabApp.app_settings_dir": ROOT / "diffusion_lessons" / "lab" / "settings",
         "LabApp.extra_labextensions_path": ROOT / "diffusion_lessons" / "lab",
         "FileCheckpoints.checkpoint_dir": home / "checkpoints",
     }

@@ -191,6 +191,8 @@ def test_a_notebook_opened_the_next_day_shows_the_still_widgets_until_they_are_r
         page, session = notebook.page, "window.jupyterapp.shell.currentWidget.sessionContext"
         notebook.run_all()
         page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        page.wait_for_timeout(6000)  # JupyterLab asks about its news a while after it has started
+        assert page.locator(".Toastify__toast").all_inner_texts() == []
         page.evaluate(f"() => {session}.session.kernel.restart()")
         page.reload()
         page.wait_for_function("() => window.probe.ready()")
