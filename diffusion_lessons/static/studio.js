@@ -128,7 +128,7 @@ function shelf(chosen) {
 const NUMBERS = [
   ["seed", { step: 1, low: 0, high: 4294967295, hint: "other noise, another picture" }],
   ["steps", { step: 1, low: 1, high: 1000, hint: "from noise to picture" }],
-  ["guidance", { step: 0.5, low: 0, high: 30, hint: "how hard it listens, 1 is off" }],
+  ["guidance", { step: 0.5, low: 0, high: 30, hint: "0 ignores your words, 1 takes them as learned" }],
 ];
 
 function render({ model, el }) {
