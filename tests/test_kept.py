@@ -46,8 +46,8 @@ def test_a_later_lesson_takes_the_kept_text_if_it_passes_again(folder, mine, mon
     assert (folder / "snr.py").read_text() == RIGHT
     next_day(monkeypatch)
     assert EXERCISES["snr"](checks.yours("snr")).passed
-    for changed in (RIGHT.replace("1 - ", ""), "def snr(", "raise SystemError"):
-        (folder / "snr.py").write_text(changed)
+    for changed in (RIGHT.replace("1 - ", ""), "def snr(", "raise SystemError", "# caf\xe9"):
+        (folder / "snr.py").write_bytes(changed.encode("latin-1"))
         next_day(monkeypatch)
         assert checks.yours("snr") is EXERCISES["snr"].function
     assert capsys.readouterr().out.split("\n")[0] == "snr: yours"

@@ -96,8 +96,8 @@ def _mine(name: str) -> tuple[Callable, str] | None:
     """Return function and source of what passed in this kernel, or of what is kept and passes."""
     exercise, file = EXERCISES[_known(name)], _file(name)
     if name not in _passed and file.is_file():
-        source = file.read_text("utf-8")
         try:  # annotations may name what only the lesson imports
+            source = file.read_text("utf-8")
             function = exercise.compiled(f"from __future__ import annotations\n{source}")
         except Exception:  # somebody changed the text
             return None
