@@ -3,8 +3,8 @@
     python -m tools.run_tests          everything
     python -m tools.run_tests --fast   what a developer runs between two edits: under two minutes
 
-Three groups, one after the other, each spread over two processes of one thread: the package, the
-lessons (each run whole, once), and the browser. Without a Chromium the third cannot run; that is
+Three groups, one after the other, each spread over processes of one thread: the package and the
+lessons (each run whole, once) over two, the browser, which waits more than it computes, over three. Without a Chromium the third cannot run; that is
 said plainly, and where the environment variable CI is set it is a failure. Outside CI a lesson is
 skipped, and named, if neither it nor the package, the data or the pinned versions have changed
 since it last passed.
@@ -37,7 +37,7 @@ LESSONS = [
     *PYTEST, "-p", "tests.nbval_lessons", "--nbval-lax",
     "--nbval-current-env", "--nbval-cell-timeout=600",
 ]  # fmt: skip
-BROWSER = [*PYTEST[:-1], "loadgroup", "tests/browser"]
+BROWSER = [*PYTEST[:-1], "load", "--maxschedchunk=1", "-n", "3", "tests/browser"]
 FAST_LESSON = "01"
 PASSED = FOLDER / "passed.json"
 

@@ -136,9 +136,13 @@ class Notebook:
 
     def __init__(self, page: Page, server: Server, name: str) -> None:
         self.page, self.faults = page, []
-        page.on("request", self._on_request)
-        page.on("pageerror", lambda error: self.faults.append(f"error in the page: {error}"))
-        page.goto(f"{server.address}/lab/tree/{quote(name)}?reset")
+        self._heard = {"request": self._on_request, "pageerror": self._on_error}
+        for event, hear in self._heard.items():
+            page.on(event, hear)
+        if page.url == "about:blank":
+            page.goto(f"{server.address}/lab/tree/{quote(name)}?reset")
+        else:
+            page.evaluate("path => window.probe.open(path)", name)
         page.wait_for_function("() => window.probe.ready()", timeout=120_000)
         if page.locator(".jp-Dialog").count():
             raise RuntimeError(f"{name}: {page.locator('.jp-Dialog').first.inner_text()}")
@@ -148,6 +152,15 @@ class Notebook:
         host = urlparse(request.url).hostname
         if host not in (None, "127.0.0.1", "localhost"):
             self.faults.append(f"a request left the machine: {request.url[:120]}")
+
+    def _on_error(self, error) -> None:
+        self.faults.append(f"error in the page: {error}")
+
+    def close(self) -> None:
+        """End the kernel and close the notebook; JupyterLab stays."""
+        self.page.evaluate("() => window.probe.close()")
+        for event, hear in self._heard.items():
+            self.page.remove_listener(event, hear)
 
     def run_all(self) -> None:
         """Run every cell, and wait until the outputs rest."""
@@ -216,6 +229,7 @@ def write_notebook(folder: Path, name: str, *cells: str | nbformat.NotebookNode)
 
 
 _contexts: dict[str, BrowserContext] = {}
+_idle: dict[str, Page] = {}
 
 
 def _browsing(browser: Browser, **options: Any) -> BrowserContext:
@@ -229,16 +243,19 @@ def _browsing(browser: Browser, **options: Any) -> BrowserContext:
 
 @contextmanager
 def opened(browser: Browser, server: Server, name: str, **context: object) -> Iterator[Notebook]:
-    """A notebook in a fresh tab; its kernel is shut down at the end.
+    """A notebook with a fresh kernel, which is shut down at the end.
 
-    Tabs with the same options share a context, and with it Chromium's compiled copy of JupyterLab,
-    which halves what opening costs. The server forgets which tabs were open (`?reset`).
+    The tab and its JupyterLab serve the next notebook with the same options, if nothing went wrong
+    in them: to start JupyterLab costs three times as much as to open a notebook in it.
     """
     options = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"} | context
-    page = _browsing(browser, **options).new_page()
+    key = f"{id(browser)} {server.address} {options}"
+    page = _idle.pop(key, None) or _browsing(browser, **options).new_page()
     try:
         notebook = Notebook(page, server, name)
         yield notebook
-        page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-    finally:
+        notebook.close()
+    except BaseException:
         page.close()
+        raise
+    _idle[key] = page

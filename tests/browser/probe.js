@@ -23,8 +23,21 @@ window.probe = (() => {
     return text === TOO_EARLY || Boolean(unknown && !opened.has(unknown[1]));
   }
 
+  async function open(path) {
+    await window.jupyterapp.commands.execute("docmanager:open", { path });
+  }
+
+  /** End the kernel and close the notebook, saved or not. */
+  async function close() {
+    const notebook = panel();
+    await notebook.sessionContext.shutdown();
+    notebook.dispose();
+  }
+
   /** Keep what the kernel says about callbacks: such errors belong to no cell. */
   function listen() {
+    kernelSaid.length = 0;
+    for (const known of [opened, onTheWay]) known.clear();
     panel().sessionContext.session.kernel.anyMessage.connect((_, { msg, direction }) => {
       const parent = msg.parent_header?.msg_type;
       const { msg_type: type, msg_id: id } = msg.header;
@@ -120,5 +133,5 @@ window.probe = (() => {
     return `${control.getAttribute("role") ?? (control.type || control.localName)} '${name}'`;
   }
 
-  return { ready, listen, startCell, idle, heard, movement, cellsHeight, errors, seen, announced, nameless, nameOf };
+  return { ready, open, close, listen, startCell, idle, heard, movement, cellsHeight, errors, seen, announced, nameless, nameOf };
 })();
