@@ -4,10 +4,10 @@
     python -m tools.run_tests --fast   what a developer runs between two edits: under two minutes
 
 Three groups, one after the other, each spread over processes of one thread: the package and the
-lessons (each run whole, once) over two, the browser, which waits more than it computes, over three. Without a Chromium the third cannot run; that is
-said plainly, and where the environment variable CI is set it is a failure. Outside CI a lesson is
-skipped, and named, if neither it nor the package, the data or the pinned versions have changed
-since it last passed.
+lessons (each run whole, once) over two, the browser, which waits more than it computes, over three.
+Without a Chromium the third cannot run; that is said plainly, and where the environment variable CI
+is set it is a failure. Outside CI a lesson is skipped, and named, if neither it nor the package,
+the data or the pinned versions have changed since it last passed.
 """
 
 from __future__ import annotations
