@@ -111,7 +111,10 @@ def code_minutes(cell: NotebookNode) -> float:
     questions = len(QUESTION.findall(source)) + 3 * source.count("quiz.warm_up(")
     play = CONTROL_MINUTES * len(CONTROL.findall(source))
     quiz = QUIZ_MINUTES * source.count("quiz.start(")
-    figures = FIGURE_MINUTES * sum("image/png" in o.get("data", {}) for o in cell.outputs)
+    shown = [output.get("data", {}) for output in cell.outputs]
+    figures = FIGURE_MINUTES * sum(
+        "image/png" in s or "<svg" in s.get("text/html", "") for s in shown
+    )
     return lines / LINES_A_MINUTE + questions * QUESTION_MINUTES + play + quiz + figures
 
 

@@ -38,7 +38,6 @@ ALLOWED: dict[str, dict[str, str]] = {
     },
     "00": {
         "15": "minutes of the lesson: test_lesson_times; a guidance scale to try, no measurement",
-        "48": "64x64x3 numbers against 8x8x4: lesson 04 divides them, its tests assert it",
         "50": "a number of steps to try, no measurement",
         "64": "the side of a postcard; the cell prints 64 x 64 x 3 when it has run",
     },

@@ -12,6 +12,7 @@ and any other host with get, set, on and save_changes can show it. Each leaves a
 behind (`text/html` and `image/png`) for readers of the stored notebook, where no kernel runs.
 """
 
+from .course_map import course_map
 from .guess import guess
 from .live import Choice, Slider, Text, live
 from .panels import Bars, Curve, Pictures, Points
@@ -28,6 +29,7 @@ __all__ = [
     "Points",
     "Slider",
     "Text",
+    "course_map",
     "guess",
     "live",
     "plane",

@@ -1,0 +1,86 @@
+"""The map of the whole model: each lesson lights its own parts, and each part opens its lesson."""
+
+import re
+
+import nbformat
+import pytest
+
+from diffusion_lessons.pictures import PALETTE
+from diffusion_lessons.widgets import course_map as show
+from diffusion_lessons.widgets.course_map import LESSONS, PARTS, ROADS
+from tests.browser.bare_host import use_dark_theme
+from tests.browser.driving import axe_faults
+from tests.colours import contrast
+from tools import notebooks as tool
+
+WITH_MAP = [path for path in tool.lessons() if path.stem in LESSONS or path.stem == "09_quiz"]
+BOX = re.compile(
+    r'<li><a class="dl-part" href="(\d\d)_\w+\.ipynb"( aria-current="page")?>'
+    r"<b>(.*?)</b> <small>(.*?)</small></a></li>"
+)
+_CROSSED = """() => {
+  const seen = (node) => node.checkVisibility();
+  const boxes = [...document.querySelectorAll('li')].map((node) => node.getBoundingClientRect());
+  const faults = boxes.filter((box) => box.left < 0 || box.right > innerWidth).map(() => 'cut off');
+  for (const box of document.querySelectorAll('.dl-part'))
+    if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight)
+      faults.push(box.innerText);
+  for (const path of [...document.querySelectorAll('path')].filter(seen)) {
+    const { left, top } = path.ownerSVGElement.getBoundingClientRect();
+    for (let at = 0; at < path.getTotalLength(); at += 2) {
+      const { x, y } = path.getPointAtLength(at);
+      const inside = (box) => x + left > box.left + 2 && x + left < box.right - 2
+        && y + top > box.top + 2 && y + top < box.bottom - 2;
+      if (boxes.some(inside)) faults.push(`an arrow crosses a box at ${x}, ${y}`);
+    }
+  }
+  return faults;
+}"""
+
+
+@pytest.mark.parametrize("path", WITH_MAP, ids=lambda path: path.stem)
+def test_a_lesson_shows_the_map_with_its_own_parts_lit(path):
+    number = int(path.name[:2])
+    (cell,) = [
+        cell for cell in nbformat.read(path, as_version=4).cells
+        if f"widgets.course_map({number})" in cell.source
+    ]  # fmt: skip
+    stored = cell.outputs[-1].data["text/html"]
+    assert stored == show(number).data, "the stored map is not the one drawn now"
+    boxes = BOX.findall(stored)
+    assert [name for _, _, name, _ in boxes] == list(PARTS)
+    for lesson, current, name, below in boxes:
+        here = PARTS[name][0] == number
+        assert bool(current) == here and below == ("you are here" if here else f"lesson {lesson}")
+    assert any(current for _, current, _, _ in boxes) or number == 9
+
+
+def test_every_part_leads_to_a_lesson_and_every_arrow_joins_two_parts():
+    stems = {path.stem for path in tool.lessons()}
+    assert all(LESSONS[number] in stems for number, _ in PARTS.values())
+    assert {number for number, _ in PARTS.values()} == set(range(len(LESSONS)))
+    joined = {name for roads in ROADS.values() for road in roads for name in road}
+    assert joined == set(PARTS)
+    html = show(1).data
+    assert html.count("<desc>painting: words to tokens, ") == html.count("<title>") == 2
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [254, 760])
+def test_the_map_can_be_read_at_any_width_and_by_everyone(page, width, dark):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.set_content(
+        "<!doctype html><html lang='en'><title>map</title><body style='margin: 0; font-family: "
+        f"DejaVu Sans; color: var(--jp-ui-font-color1)'><main>{show(5).data}</main></body></html>"
+    )
+    if dark:
+        use_dark_theme(page)
+    assert axe_faults(page) == [] and page.evaluate(_CROSSED) == []
+    page.keyboard.press("Tab")
+    outline = "() => getComputedStyle(document.activeElement).outlineStyle"
+    assert page.evaluate("() => document.activeElement.innerText").startswith("words")
+    assert page.evaluate(outline) == "solid"
+
+
+def test_words_on_a_lit_part_stand_out():
+    assert contrast(PALETTE["teal"], "#ffffff") >= 4.5
