@@ -12,8 +12,11 @@ CHANGES = {"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate", "os.
 HERE = ("localhost", "127.0.0.1", "::1")
 
 
-def become() -> None:
-    """From now on nothing can be written but temporary files, and no other machine is reached."""
+def become(solved: tuple[str, ...] = ()) -> None:
+    """From now on nothing can be written but temporary files, and no other machine is reached.
+
+    The exercises named in `solved`, of other lessons, pass their checks, as if solved before.
+    """
     tempfile.tempdir = tempfile.mkdtemp()
     free = tuple(os.path.realpath(place) for place in (tempfile.tempdir, "/dev", "/proc"))
     os.environ.update(HOME="/a-home-that-is-not-there", MPLCONFIGDIR=tempfile.tempdir)
@@ -33,3 +36,7 @@ def become() -> None:
             raise OSError(101, f"Network is unreachable: {asked}")
 
     sys.addaudithook(guard)
+    if solved:
+        from diffusion_lessons.checks import EXERCISES, kept
+
+        assert all(kept.check(name, EXERCISES[name].function).passed for name in solved)

@@ -3,9 +3,9 @@
 `prepare` writes a copy of each lesson into build/lessons/ in which every exercise is solved; nbval
 runs it, one cell a test, as a guest who can neither write nor reach another machine. This plugin
 (`-p tests.nbval_lessons`) looks on: it holds each kept output against the stored one, lets nothing
-but a kept output reach stderr, and writes the executed lesson, with the state of its widgets, over
-the copy. The stored outputs were made with more threads than this pass has, so that a lesson whose
-outputs depend on their number is found, too.
+but a kept output reach stderr, has every part that a learner may write be theirs, and writes the
+executed lesson, with the state of its widgets, over the copy. The stored outputs were made with
+more threads than this pass has, so that a lesson whose outputs depend on their number is found, too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from nbformat.v4 import new_code_cell, output_from_msg
 from nbval.plugin import IPyNbCell
 from PIL import Image
 
-from tests.exercises import check_line, exercises, read, solution_of
+from tests.exercises import FOUND, check_line, exercises, read, solution_of
 from tools import notebooks as tool
 
 FOLDER = tool.ROOT / "build" / "lessons"
@@ -60,7 +60,9 @@ def solved(cell: NotebookNode, answer: NotebookNode) -> str:
 def prepare(path: Path, folder: Path = FOLDER) -> Path:
     """Write the copy of a lesson that is to be run, and return where it is."""
     notebook = answered(path, solved)
-    guest = new_code_cell("from tests import guest\n\nguest.become()", id=GUEST)
+    text = "".join(cell.source for cell in notebook.cells)
+    before = tuple(n for n, (home, *_) in FOUND.items() if home != path and f'"{n}"' in text)
+    guest = new_code_cell(f"from tests import guest\n\nguest.become({before})", id=GUEST)
     notebook.cells = [guest, *notebook.cells, new_code_cell(_STATE, id=STATE)]
     tool.write(notebook, folder / path.name)
     return folder / path.name
@@ -107,6 +109,13 @@ def assert_same_to_the_eye(stored: dict, new: dict, where: str) -> None:
             assert off < 0.02, f"{where}: {kind} differs in {off:.1%} of its pixels"
         else:
             assert content == new[kind], f"{where}: {kind}"
+
+
+def assert_all_theirs(cell: NotebookNode, outputs: list[NotebookNode]) -> None:
+    """Who has solved every exercise meets no function of the course in place of their own."""
+    texts = [data_of(output).get("text/plain", "") for output in outputs]
+    others = [line for text in texts for line in text.splitlines() if ": the course’s" in line]
+    assert not others, f"{cell.id}: {others}"
 
 
 def assert_outputs_as_stored(cell: NotebookNode, outputs: list[NotebookNode]) -> None:
@@ -182,6 +191,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     if item.cell.id == STATE:
         _write_executed(lesson)
     elif item.cell.id != GUEST:
+        assert_all_theirs(item.cell, recorder.outputs)
         assert_outputs_as_stored(item.cell, recorder.outputs)
 
 

@@ -1,12 +1,20 @@
 """The full pass over a lesson notices what differs from the stored outputs, and loses no output."""
 
+from contextlib import nullcontext as does_not_raise
+
 import numpy as np
 import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_output
 
 from tests import nbval_lessons
-from tests.nbval_lessons import Recorder, assert_outputs_as_stored, assert_same_to_the_eye
+from tests.exercises import FOUND
+from tests.nbval_lessons import (
+    Recorder,
+    assert_all_theirs,
+    assert_outputs_as_stored,
+    assert_same_to_the_eye,
+)
 from tools import notebooks as tool
 
 
@@ -67,10 +75,27 @@ def test_kept_outputs_must_come_again_and_nothing_may_reach_stderr():
             assert_outputs_as_stored(cell, outputs)
 
 
+def test_who_solved_everything_meets_no_function_of_the_courses():
+    table, line = "a step: yours\na jump: {}", "jump: {}, until yours passes its check\n"
+    for whose, fits in (
+        ("yours", does_not_raise()),
+        ("the course’s", pytest.raises(AssertionError)),
+    ):
+        for output in (
+            new_output("execute_result", {"text/plain": table.format(whose)}),
+            new_output("stream", name="stdout", text=line.format(whose)),
+        ):
+            with fits:
+                assert_all_theirs(cell_with([]), [output])
+
+
 def test_a_copy_has_every_exercise_solved_and_is_run_as_a_guest(tmp_path):
     path = next(path for path in tool.lessons() if path.name.startswith("01"))
     copy = nbval_lessons.read(nbval_lessons.prepare(path, tmp_path))
     assert copy.cells[0].id == nbval_lessons.GUEST and copy.cells[-1].id == nbval_lessons.STATE
+    assert copy.cells[0].source.endswith("guest.become(())")
+    last = nbval_lessons.prepare(FOUND["guide"][0], tmp_path)
+    assert "'both_guesses', 'ddim_step'" in nbval_lessons.read(last).cells[0].source
     assert not [cell.id for cell in copy.cells if "NotImplementedError" in cell.source]
     assert [cell.id for cell in copy.cells[1:-1]] == [
         cell.id for cell in nbval_lessons.read(path).cells
