@@ -38,8 +38,13 @@ def check_line(cell) -> str:
     return ast.unparse(last)
 
 
+def name_of(cell) -> str:
+    """The name of the exercise in a cell."""
+    return check_line(cell).removeprefix("checks.check_").partition("(")[0]
+
+
 FOUND = {
-    check_line(cell).removeprefix("checks.check_").partition("(")[0]: (path, cell, answer)
+    name_of(cell): (path, cell, answer)
     for path in tool.all_notebooks()
     for cell, answer in exercises(path)
 }

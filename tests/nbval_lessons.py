@@ -5,7 +5,7 @@ runs it, one cell a test, as a guest who can neither write nor reach another mac
 (`-p tests.nbval_lessons`) looks on: it holds each kept output against the stored one, lets nothing
 but a kept output reach stderr, has every part that a learner may write be theirs, and writes the
 executed lesson, with the state of its widgets, over the copy. The stored outputs were made with
-more threads than this pass has, so that a lesson whose outputs depend on their number is found, too.
+more threads than this pass has, so that a lesson whose outputs depend on their number is found.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from nbformat.v4 import new_code_cell, output_from_msg
 from nbval.plugin import IPyNbCell
 from PIL import Image
 
-from tests.exercises import FOUND, check_line, exercises, read, solution_of
+from tests.exercises import FOUND, check_line, exercises, name_of, read, solution_of
 from tools import notebooks as tool
 
 FOLDER = tool.ROOT / "build" / "lessons"
@@ -61,7 +61,8 @@ def prepare(path: Path, folder: Path = FOLDER) -> Path:
     """Write the copy of a lesson that is to be run, and return where it is."""
     notebook = answered(path, solved)
     text = "".join(cell.source for cell in notebook.cells)
-    before = tuple(n for n, (home, *_) in FOUND.items() if home != path and f'"{n}"' in text)
+    own = {name_of(cell) for cell, _ in exercises(path)}
+    before = tuple(name for name in FOUND if name not in own and f'"{name}"' in text)
     guest = new_code_cell(f"from tests import guest\n\nguest.become({before})", id=GUEST)
     notebook.cells = [guest, *notebook.cells, new_code_cell(_STATE, id=STATE)]
     tool.write(notebook, folder / path.name)

@@ -69,6 +69,7 @@ def test_the_longest_lessons_start_first_and_new_ones_before_them(tmp_path):
 def test_no_lesson_is_run_twice(project):
     """One full pass runs a lesson's cells as they are; these files run other notebooks."""
     others = {
+        "test_half_solved": "the part of two lessons that hangs on the learner's own",
         "test_lesson_data": "lessons on other pictures",
         "test_notebooks": "a cell that fails",
     }

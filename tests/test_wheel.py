@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
+from jupyterlab_server.config import get_federated_extensions
 
 LEFT_OUT = shutil.ignore_patterns(".venv", ".git", "__pycache__", "*_cache", "notebooks", "tests")
 TRIAL = """
@@ -24,17 +26,32 @@ print(TextToImage.from_pretrained("postcards")("a red house on snow", num_infere
 
 
 @pytest.fixture(scope="module")
-def wheel(project, tmp_path_factory):
-    """The wheel of a copy of the project into whose data/ a learner has put files of their own."""
+def wheels(project, tmp_path_factory):
+    """The wheels, whole and of an editable install, of a copy of the project into whose data/ a
+    learner has put files of their own."""
     copy = tmp_path_factory.mktemp("copy") / "project"
     shutil.copytree(project, copy, ignore=LEFT_OUT)
     for own in ("FashionMNIST/raw/train-images", "weights/.half.safetensors.tmp", "my photo.png"):
         (copy / "data" / own).parent.mkdir(parents=True, exist_ok=True)
         (copy / "data" / own).write_bytes(b"mine")
     folder = tmp_path_factory.mktemp("dist")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=copy, check=True, capture_output=True)
-    return next(folder.glob("*.whl"))
+    for kind in ("standard", "editable"):
+        build = [sys.executable, "-m", "hatchling", "build", "-t", f"wheel:{kind}", "-d"]
+        subprocess.run([*build, str(folder / kind)], cwd=copy, check=True, capture_output=True)
+    return {path.parent.name: path for path in folder.glob("*/*.whl")}
+
+
+@pytest.fixture(scope="module")
+def wheel(wheels):
+    """The wheel that is shipped."""
+    return wheels["standard"]
+
+
+@pytest.mark.parametrize("kind", ["standard", "editable"])
+def test_jupyterlab_finds_what_shows_the_picture_of_a_widget_however_it_was_installed(kind, wheels):
+    inside = ".data/data/share/jupyter/labextensions/diffusion-lessons/"
+    names = [name.partition(inside)[2] for name in zipfile.ZipFile(wheels[kind]).namelist()]
+    assert {name for name in names if name} == {"package.json", "static/asleep.js"}
 
 
 def test_the_wheel_holds_what_is_shipped_and_nothing_of_the_learner_and_is_small(wheel, project):
@@ -59,6 +76,9 @@ def test_the_installed_package_works_from_an_empty_folder(wheel, tmp_path):
     )
     assert ended.returncode == 0, ended.stderr
     where, readme, states, shape, painted = ended.stdout.splitlines()
+    (ours,) = get_federated_extensions([str(target / "share/jupyter/labextensions")]).values()
+    script = Path(ours["ext_path"], ours["jupyterlab"]["_build"]["load"])
+    assert ours["name"] == "diffusion-lessons" and "activate" in script.read_text("utf-8")
     assert painted.startswith("[<PIL.Image.Image") and "64x64" in painted
     assert where.startswith(str(target))
     assert (readme, states, shape) == ("True", "ok ok", "(2, 3, 64, 64)")

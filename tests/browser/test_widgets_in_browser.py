@@ -198,6 +198,40 @@ def test_a_notebook_opened_the_next_day_shows_the_still_widgets_until_they_are_r
         assert page.locator(".dl-widget").count() == 2 and page.get_by_text("To wake").count() == 0
 
 
+def test_a_second_tab_and_another_name_leave_every_widget_at_work(open_cells):
+    live = "live = widgets.live(noise, [widgets.Slider('seed', 0, 5)])\nlive"
+    ask = "q = widgets.guess('How much?', ['a half', 'a third'])\nq"
+    with open_cells(SETUP, live, ask, SCRUB, "print(q.committed, live.values)") as notebook:
+        page, context = notebook.page, "window.jupyterapp.shell.currentWidget.context"
+        notebook.run_all()
+        page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        where = page.evaluate(
+            f"() => `${{location.origin}}/lab/workspaces/second/tree/${{{context}.path}}`"
+        )
+        second = page.context.new_page()
+        second.goto(where)
+        second.wait_for_function("() => window.probe.ready()")
+        second.locator(".dl-widget").nth(2).wait_for()
+        second.get_by_role("radio", name="a third").press("Space")
+        second.get_by_role("button", name="Commit").press("Enter")
+        page.evaluate(f"() => {context}.rename('another name.ipynb')")
+        page.get_by_role("tab", name="another name").wait_for()
+        for tab, key, seed in (
+            (second, "ArrowRight", 1),
+            (page, "End", 5),
+            (second, "ArrowRight", 2),
+        ):
+            tab.get_by_role("slider", name="seed").press(key)
+            tab.locator(".dl-live .dl-words").get_by_text(f"seed {seed}").wait_for()
+        assert second.evaluate("() => window.probe.errors()") == []
+        second.close()
+        notebook.start_cell(4)
+        notebook.wait_idle()
+        assert "a third {'seed': 2}" in page.locator(CONTENT[0]).last.inner_text()
+        assert page.locator(".dl-widget").count() == 3
+        assert notebook.faults + notebook.cell_errors() == []
+
+
 def test_a_guess_is_heard_by_the_next_cell(open_cells):
     ask = "q = widgets.guess('How much?', ['a half', 'a third'])\nq"
     with open_cells(SETUP, ask, "q.compare('a half', 'so it is.')") as notebook:

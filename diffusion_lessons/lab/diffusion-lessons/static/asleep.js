@@ -1,4 +1,4 @@
-// Added to JupyterLab by `make lab`: a widget that the kernel does not know shows its still copy.
+// Added to JupyterLab by installing the package: a widget that the kernel does not know shows its still copy.
 const VIEW = "application/vnd.jupyter.widget-view+json";
 const NOTE = "<p><em>This is a picture of the widget. To wake it: Run, Run All Above Selected Cell, then run this cell.</em></p>";
 
