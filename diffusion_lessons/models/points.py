@@ -19,7 +19,7 @@ class PointNet(nn.Module):
 
     outer_layers = ("layers.0", "layers.6")  # AdamW trains these, Muon what lies between
 
-    def __init__(self, width: int = 128):
+    def __init__(self, width: int = 64):
         super().__init__()
         self.layers = nn.Sequential(
             nn.Linear(2 + 4 * _WAVES + TIME_FEATURES, width), nn.SiLU(),

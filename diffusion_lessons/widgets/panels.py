@@ -139,7 +139,7 @@ class Points(Panel):
     is a triple (name, places, vectors): (M, 2) and (stops, M, 2), vectors that may also differ by
     choice. They are drawn to one scale for all stops, at which most of them reach about to the next
     arrow at half of the stops; longer ones are cut to that. The first `trails` points draw the way
-    they have come, up to the stop. The axes hold nearly all points of all stops.
+    they have come, up to the stop. The axes hold 98 % of the coordinates: the data fills them.
     """
 
     title: str
@@ -161,7 +161,7 @@ class Points(Panel):
             wanted = (*lead, *places.shape)
             vectors = self._fitted("arrows, vectors", self.arrows[2], wanted, shared=True)
             arrows = {"name": self.arrows[0], "places": places, "data": _scaled(places, vectors)}
-        reach = max(0.5, math.ceil(2 * np.quantile(np.abs(sizes), 0.998)) / 2)
+        reach = max(0.5, math.ceil(2 * np.quantile(np.abs(sizes), 0.98)) / 2)
         moving = {"data": positions, "behind": behind, "arrows": arrows}
         return moving | {"trails": self.trails, "reach": reach}
 

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import AutoLocator, LogLocator, NullLocator
 
 from diffusion_lessons import pictures
 
@@ -187,7 +187,8 @@ def _draw_loss(ax: Axes, curve: dict[str, np.ndarray], total: int) -> None:
     ax.fill_between(drawn["steps"], drawn["low"], drawn["high"], color=_TEAL, alpha=0.25)
     ax.plot(drawn["steps"], drawn["mean"], color=_TEAL)
     ax.set(xlim=(0, total), yscale="log", xlabel="steps", ylabel="loss")
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    wide = np.nanmax(drawn["high"]) > 5 * np.nanmin(drawn["low"])  # else too few marks fall in
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if wide else AutoLocator())
     ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_locator(NullLocator())
 
