@@ -127,7 +127,9 @@ def figure(fig: Figure, alt: str) -> None:
     """Display a matplotlib figure once and close it; `alt` is as in `show`."""
     import matplotlib.pyplot as plt
 
-    _display(few_colours(figure_png(fig)), round(fig.get_figwidth() * DPI), alt)
+    _display(
+        few_colours(figure_png(fig)), round(fig.get_figwidth() * DPI), alt, 'class="dl-figure" '
+    )
     plt.close(fig)
 
 
@@ -211,11 +213,14 @@ def second_copy(data: bytes) -> bytes:
     return png(_in_256(Image.open(io.BytesIO(at_page_size(data))), rounds=1))
 
 
-def img_tag(data: bytes, alt: str, width: int) -> str:
-    """Return an `<img>` of PNG bytes with its text alternative, escaped; `width` in pixels."""
+def img_tag(data: bytes, alt: str, width: int, kind: str = "") -> str:
+    """Return an `<img>` of PNG bytes with its text alternative, escaped; `width` in pixels.
+
+    `kind` is "" or an attribute: in a dark theme, 'class="dl-figure" ' turns white paper dark.
+    """
     source = base64.b64encode(data).decode("ascii")
     return (
-        f'<img alt="{html.escape(checked_alt(alt))}" width="{width}" '
+        f'<img {kind}alt="{html.escape(checked_alt(alt))}" width="{width}" '
         f'style="max-width: 100%; border-radius: 6px" src="data:image/png;base64,{source}">'
     )
 
@@ -230,9 +235,9 @@ def checked_alt(alt: str) -> str:
     return alt.strip()
 
 
-def _display(data: bytes, width: int, alt: str) -> None:
+def _display(data: bytes, width: int, alt: str, kind: str = "") -> None:
     bundle = {
-        "text/html": img_tag(data, alt, width),
+        "text/html": img_tag(data, alt, width, kind),
         "image/png": base64.b64encode(second_copy(data)).decode("ascii"),
         "text/plain": checked_alt(alt),
     }

@@ -1,7 +1,6 @@
 """The glossary: complete, in order, and each link leads to a section that uses the term."""
 
 import re
-from urllib.parse import unquote
 
 import nbformat
 import pytest
@@ -12,7 +11,7 @@ from tools import notebooks as tool
 
 PATH = tool.NOTEBOOKS / "glossary.ipynb"
 ENTRY = re.compile(r"^\*\*([^*]+)\*\*(?: \(([^)]*(?:\([^)]*\)[^)]*)*)\))?: (.+)$", re.MULTILINE)
-LINK = re.compile(r"\]\(([^)#]+\.ipynb)#([^)]+)\)")
+LINK = re.compile(r"\[Lesson \d\d(?:: ([^\]]+)|, its opening)\]\(([^)#]+\.ipynb)#cell-id=([^)]+)\)")
 FEWEST, MOST = 50, 90
 VOCABULARY = """x_0 x_t eps t num_train_timesteps beta alpha_bar signal_rate noise_rate sigma snr
 schedule output kind x_0_hat eps_hat v velocity z scaling_factor context null_context
@@ -44,10 +43,13 @@ ENTRIES = [(one[1], re.findall(r"`([^`]+)`", one[2] or ""), one[3]) for one in F
 KNOWN = {name for term, names, _ in ENTRIES for name in (term, *names)}
 
 
-def section(lesson: str, anchor: str) -> str:
-    """Text and code from the heading of this anchor to the next one of its level or above."""
-    text = ""
-    for cell in nbformat.read(tool.NOTEBOOKS / lesson, as_version=4).cells:
+def section(lesson: str, title: str, start: str = "title") -> str:
+    """Text and code from this heading, in the cell `start`, to the next of its level or above."""
+    text, cells = "", nbformat.read(tool.NOTEBOOKS / lesson, as_version=4).cells
+    first = [cell.id for cell in cells].index(start)
+    title = title or cells[0].source.splitlines()[0].removeprefix("# ")
+    assert title in cells[first].source, f"{start} holds no heading {title!r}"
+    for cell in cells[first:]:
         text += cell.source if cell.cell_type == "markdown" else f"```\n{cell.source}\n```"
         text += "\n\n"
     found, level, fenced = "", 7, False
@@ -56,7 +58,7 @@ def section(lesson: str, anchor: str) -> str:
         heading = None if fenced else re.match(r"(#+) (.+)$", line)
         if found and heading and len(heading[1]) <= level:
             break
-        if heading and heading[2].replace(" ", "-") == anchor:
+        if heading and heading[2] == title:
             level = len(heading[1])
         found += line + "\n" if level < 7 else ""
     return found
@@ -89,9 +91,9 @@ def test_the_link_leads_to_a_section_that_uses_the_term(entry):
     if not links:
         assert "to come in lesson" in text, f"{term} says nowhere where it is introduced"
         return
-    ((lesson, anchor),) = links
-    found = section(lesson, unquote(anchor))
-    assert found, f"{lesson} has no heading #{anchor}"
+    ((title, lesson, cell),) = links
+    found = section(lesson, title, cell)
+    assert found, f"{cell} of {lesson} has no heading {title!r}"
     assert uses(found, term, names), f"that section never says {term}"
 
 
@@ -129,7 +131,8 @@ def test_the_glossary_is_no_lesson_and_comes_along_with_the_lessons():
 
 
 def test_a_section_ends_where_the_next_of_its_level_begins():
-    found = section("01_forward_noising.ipynb", "3.-One-jump-instead-of-a-thousand-steps")
+    found = section("01_forward_noising.ipynb", "3. One jump instead of a thousand steps", "beat-3")
     assert "cumprod" in found and "And back again" in found and "4. Schedules" not in found
-    assert section("01_forward_noising.ipynb", "nowhere") == ""
+    with pytest.raises(AssertionError, match="holds no heading"):
+        section("01_forward_noising.ipynb", "nowhere")
     assert uses("two sprites", "sprite", []) and not uses("spritely", "sprite", [])

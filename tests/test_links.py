@@ -46,8 +46,13 @@ def links(path):
     return [unescape(next(filter(None, groups))) for groups in found]
 
 
-def anchors(path):
-    """The names under which the headings of a page can be reached, on GitHub and in JupyterLab."""
+def anchors(path, page):
+    """The names under which the parts of a page can be reached from `page`.
+
+    JupyterLab, which opens a notebook for a link, finds a cell in it by its id, but no heading.
+    """
+    if path.suffix == ".ipynb" and path != page:
+        return {f"cell-id={c['id']}" for c in json.loads(path.read_text("utf-8"))["cells"]}
     headings = re.findall(r"^#{1,6}\s+(.+?)\s*#*$", FENCED.sub("", text_of(path)), re.M)
     plain = [re.sub(r"[`*]|\[([^\]]*)\]\([^)]*\)", r"\1", heading) for heading in headings]
     lab = {heading.replace(" ", "-") for heading in plain}
@@ -69,8 +74,8 @@ def fault(page, target):
         return f"there is no {place}"
     if not goal.is_relative_to(PROJECT):
         return f"{place} is outside the project"
-    if anchor and goal.suffix in (".md", ".ipynb") and anchor not in anchors(goal):
-        return f"{goal.name} has no heading #{anchor}"
+    if anchor and goal.suffix in (".md", ".ipynb") and anchor not in anchors(goal, page):
+        return f"{goal.name} has no part #{anchor}"
     return ""
 
 

@@ -4,19 +4,23 @@ import json
 import re
 import sys
 
+import nbformat
 import pytest
+from nbformat.sign import NotebookNotary
 
 from tools import my_lessons as tool
 
 
 def notebook(*sources, outputs=()):
-    cells = [{"cell_type": "code", "source": s, "outputs": list(outputs)} for s in sources]
-    return json.dumps({"cells": cells})
+    rest = {"cell_type": "code", "metadata": {}, "outputs": list(outputs)}
+    cells = [{"source": source, **rest} for source in sources]
+    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
 
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     """A course of two lessons in a folder with a space and an umlaut."""
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
     course = tmp_path / "Kurs für alle"
     (course / "notebooks" / "template").mkdir(parents=True)
     (course / "notebooks" / "template" / "lesson.ipynb").write_text(notebook("x"))
@@ -41,6 +45,8 @@ def kept(root):
 def test_missing_copies_are_made_and_nothing_else(root):
     assert tool.fill() == []
     assert mine(root, "00").read_text() == theirs(root, "00").read_text()
+    copy = nbformat.read(mine(root, "00"), as_version=4)
+    assert NotebookNotary().check_signature(copy), "JupyterLab would not show the map in it"
     assert {p.name for p in (root / "my_lessons").iterdir()} == {
         "00_lesson.ipynb", "02_lesson.ipynb", tool.NOTE,
     }  # fmt: skip
@@ -48,7 +54,11 @@ def test_missing_copies_are_made_and_nothing_else(root):
 
 def test_copies_come_without_the_outputs_that_answer_a_guess(root):
     sources = ("a = 1", "g = widgets.guess('?')", "draw()", "g.compare('x')", "b = 2")
-    theirs(root).write_text(notebook(*sources, outputs=["a picture"]))
+    theirs(root).write_text(
+        notebook(
+            *sources, outputs=[{"output_type": "stream", "name": "stdout", "text": "a picture"}]
+        )
+    )
     committed = theirs(root).read_text()
     tool.fill()
     cells = json.loads(mine(root).read_text())["cells"]
@@ -67,7 +77,9 @@ def test_every_guess_of_the_lessons_is_compared_so_that_later_outputs_stay(proje
 
 def test_a_copy_that_was_only_run_is_brought_up_to_date_but_not_before(root):
     tool.fill()
-    ran = notebook("first = 1", outputs=["a picture"])
+    ran = notebook(
+        "first = 1", outputs=[{"output_type": "stream", "name": "stdout", "text": "a picture"}]
+    )
     mine(root).write_text(ran)
     assert tool.fill() == [] and mine(root).read_text() == ran
     theirs(root).write_text(notebook("first = 2"))

@@ -7,6 +7,7 @@ never stands in the way of an update, and an update never overwrites what a lear
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import re
@@ -107,6 +108,7 @@ def _put(lesson: Path, copy: Path) -> None:
     try:
         shutil.copyfile(lesson, draft)
         _hide_answers(draft)
+        _trust(draft)
         draft.replace(copy)
     finally:
         draft.unlink(missing_ok=True)
@@ -124,6 +126,16 @@ def _hide_answers(copy: Path) -> None:
             asked |= set(re.findall(r"(\w+) = widgets\.guess\(", source))
     if hidden:
         copy.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _trust(copy: Path) -> None:
+    """Sign a copy, as `jupyter trust` does: else JupyterLab shows the map of the model as a bare
+    list until its cell has run. Where that cannot be done, the list stays."""
+    with contextlib.suppress(ImportError, OSError):
+        import nbformat
+        from nbformat.sign import NotebookNotary
+
+        NotebookNotary().sign(nbformat.read(copy, as_version=4))
 
 
 def _name(path: Path) -> str:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache
-from urllib.parse import quote
 
 from diffusion_lessons import workspace
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading in a lesson: `lesson` is a notebook's name without its ending."""
+    """A heading in a lesson: `lesson` is a notebook's name without its ending, `cell` the id of the
+    cell that holds it, which JupyterLab finds even in a notebook that it opens for the link."""
 
     lesson: str
     heading: str
+    cell: str
 
     @property
     def href(self) -> str:
-        """The link to it from another notebook of the course, with JupyterLab's anchors."""
-        return f"{self.lesson}.ipynb#{quote(self.heading.replace(' ', '-'))}"
+        """The link to it from another notebook of the course."""
+        return f"{self.lesson}.ipynb#cell-id={self.cell}"
 
     @property
     def words(self) -> str:

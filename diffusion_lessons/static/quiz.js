@@ -7,8 +7,6 @@ function stemOf(text) {
 }
 
 const LAB = /\/lab\/(?:workspaces\/[^/]+\/)?tree\//;
-const LOOK_MS = 300;
-const LOOKS = 50; // a large notebook on a slow machine takes ten seconds to open
 
 /** A link to a section of another lesson; JupyterLab opens the lesson beside this one. */
 function linkOf({ words, href }) {
@@ -19,29 +17,8 @@ function linkOf({ words, href }) {
     const path = decodeURIComponent(pathname.split(LAB)[1]);
     node.dataset.commandlinkerCommand = "rendermime:handle-local-link";
     node.dataset.commandlinkerArgs = JSON.stringify({ path, id: hash, scope: "server" });
-    landOn(decodeURIComponent(hash.slice(1)));
   });
   return node;
-}
-
-/** Go to a heading as soon as its notebook is there. JupyterLab does that for open notebooks only:
- * one that it opens for the link stays at its top. Ends when the heading rests, or the reader moves. */
-function landOn(id) {
-  let [looks, rests] = [0, 0];
-  const timer = setInterval(() => {
-    const heading = [...document.querySelectorAll("[data-jupyter-id]")].find(
-      (node) => node.dataset.jupyterId === id && node.getClientRects().length,
-    );
-    const before = heading?.getBoundingClientRect().top;
-    heading?.scrollIntoView({ block: "start" });
-    rests = heading && Math.abs(heading.getBoundingClientRect().top - before) < 2 ? rests + 1 : 0;
-    if (rests === 3 || (looks += 1) === LOOKS) leave();
-  }, LOOK_MS);
-  function leave() {
-    clearInterval(timer);
-    for (const kind of ["wheel", "keydown", "pointerdown"]) removeEventListener(kind, leave, true);
-  }
-  for (const kind of ["wheel", "keydown", "pointerdown"]) addEventListener(kind, leave, true);
 }
 
 /** A sign for the eye; what it means stands beside it in words. */

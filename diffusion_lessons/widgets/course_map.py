@@ -1,7 +1,8 @@
 """The one map of the whole model: each lesson lights its parts, and each part opens its lesson.
 
 The boxes are links of HTML, which JupyterLab opens in a tab of its own; the arrows are SVG. A page
-that allows no style sheet shows the parts as a numbered list of links.
+that allows no style sheet shows the parts as a numbered list of links. Since it opens each lesson,
+its style sheet also says how figures follow a dark theme: white paper turns dark, hues stay.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ _STYLE = f"""
 .dl-map .dl-training {{ stroke-dasharray: 4 3; }}
 .dl-map small {{ font-size: 0.92em; }}
 .dl-map p {{ margin: 0 0 8px; }}
+:is([data-jp-theme-light="false"], .vscode-dark) img.dl-figure {{
+  filter: invert(0.93) hue-rotate(180deg); }}
 @container (width >= 750px) {{ .dl-map p {{ position: absolute; left: 440px; width: 310px; }}
   .dl-map [aria-current] small::before {{ content: "▸ " / ""; }} }}
 @container (width < 750px) {{ .dl-map ol {{ font-size: 12px; }} }}

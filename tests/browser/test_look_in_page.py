@@ -1,11 +1,15 @@
 """One look in the page: questions alike, and words of one size at any width of the page."""
 
-import pytest
+import io
 
-from diffusion_lessons import quiz, widgets
+import pytest
+from PIL import Image, ImageColor
+
+from diffusion_lessons import pictures, quiz, widgets
 from diffusion_lessons.widgets import Slider, Text
 from diffusion_lessons.widgets.page import static
-from tests.browser.bare_host import put
+from tests.browser.bare_host import put, use_dark_theme
+from tests.colours import contrast, luminance
 from tests.every_widget import draw, live, scrubber
 
 _QUESTION = """() => {
@@ -52,3 +56,21 @@ def test_sliders_of_a_widget_are_of_one_length_and_stand_in_columns(page):
     boxes = [one.bounding_box() for one in page.locator(".dl-controls > *").all()]
     assert len({round(box["width"]) for box in boxes}) == 1
     assert boxes[0]["x"] == boxes[3]["x"] and boxes[0]["y"] == boxes[1]["y"] == boxes[2]["y"]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_what_stands_in_a_figure_can_be_read_in_both_themes(page, dark):
+    words = [pictures.PALETTE["ink"], pictures.GREYS["text"]]
+    lines = [pictures.PALETTE[name] for name in ("teal", "orange", "plum")]
+    paper = Image.new("RGB", (7, 1), "white")
+    for place, colour in enumerate([*words, *lines], 1):
+        paper.putpixel((place, 0), ImageColor.getrgb(colour))
+    figure = pictures.img_tag(pictures.png(paper), "seven dots", 7, 'class="dl-figure" ')
+    page.set_content(widgets.course_map(1).data + figure)
+    if dark:
+        use_dark_theme(page)
+    shot = Image.open(io.BytesIO(page.locator("img").screenshot())).convert("RGB")
+    at = [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in (shot.getpixel((i, 0)) for i in range(7))]
+    assert luminance(at[0]) < 0.01 if dark else at[0] == "#ffffff"
+    assert min(contrast(colour, at[0]) for colour in at[1:3]) >= 4.5, at
+    assert min(contrast(colour, at[0]) for colour in at[3:6]) >= 3, at

@@ -11,7 +11,7 @@ HALF = 7
 MISSED = (2, 9)
 ON_SHOW = f"""id => {{ const heading = [...document.querySelectorAll(`{PANEL} [data-jupyter-id]`)]
   .find(n => n.dataset.jupyterId === id);
-  const top = heading?.getBoundingClientRect().top; return top > 0 && top < 300; }}"""
+  const top = heading?.getBoundingClientRect().top; return top > 0 && top < 500; }}"""
 
 
 def _answer(page, place):
