@@ -3,9 +3,6 @@
 const VIEW = "application/vnd.jupyter.widget-view+json";
 const NOTE = "<p><em>This is a picture of the widget. To wake it: Run, Run All Above Selected Cell, then run this cell.</em></p>";
 
-const LOOK_MS = 300;
-const LAST_MS = 15000; // a large notebook on a slow machine takes ten seconds to open
-
 /** Stay at the cell that a link names, or at the heading in it that the link's words name, until the
  * reader moves or the notebook is sure to be there: JupyterLab looks once, while it still grows. */
 function land(shell, { pathname, hash, textContent }) {
@@ -17,10 +14,10 @@ function land(shell, { pathname, hash, textContent }) {
     const headings = cell ? [...cell.querySelectorAll(":is(h1, h2, h3, h4)")] : [];
     const goal = headings.find((node) => textContent.includes(node.firstChild.textContent)) ?? cell;
     if (goal) goal.scrollIntoView();
-  }, LOOK_MS);
+  }, 300);
   const leave = () => clearInterval(timer);
   for (const kind of ["wheel", "keydown", "pointerdown"]) addEventListener(kind, leave, { capture: true, once: true });
-  setTimeout(leave, LAST_MS);
+  setTimeout(leave, 15000); // a large notebook on a slow machine takes ten seconds to open
 }
 
 function activate({ shell }) {
