@@ -1,7 +1,7 @@
 """The caption encoder: the words of a caption to vectors that say what each means where it stands.
 
-A small transformer (Vaswani et al. 2017). It is trained beforehand, on captions alone, to say back
-what they say, and then frozen, as the text encoder of Stable Diffusion is (Rombach et al. 2022).
+A small transformer (Vaswani et al. 2017). It is trained beforehand, without pictures, by labels of
+what each noun's attributes are, and then frozen, as Stable Diffusion's is (Rombach et al. 2022).
 """
 
 import torch

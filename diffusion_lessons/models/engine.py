@@ -86,6 +86,8 @@ class QuickUNet(_Quick):
         """As `TextUNet.forward`."""
         walk = self._walk  # one tuple, as walks in two threads may take turns here
         if walk[0] is not context:
+            del walk
+            self._walk = None, []  # a megabyte for each caption, before as many are taken again
             layers = _cross_attentions(self.network) if self.fits() else ()
             walk = self._walk = context, [part for layer in layers for part in fold(layer, context)]
         if not walk[1]:
