@@ -1,8 +1,9 @@
 """What guidance buys and what it costs: `python -m bench.guidance`.
 
 The shipped text-to-image model paints the same prompts (single scenes, everything said) from the
-same noise at each guidance scale, and with guidance only in the middle of the way. The judge says
-how many pictures show all that was said. Diversity is how far two pictures of one prompt lie apart
+same noise at each guidance scale, and with guidance only on a part of the way. The judge says
+how many pictures show all that was said; it is blind to a little blur or noise, so beside it stands
+how far neighbouring pixels differ. Diversity is how far two pictures of one prompt lie apart
 in what no prompt names (`factors`: horizon, sun), relative to postcards of the data. Beside it: the
 judge's reading of real postcards, and of those that went through the autoencoder and back. Then the
 quality of what ships, at its default steps and scale, kind by kind. The lesson reads
@@ -29,9 +30,11 @@ WEIGHTS = "postcards"
 SCALES = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5, 10.0)
 INTERVAL, IN_THE_MIDDLE = (0.25, 0.75), (2.5, 5.0, 7.5, 10.0)
 HELD_OUT = (1.0, 2.5, 5.0, 10.0)
+PART, PARTS = 5.0, ((0.75, 1.0), (0.5, 1.0), (0.0, 0.5), (0.0, 0.25))  # of held-out pairs, too
 PROMPTS, TWICE = 512, 256  # the first 256 prompts are painted a second time, from other noise
 SEED = 2_000_000_000  # of scenes and noise; no training uses it
 SHIPPED, SHIPPED_SEED = 1024, 2_100_000_000
+FINISHED = 128
 SAMPLED_AT_ONCE = 128
 RIGHT = "everything right"
 WHOLE_WAY = (0.0, 1.0)
@@ -46,11 +49,13 @@ def settings() -> dict:
         "interval": list(INTERVAL),
         "scales in the interval": list(IN_THE_MIDDLE),
         "scales of held-out pairs": list(HELD_OUT),
+        "parts of the way, and their scale": [list(map(list, PARTS)), PART],
         "prompts": PROMPTS,
         "painted twice": TWICE,
         "seed": SEED,
         "pictures of each kind": SHIPPED,
         "seed of each kind": SHIPPED_SEED,
+        "pictures for finish": FINISHED,
         "sampled_at_once": SAMPLED_AT_ONCE,
     }
 
@@ -59,7 +64,8 @@ def points() -> list[tuple[str, float, tuple[float, float]]]:
     """Split, scale and interval of every row, in order."""
     rows = [("train", scale, WHOLE_WAY) for scale in SCALES]
     rows += [("train", scale, INTERVAL) for scale in IN_THE_MIDDLE]
-    return rows + [("held_out", scale, WHOLE_WAY) for scale in HELD_OUT]
+    rows += [("held_out", scale, WHOLE_WAY) for scale in HELD_OUT]
+    return rows + [("held_out", PART, part) for part in PARTS]
 
 
 def paint(
@@ -106,6 +112,23 @@ def burnt(images: Tensor) -> dict:
     return {
         "clipped": round(float((images.abs() >= 1).float().mean()), 5),
         "saturation": round(float((images.amax(1) - images.amin(1)).mean() / 2), 4),
+    }
+
+
+def grain(images: Tensor) -> float:
+    """How far pixels are from their neighbours on the right, on average, in grey levels of 255."""
+    return round(float(images.diff(dim=-1).abs().mean() * 127.5), 2)
+
+
+def finish(pipe: TextToImage, count: int = FINISHED) -> dict:
+    """The `grain` of pictures at each scale, beside that of real postcards of the same scenes."""
+    scenes = postcards.sample_scenes(count, SEED, kind="single")
+    said, real = postcards.captions(scenes, SEED, full=True), postcards.draw(scenes)
+    return {
+        "pictures": count,
+        "by scale": [[scale, grain(paint(pipe, said, SEED, scale))] for scale in SCALES],
+        "real": grain(real),
+        "through the autoencoder": grain(scoring.there_and_back(pipe.autoencoder, real)),
     }
 
 
@@ -187,8 +210,10 @@ def beside(pipe: TextToImage, prompts: int = PROMPTS) -> dict:
     return rows
 
 
-def left_open(pipe: TextToImage, count: int = SHIPPED) -> dict:
+def left_open(pipe: TextToImage, count: int = SHIPPED, scale: float | None = None) -> dict:
     """How pictures fill in what their captions leave open, against the data, by the judge.
+
+    scale: as in `paint`.
 
     For each attribute: the share of each word among the pictures whose caption does not say it, the
     share in the data, and the distance between the two (half the sum of the absolute differences;
@@ -197,7 +222,7 @@ def left_open(pipe: TextToImage, count: int = SHIPPED) -> dict:
     seed = SHIPPED_SEED + 3
     scenes = postcards.sample_scenes(count, seed, kind="single")
     written = postcards.described_captions(scenes, seed)
-    images = paint(pipe, [caption.text for caption in written], seed)
+    images = paint(pipe, [caption.text for caption in written], seed, scale)
     seen = one_thing(recognition.load("judge").read(images))
     true = _values(scenes)
     data = _values(postcards.sample_scenes(100_000, seed + 1, kind="single"))
@@ -276,15 +301,17 @@ def main() -> None:
         rows.append(row(pipe, split, scale, interval, data))
         print(table(rows[-1:]).splitlines()[-1], flush=True)
     shipped = scoring.follows(lambda said: paint(pipe, said, SHIPPED_SEED), SHIPPED, SHIPPED_SEED)
-    what = f"{WEIGHTS}: fidelity, diversity and clipped pixels against the guidance scale"
+    what = f"{WEIGHTS}: fidelity, diversity, clipped pixels and finish against guidance"
     figures = {
         "steps": pipe.card["num_inference_steps"],
         "default scale": pipe.card["guidance_scale"],
         "rows": rows,
         "beside": beside(pipe),
+        "finish": finish(pipe),
         "spread of the data": {name: round(value, 5) for name, value in data.items()},
         "what ships": shipped,
         "left open": left_open(pipe),
+        "left open, without guidance": left_open(pipe, scale=1.0),
     }
     results.write(Path(__file__).stem, what, figures, settings())
     print(table(rows))

@@ -90,6 +90,19 @@ def test_burnt_by_hand():
     assert guidance.burnt(images * 0.99)["clipped"] == 0
 
 
+def test_finish_sees_what_the_judge_overlooks(few):
+    few.autoencoder = type("Whole", (), {"encode": lambda s, x: (x, x), "decode": lambda s, z: z})()
+    found = guidance.finish(few, 20)
+    assert found["through the autoencoder"] == found["real"] == pytest.approx(7, abs=3)
+    (none, plain), *_, (most, harder) = found["by scale"]
+    assert (none, most) == (0, 10) and harder > 1.5 * plain, "the contrast of 3.5 to 1, clipped"
+    edge = torch.zeros(1, 3, 2, 4)
+    edge[..., 2:] = 1.0  # one of three pairs in a row, half the range apart
+    assert guidance.grain(edge) == round(127.5 / 3, 2)
+    noise = 0.1 * torch.randn(20, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert guidance.grain(noise) > 10
+
+
 @pytest.mark.parametrize("of_prompt", [0, 100])  # prompts may differ as they like
 def test_the_spread_of_pairs_is_their_standard_deviation(of_prompt):
     pair = torch.randn(2, 50_000, generator=torch.Generator().manual_seed(0)) * 3 + 7
@@ -201,3 +214,15 @@ def test_a_row_of_the_file_that_ships_measured_again_agrees():
     again = guidance.row(pipe, "train", scale, way, data, prompts=64)
     assert row[RIGHT] == Between(*wilson(round(again[RIGHT] * 64), 64, confidence=0.999))
     assert again["clipped"] == pytest.approx(row["clipped"], abs=0.01)
+
+
+def test_the_shares_in_data_s_readme_are_those_of_the_file(project):
+    lines = ["| nobody said it | painted | without guidance | in the data |", "|---|---|---|---|"]
+    with_it, without = map(
+        results.read("guidance").get, ("left open", "left open, without guidance")
+    )
+    for name in ("colour", "size"):
+        plain, data = without[name]["share of each word"], with_it[name]["in the data"]
+        for word, share in with_it[name]["share of each word"].items():
+            lines.append(f"| {word} | {share:.1%} | {plain[word]:.1%} | {data[word]:.1%} |")
+    assert "\n".join(lines) in (project / "data" / "README.md").read_text(encoding="utf-8")

@@ -58,6 +58,7 @@ def test_what_was_written_is_shown_as_text_and_deleted_in_one_line(folder, mine)
     assert repr(table) == "signal <to> noise: yours\none step: the course’s"
     shown = table._repr_html_()
     assert "signal &lt;to&gt; noise" in shown and "-&gt; Tensor" in shown and str(folder) in shown
+    assert "1 of 2 parts are yours" in shown
     checks.forget()
     assert not list(folder.iterdir()) and checks.yours("snr") is not mine
 

@@ -64,11 +64,12 @@ class MadeByYou:
             f"show the code</summary><pre>{html.escape(source)}</pre></details></td></tr>"
             for what, whose, source in self.rows
         )
+        mine = sum(whose == "yours" for _, whose, _ in self.rows)
         return (
             "<table><thead><tr><th>part</th><th>written by</th><th>code</th></tr></thead><tbody>"
-            f"{rows}</tbody></table><p>What you wrote is kept in <code>"
-            f"{html.escape(str(user_path(FOLDER)))}</code>. <code>checks.forget()</code> deletes "
-            "it.</p>"
+            f"{rows}</tbody></table><p>{mine} of {len(self.rows)} parts are yours. What you wrote "
+            f"is kept in <code>{html.escape(str(user_path(FOLDER)))}</code>. "
+            "<code>checks.forget()</code> deletes it.</p>"
         )
 
 

@@ -81,7 +81,7 @@ LIVE_AUTOENCODER = AutoencoderRecipe(
 LIVE_LATENT = TextToImageRecipe(
     seed=0, captions="captions", autoencoder="autoencoder", pictures=3072,
     kinds={"single": 1.0}, widths=(64, 128), blocks=(1, 2), schedule="cosine", kind="x_0",
-    p_uncond=0.1, full=1.0, steps=400, batch=32, learning_rate=1e-2, ema_decay=0.99,
+    p_uncond=0.1, full=1.0, steps=320, batch=32, learning_rate=2e-2, ema_decay=0.99,
     half=False, num_inference_steps=8, guidance_scale=3.0,
 )  # fmt: skip
 
