@@ -1,10 +1,13 @@
 """What a picture costs: `python -m bench.text_to_image`.
 
-The shipped text-to-image model beside objects of `diffusers` of about the same size, in one run on
-one machine, on one core and on two: milliseconds for a network call, for decoding, and for a whole
-picture with guidance; then a fresh process that loads everything from disk and makes its first
-picture, with its peak of memory. The weights of the `diffusers` objects are random: only their time
-is measured. The two take turns, so that a slower minute hits both.
+The shipped text-to-image model beside objects of `diffusers` with about as many parameters, in one
+run on one machine, on one core and on two: milliseconds for a network call, for decoding, and for a
+whole picture with guidance; then a fresh process that loads everything from disk and makes its
+first picture, with its peak of memory. The weights of the `diffusers` objects are random: only
+their time is measured. The two take turns, so that a slower minute hits both.
+
+Equal parameters are not equal work: their decoder, with Stable Diffusion's proportions, computes
+more than three times as much. So operations are counted beside the time.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from bench import memory, results
 from bench.race import NotInstalled
@@ -192,6 +196,20 @@ def compare(contestants: list[Contestant], cores: int, rounds: int = ROUNDS) -> 
     }
 
 
+@torch.no_grad()
+def megaflops(who: Contestant) -> dict[str, float]:
+    """Millions of operations of a network call and of decoding, both run and counted by torch."""
+    call, _ = works(who)["network call, batch 1"]
+    decoder = who.pipe.autoencoder if isinstance(who, Ours) else who.autoencoder
+    decode = partial(decoder.decode, torch.zeros(1, 4, 8, 8))
+    found = {}
+    for work, job in (("network call, batch 1", call), ("decode", decode)):
+        with FlopCounterMode(display=False) as counter:
+            job()
+        found[work] = round(counter.get_total_flops() / 1e6, 1)
+    return found
+
+
 # --- a fresh process ---
 
 FRESH = """
@@ -271,15 +289,17 @@ def main() -> None:
     ours, theirs = Ours(pipe), Diffusers(pipe)
     load = results.load()
     cores = {str(count): compare([ours, theirs], count) for count in CORES}
-    print(table(cores))
+    counted = {who.name: megaflops(who) for who in (ours, theirs)}
+    print(table(cores), f"\nmillions of operations: {json.dumps(counted)}")
     with tempfile.TemporaryDirectory() as folder:
         theirs.save(Path(folder))
         first = {who.name: fresh(who.name, Path(folder)) for who in (ours, theirs)}
     print(json.dumps(first, indent=2))
-    what = "what a picture costs, beside diffusers objects of about the same size"
+    what = "what a picture costs, beside diffusers objects with about as many parameters"
     figures = {
         "parameters": {who.name: who.sizes for who in (ours, theirs)},
         "default": {name: pipe.card[name] for name in ("num_inference_steps", "guidance_scale")},
+        "megaflops": counted,
         "milliseconds": cores,
         "diffusers_over_ours": {
             count: {

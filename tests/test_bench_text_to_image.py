@@ -50,6 +50,8 @@ def test_both_sides_take_and_give_the_same_shapes_and_are_of_about_the_same_size
         assert who.call(torch.zeros(2, 4, 8, 8), context).shape == (2, 4, 8, 8)
         assert who.decode(torch.zeros(1, 4, 8, 8)).shape == (1, 3, 64, 64)
         assert who.sizes == pytest.approx(Ours(pipe).sizes, rel=0.05)
+        counted = results.read("text_to_image")["megaflops"][who.name]["decode"]
+        assert text_to_image.megaflops(who)["decode"] == counted  # equal parameters, not equal work
 
 
 def test_what_is_saved_is_what_a_fresh_process_loads(pipe, tmp_path):

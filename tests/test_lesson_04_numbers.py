@@ -8,6 +8,7 @@ from functools import cache
 import torch
 from pytest import approx
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from bench import growth, results
 from diffusion_lessons import latents, models, postcards, recipes, schedule, scoring
@@ -55,6 +56,26 @@ def dearer(what: str) -> float:
     return after[f"pixels, {what}"] / before[f"pixels, {what}"]
 
 
+def saved(side: int) -> float:
+    """How many times as long a picture of 16 calls takes in pixels as in latents, decoded."""
+    row = next(row for row in results.read("growth")["rows"] if row["side"] == side)
+    return 16 * row["pixels, call"] / (16 * row["latents, call"] + row["decode"])
+
+
+@torch.inference_mode()
+def counted() -> list[float]:
+    """How many times as many operations a call takes in pixels as in latents, by the side."""
+    nets, found = growth.networks(), []
+    for side in growth.SIDES:
+        operations = []
+        for space, shape in (("pixels", (3, side, side)), ("latents", (4, side // 8, side // 8))):
+            with FlopCounterMode(display=False) as counter:
+                nets[space](torch.zeros(1, *shape), torch.zeros(1))
+            operations.append(counter.get_total_flops())
+        found.append(operations[0] / operations[1])
+    return found
+
+
 def blurred() -> list[float]:
     """How far what is printed of a blurred thing is off, and how much worse it is inside."""
     whole, inside = LESSON.numbers("blur", "blurred: " + DB)
@@ -65,7 +86,7 @@ def blurred() -> list[float]:
 
 def returned() -> list[float]:
     """The same of what comes back, over the whole and inside."""
-    whole, inside = LESSON.numbers("shipped", DB + " inside")
+    whole, inside = LESSON.numbers("shipped", "shipped: " + DB + " inside")
     model, _, images, mask, _ = shipped()
     back, where = scoring.there_and_back(model, images), mask.expand_as(images)
     off = [whole - psnr(back, images), inside - psnr(back[where], images[where])]
@@ -90,7 +111,8 @@ def narrow() -> torch.Tensor:
 
 ZERO = torch.zeros(10)
 SAME = approx(0, abs=0.06)
-STD, INVERSE, FACTOR = LESSON.numbers("scale", r"(\d+\.\d+)")
+STD, INVERSE, FACTOR, *MEANS = LESSON.numbers("scale", r"(-?\d+\.\d+)")
+SMALL = approx(0, abs=0.006)
 
 
 @claims(
@@ -101,29 +123,38 @@ STD, INVERSE, FACTOR = LESSON.numbers("scale", r"(\d+\.\d+)")
     ("with <12,288> numbers", 64 * 64 * 3),
     ("", re.findall(r"64x64x3|512x512x3|48 times fewer", LESSON.printed("count")),
      ["64x64x3", "48 times fewer", "512x512x3", "48 times fewer"]),
+    ("means of its channels", lambda: shipped()[4].mean(dim=(0, 2, 3)) - torch.tensor(MEANS),
+     [SMALL] * 4),
     ("models.UNet(channels=3, widths=(48, 96), blocks=(1, 2), patch=2) … "
      "models.UNet(channels=4, widths=(48, 96), blocks=(1, 2), patch=1)",
      (growth.WIDTHS, growth.BLOCKS, *growth.PATCHES.items()),
      [[48, 96], [1, 2], ["pixels", 2], ["latents", 1]]),
     ("for side in (32, 64, 128, 256) … pictures of four sizes", growth.SIDES, [32, 64, 128, 256]),
-    ("From 128 to 256 pixels a step of this network costs more than four times as much",
+    ("From 128 to 256 pixels a step of this network costs more than four times as much. … "
+     "1. From 128 to 256 pixels a step of this network costs more than four times as much.",
      lambda: [dearer("call"), dearer("training step")], Between(4, math.inf)),
     ("there are <16> times as many", (256 // 4) ** 4 / (128 // 4) ** 4),  # pairs, in attention
-    ("", LESSON.numbers("stored", r"training +([\d.]+), sampling +([\d.]+) times"), [MORE] * 8),
+    ("ours attends at a quarter of the side",  # patches of 2, and one level down
+     growth.PATCHES["pixels"] * 2 ** (len(growth.WIDTHS) - 1), 4),
+    ("The clock does not rise smoothly", lambda: (saved(64) > saved(128) < saved(256)), True),
+    ("", lambda: [saved(side) for side in growth.SIDES],
+     [approx(times, abs=0.06) for times in LESSON.numbers("saved", r": +([\d.]+) times less")]),
+    ("", LESSON.numbers("saved", r"step, ([\d.]+) times"), [MORE] * 4),
+    ("Counted, a call takes <16>, <17>, <20> and <31> times fewer", counted),
     ("(B, 160, h, w) from the latent … (B, 24, 4h, 4w) … (B, 12, 4h, 4w)",
      shapes, [[1, 160, 8, 8], [1, 24, 32, 32], [1, 12, 32, 32]]),
     ("in the shipped one σ is less than a hundredth of the spread of the means", narrow,
      Between(0.003, 0.01)),
     ("10 dB more is a tenth of the squared error",
      psnr(ZERO + 0.1, ZERO) - psnr(ZERO + 0.1 * math.sqrt(10), ZERO), approx(10)),
-    ("three times more … error.mean() + 3.0 * inside + 0.3 * slopes + 3e-4 * far",
+    ("three times more … error.mean() + 3.0 * inside + 0.3 * slopes + share * far",
      (latents.MASK_WEIGHT, latents.SLOPE_WEIGHT), [3.0, 0.3]),
-    ("(It had <0.0003> so far.", WHOLE.kl_weight),
-    ("3e-4 * far", (WHOLE.kl_weight, LIVE.kl_weight), [3e-4, 3e-4]),
+    ("had a KL weight of <0.0003>", LIVE.kl_weight),
+    ("loss_of(shipped, x, mask, eps, 3e-4)", WHOLE.kl_weight, 3e-4),
     ("", lambda: LESSON.numbers("loss", r"loss: (\d\.\d+)")[0] - loss(), approx(0, abs=0.002)),
-    ("with a KL weight of 0, of 0.03 and of 3 … (0.0, 0.03, 3.0) … for 40 steps each",),
+    ("with a weight of 0 and of 3 … (0.0, 3e-4, 3.0) … for 45 steps each … True), 45,",),
     ("", blurred, [SAME, Between(8, math.inf)]),  # nearly nothing over the whole picture
-    ('inside.compare( "lower inside, by some dB"', returned, [SAME, SAME, MORE]),
+    ("Inside the things it is lower by some dB", returned, [SAME, SAME, MORE]),
     ('half_way.compare( "something between, in places a new thing" … first, second = 0, 4',
      half_way, [Between(0.05, math.inf), Between(1e-9, math.inf)]),
     ("", re.findall(r"^(\w+) +([\d.]+%) all right", LESSON.printed("judged"), re.MULTILINE),
@@ -131,12 +162,14 @@ STD, INVERSE, FACTOR = LESSON.numbers("scale", r"(\d+\.\d+)")
               for kind in ("single", "group", "pair")]),
     ("1 / (standard deviation of its latents) … 0.18215",  # of 64 pictures, and of 2,048
      (INVERSE * STD, FACTOR / INVERSE), [approx(1, rel=0.01), approx(1, rel=0.1)]),
-    ("", lambda: STD - shipped()[4].std(), approx(0, abs=0.006)),
-    ("live = recipes.LIVE_AUTOENCODER",  # whose strip gets its pictures; and yours is smaller
-     (LIVE.steps % 6 == 0 or LIVE.steps // 6 >= 10, LIVE.network() == WHOLE.network()),
-     [True, False]),
-    ("on the latents of 1,024 of its sprites … range(16) … .sample(64, seed=part)",),
-    ("sampling.times(16) … 16 calls … in 16 steps",),
+    ("", lambda: STD - shipped()[4].std(), SMALL),
+    ("live = recipes.LIVE_AUTOENCODER # the settings: <250> steps of <16> pictures",
+     (LIVE.steps, LIVE.batch)),
+    ("Your autoencoder is smaller than the shipped one … on 1,024 postcards",
+     LIVE.network() == WHOLE.network(), False),
+    ("", LIVE.steps // 6 >= 10, True),  # the strip gets its pictures
+    ("on the latents of 1,024 of its sprites … .sample(1024, seed=0)",),
+    ("sampling.times(16) … 16 calls",),
 )  # fmt: skip
 def test_the_text_says_what_is_so(claim):
     LESSON.says(*claim)

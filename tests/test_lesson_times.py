@@ -17,7 +17,7 @@ RUNS = {
 }
 """What a lesson says of its run, and which seconds that may be."""
 ROUNDED = 2.6  # minutes: everything is stated to five minutes
-NOT_YET_SHORT = {"02": 69, "04": 69}
+NOT_YET_SHORT = {"02": 69}
 """Minutes of cores above 60, or without a place to stop; they may only fall, and rows only go."""
 STOP = re.compile(r"\bgood place to stop\b", re.IGNORECASE)
 """The mark itself: the opening only mentions that there is "a place to stop"."""

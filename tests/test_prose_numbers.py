@@ -54,7 +54,6 @@ ALLOWED: dict[str, dict[str, str]] = {
         "20": "steps that users of large models take: a habit of the field, not measured here",
         "30": "steps that users of large models take: a habit of the field, not measured here",
     },
-    "04": {"20": "seconds on two cores, rounded up; they are printed when the cell has run"},
     "09": {"20": "minutes of the lesson: test_lesson_times adds them up"},
 }
 """Lesson ("" for all) to number to the reason why nothing needs to back it."""

@@ -76,7 +76,7 @@ LIVE = GeneratorRecipe(
 LIVE_AUTOENCODER = AutoencoderRecipe(
     seed=0, encoder=(32, 64), encoder_blocks=(1, 1), decoder=(80, 40, 16), decoder_blocks=(2, 1, 1),
     kl_weight=3e-4, styled=0.0, watched=False,
-    steps=250, batch=32, learning_rate=1e-2, ema_decay=0.98, half=False,
+    steps=250, batch=16, learning_rate=1e-2, ema_decay=0.98, half=False,
 )  # fmt: skip
 LIVE_LATENT = TextToImageRecipe(
     seed=0, captions="captions", autoencoder="autoencoder", pictures=3072,
