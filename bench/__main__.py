@@ -2,8 +2,8 @@
 
 from importlib import import_module
 
-MEASUREMENTS = """scrubbing memory lesson_times live_training predictions samplers fashion growth
-guidance text_to_image builds live_slider""".split()
+MEASUREMENTS = """scrubbing memory lesson_times live_training predictions copying samplers fashion
+growth guidance text_to_image builds live_slider""".split()
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from pytest import approx
 
 from bench import (
     builds,
+    copying,
     fashion,
     growth,
     guidance,
@@ -27,7 +28,8 @@ from diffusion_lessons.scoring import factors
 from tests.claims import Between, claims, plain
 
 SETTLED = (
-    fashion, growth, guidance, live_slider, live_training, predictions, samplers, text_to_image
+    copying, fashion, growth, guidance, live_slider, live_training, predictions, samplers,
+    text_to_image,
 )  # fmt: skip
 WITHOUT_SUM = {"fashion", "live_training", "predictions"}
 RIGHT, POSITIVE = "everything right", Between(1e-9, inf)

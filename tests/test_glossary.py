@@ -19,7 +19,7 @@ guidance_scale p_uncond t_next num_steps eta step_std ema ema_decay""".split()
 """The names of the course, one for each idea: in prose, formulas, code and labels."""
 NO_TERM = {
     "said to the reader": """You will|Where you are.|In these ten minutes you will|How it goes|
-        You may run the next two cells without reading them.|About a minute on two cores.|
+        You may run the next two cells without reading them.|About half a minute on two cores.|
         About a minute.|Papers.|Next:|The same in `diffusers`|The same in `diffusers`:|
         The same in `diffusers`.|What the score means.|What being sure means.|
         Where your answers are.|Lesson .*""",
@@ -33,7 +33,7 @@ NO_TERM = {
         a floor. No network, however large, gets below it on this set|the memoriser fails|
         What does "should be what went in" mean\\?|the decoder is the ceiling|s = 1 . w|
         Mind the zero.|the network|The picture|The noise""",
-    "the name of a part of the text": "Down and up.|Room.|Division.",
+    "the name of a part of the text": "Down and up.",
 }
 """Why what is printed bold in a lesson need not be in the glossary."""
 

@@ -46,7 +46,6 @@ ALLOWED: dict[str, dict[str, str]] = {
         "102": "pictures: 51 stops for each of two schedules, made by the cell below",
     },
     "02": {
-        "20": "seconds on two cores, rounded; the cells that take long are in lesson_times.json",
         "nineteen of twenty": "what 95 % means",
         "30": "MB to download: the size that the publisher of Fashion-MNIST states",
     },

@@ -1,33 +1,29 @@
-"""Makes data/pictures/training.png: the live training of lesson 02, as its widget leaves it.
+"""Makes data/pictures/training.png and understanding.png: what two cells of lesson 02 show.
 
-The notebook's own output is not stored there, since it differs a little from machine to machine.
-Nobody picks: `recipes.LIVE` with its own seed. Takes a minute or two.
+The notebook does not store their outputs, since they differ a little from machine to machine.
+Nobody picks: the lesson runs once, as it stands. Takes a minute or two.
 """
 
-import torch
+import base64
 
-from diffusion_lessons import pictures, recipes, sampling, schedule, scoring, widgets, workspace
-from diffusion_lessons.prediction import as_denoiser
+import nbformat
 
-SHOWN = 16
+from diffusion_lessons import workspace
+from tools import notebooks
+
+PICTURES = {"live": "training.png", "curves": "understanding.png"}
+"""A cell of the lesson to the file of what it shows."""
 
 
 def main() -> None:
-    """Train as the lesson does, and write the picture and the list of checksums."""
-    live = recipes.LIVE
-    fit = live.begin("live", torch.device("cpu"))
-    labels = scoring.asked(live.data, SHOWN, seed=0)
-    start = torch.randn(SHOWN, 3, 32, 32, generator=torch.Generator().manual_seed(1))
-    with widgets.watch(live.steps, alt="sprites that the network draws as it learns") as view:
-        for done in fit:
-            view.step(done.step + 1, done.loss)
-            if (done.step + 1) % 100 == 0:
-                denoiser = as_denoiser(fit.ema, schedule.cosine, live.kind, labels)
-                walk = sampling.dpm_solver(denoiser, schedule.cosine, start, sampling.times(8))
-                view.pictures(sampling.finish(walk), f"after {done.step + 1} steps")
-    path = workspace.data_path("pictures", "training.png")
-    # A text cell shows a picture as large as it is, so this one has the size that it takes there.
-    path.write_bytes(pictures.at_page_size(view.still()[1] or b""))
+    """Run the lesson, and write the pictures and the list of checksums."""
+    path = next(path for path in notebooks.lessons() if path.name.startswith("02"))
+    lesson = notebooks.execute(nbformat.read(path, as_version=4), path.parent)
+    for cell in lesson.cells:
+        shown = [o.data for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
+        if cell.id in PICTURES:
+            picture = base64.b64decode(shown[-1]["image/png"])
+            workspace.write_whole(workspace.data_path("pictures", PICTURES[cell.id]), picture)
     workspace.write_checksums(workspace.data_path())
 
 

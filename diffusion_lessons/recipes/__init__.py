@@ -66,11 +66,11 @@ RECIPES: dict[str, Recipe] = {
 }  # fmt: skip
 NAMES = tuple(RECIPES)
 
-#: What lessons 02, 04 and 05 train while the learner looks on: about a minute each on two cores.
+#: What lessons 02, 04 and 05 train while the learner looks on: a minute each at most on two cores.
 LIVE = GeneratorRecipe(
     seed=0, data="sprites", size=32, channels=3,
     widths=(32, 64), blocks=(1, 2), patch=2, schedule="cosine", kind="x_0",
-    steps=700, batch=32, learning_rate=1e-2, ema_decay=0.999,
+    steps=480, batch=16, learning_rate=1e-2, ema_decay=0.99,
     sampler="dpm-solver++", sampling_steps=16,
 )  # fmt: skip
 LIVE_AUTOENCODER = AutoencoderRecipe(

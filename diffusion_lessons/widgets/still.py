@@ -201,7 +201,7 @@ def _draw_tiles(ax: Axes, stage: dict) -> None:
     for i, tile in enumerate(stage["data"]):
         top, left = i // columns * height, i % columns * width
         paper[top : top + height - 1, left : left + width - 1] = tile
-    zoom = max(1, SIDE // paper.shape[1])  # whole pixels; what is left of the square is paper
+    zoom = max(1, round(SIDE / paper.shape[1]))  # whole pixels, as on the page; the rest is paper
     paper = paper.repeat(zoom, axis=0).repeat(zoom, axis=1)[:SIDE, :SIDE]
     room = [SIDE - side for side in paper.shape[:2]]
     edges = [*((less // 2, less - less // 2) for less in room), (0, 0)]
