@@ -12,7 +12,7 @@ import dataclasses
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench import results
 from diffusion_lessons import data, models, pictures, prediction, recipes, scoring, training
@@ -32,7 +32,7 @@ def settings() -> dict:
     }  # fmt: skip
 
 
-def learned(few: int) -> tuple[models.UNet, data.Batch]:
+def learned(few: int) -> tuple[nn.Module, data.Batch]:
     """A network after the lesson's training, and all that it saw; few: 0 for fresh pictures."""
     live = recipes.LIVE
     source, known = live.source(), None
@@ -42,7 +42,7 @@ def learned(few: int) -> tuple[models.UNet, data.Batch]:
         known = source.sample(few, live.seed)
         rows = [torch.arange(live.batch * step, live.batch * (step + 1)) % few
                 for step in range(live.steps)]  # fmt: skip
-        seen = [data.Batch(known.x_0[r], known.given[r], ()) for r in rows]
+        seen = [data.Batch(known.x_0[r], known.given[r], []) for r in rows]
     torch.manual_seed(live.seed)
     network = models.UNet(**live.network())
     fit = training.train(
@@ -52,10 +52,10 @@ def learned(few: int) -> tuple[models.UNet, data.Batch]:
     for _ in fit:
         pass
     x_0, given = (torch.cat([getattr(batch, name) for batch in seen]) for name in ("x_0", "given"))
-    return fit.ema, known or data.Batch(x_0, given, ())
+    return fit.ema, known or data.Batch(x_0, given, [])
 
 
-def errors(network: models.UNet, fresh: data.Batch) -> list[dict]:
+def errors(network: nn.Module, fresh: data.Batch) -> list[dict]:
     """Mean squared errors on new pictures, by noise level, of the network and the memoriser."""
     pool, rows = recipes.LIVE.source().sample(POOL, seed=1), []
     eps = torch.randn(fresh.x_0.shape, generator=torch.Generator().manual_seed(2))

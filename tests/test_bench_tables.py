@@ -114,7 +114,7 @@ PEAKS = at("memory/peaks/beyond_importing_torch")
 
     ("live_training/rows/*/seed", list(live_training.SEEDS)),
     ("live_training/mean_share", Between(live_training.PROMISED_SHARE, 1)),
-    ("live_training/longest_seconds", Between(0, live_training.PROMISED_SECONDS)),
+    ("live_training/longest_cpu_seconds", Between(0, live_training.PROMISED_SECONDS)),
 
     ("memory: every lesson, in MB", [[name, PEAKS.get(name)] for name in sorted(PEAKS)],
      [[path.stem, Between(0, memory.NOT_YET_MB.get(path.stem, memory.LIMIT_MB))]
