@@ -172,9 +172,15 @@ def examine(name: str) -> Finding:
 
 
 def report() -> list[Finding]:
-    """Return one finding per check; without a torch that loads, of those that need none."""
+    """Return one finding per check; without a torch that loads, of those that need none.
+
+    In a notebook torchvision is left out: its 200 MB would stay in the kernel, and the lessons that
+    may need it say themselves when it does not fit.
+    """
     torn = examine("torch").text.startswith("torch does not load")
-    return [examine(name) for name in (WITHOUT_TORCH if torn else CHECKS)]
+    in_notebook = "IPython" in sys.modules and sys.modules["IPython"].get_ipython()
+    names = WITHOUT_TORCH if torn else CHECKS
+    return [examine(name) for name in names if not (in_notebook and name == "torchvision")]
 
 
 def show(findings: list[Finding] | None = None) -> None:
