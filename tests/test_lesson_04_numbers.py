@@ -168,7 +168,7 @@ SMALL = approx(0, abs=0.006)
     ("Your autoencoder is smaller than the shipped one … on 1,024 postcards",
      LIVE.network() == WHOLE.network(), False),
     ("", LIVE.steps // 6 >= 10, True),  # the strip gets its pictures
-    ("on the latents of 1,024 of its sprites … .sample(1024, seed=0)",),
+    ("on the latents of 1,024 of its sprites … range(16) … .sample(64, seed)",),
     ("sampling.times(16) … 16 calls",),
 )  # fmt: skip
 def test_the_text_says_what_is_so(claim):
