@@ -116,8 +116,6 @@ SMALL = approx(0, abs=0.006)
 
 
 @claims(
-    ("(Later models keep 16 channels instead of 4: <12> times fewer.)",
-     512 * 512 * 3 / (64 * 64 * 16)),
     ("each number speaks for <48>", 64 * 64 * 3 / (8 * 8 * 4)),
     ("each number speaks for <48>", 512 * 512 * 3 / (64 * 64 * 4)),
     ("with <12,288> numbers", 64 * 64 * 3),

@@ -117,7 +117,9 @@ window.probe = (() => {
     if (node.closest(notContent)) return true;
     const placeholder = /^(image|figure|picture|plot)?$/i; // JupyterLab puts alt="Image" where none is
     if (node.localName === "img") return !placeholder.test((node.getAttribute("alt") ?? "").trim());
-    return Boolean(node.closest("[role=img]")?.getAttribute("aria-label")?.trim());
+    const image = node.closest("[role=img]");
+    const name = image?.getAttribute("aria-label") ?? image?.querySelector(":scope > title")?.textContent;
+    return Boolean(name?.trim());
   }
 
   /** Pictures under the selectors that a screen reader cannot name. */
