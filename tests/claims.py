@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -26,6 +28,11 @@ class Between:
 
     def __repr__(self) -> str:
         return f"from {self.low:g} to {self.high:g}"
+
+
+def tables(file: str) -> Any:
+    """The tables of a file of tests: what the JSON file of its name holds."""
+    return json.loads(Path(file).with_suffix(".json").read_text(encoding="utf-8"))
 
 
 def claims(*rows: tuple) -> pytest.MarkDecorator:

@@ -4,9 +4,7 @@
 instead of the solution's, or changes of the solution ("old => new"). Those here are functions.
 """
 
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,6 +12,7 @@ import torch
 from diffusion_lessons import prediction, sampling
 from diffusion_lessons.checks import EXERCISES
 from diffusion_lessons.schedule import add_noise, linear, row_to_t
+from tests.claims import tables
 
 
 def walk(steps_of, eps_of=lambda eps: eps):
@@ -104,7 +103,7 @@ RIGHT = "✓ Right."
 
 ANSWERS = [
     (name, words, answer)
-    for name, answers in json.loads(Path(__file__).with_suffix(".json").read_text("utf-8")).items()
+    for name, answers in tables(__file__).items()
     for answer, words in answers.items()
 ] + [
     ("noising_step", "(x_prev, eps, beta), in this order", lambda x: x),

@@ -5,6 +5,7 @@ import re
 import nbformat
 import pytest
 
+from tests.claims import tables
 from tests.test_links import CODE, text_of
 from tools import my_lessons
 from tools import notebooks as tool
@@ -17,24 +18,7 @@ VOCABULARY = """x_0 x_t eps t num_train_timesteps beta alpha_bar signal_rate noi
 schedule output kind x_0_hat eps_hat v velocity z scaling_factor context null_context
 guidance_scale p_uncond t_next num_steps eta step_std ema ema_decay""".split()
 """The names of the course, one for each idea: in prose, formulas, code and labels."""
-NO_TERM = {
-    "said to the reader": """You will|Where you are.|In these ten minutes you will|How it goes|
-        You may run the next two cells without reading them.|About half a minute on two cores.|
-        About a minute.|Papers.|Next:|The same in `diffusers`|The same in `diffusers`:|
-        The same in `diffusers`.|What the score means.|What being sure means.|
-        Where your answers are.|Lesson .*""",
-    "a button, a key, or a plain word": """Shift . Enter|ok|note|fault|Enter|
-        Surprise me|Draw|Commit|shipped""",
-    "what to try, in a list": """Go back to the noise.|Same words, another seed.|
-        Same seed, other words.|Guidance|Steps.|What it is not to show.|Save.""",
-    "a sentence or a word that is stressed": """pure noise, with variance 1, whatever the .*|one|is|
-        not|8|mean|middle|what is said|anything|multiply|divide|mean brightness|
-        Are a thousand steps and one jump really the same\\?|A thousand steps are one jump.|
-        a floor. No network, however large, gets below it on this set|the memoriser fails|
-        What does "should be what went in" mean\\?|the decoder is the ceiling|s = 1 . w|
-        Mind the zero.|the network|The picture|The noise""",
-    "the name of a part of the text": "Down and up.",
-}
+NO_TERM = tables(__file__)["no term"]
 """Why what is printed bold in a lesson need not be in the glossary."""
 
 
@@ -102,7 +86,7 @@ def test_the_vocabulary_of_the_course_is_there():
 
 
 def allowed(bold: str) -> bool:
-    patterns = [one.strip() for group in NO_TERM.values() for one in group.split("|")]
+    patterns = [one for group in NO_TERM.values() for one in group]
     return any(re.fullmatch(pattern, bold) for pattern in patterns)
 
 

@@ -3,7 +3,7 @@
 The cell must stand in the same section ("##") as the text. Looked at are numbers from 10 on, those
 with a decimal point, shares in percent, and shares and ratios in words ("a fifth", "ten times");
 not years, not the numbers of lessons ("02") and of equations, not what stands in code, formulas and
-links. What is allowed without such backing stands below, each with its reason.
+links. What is allowed without such backing stands in test_prose_numbers.json, with its reason.
 """
 
 import re
@@ -12,6 +12,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from tests.claims import tables
 from tools import notebooks as tool
 
 LESSONS = tool.lessons()
@@ -31,30 +32,7 @@ SHARE = re.compile(
     re.IGNORECASE,
 )
 
-ALLOWED: dict[str, dict[str, str]] = {
-    "": {
-        "40": "minutes of the core path, as the curriculum asks; every lesson says it",
-        "95%": "how sure an interval is: the name of what `statistics.wilson` gives",
-    },
-    "00": {
-        "15": "minutes of the lesson: test_lesson_times; a guidance scale to try, no measurement",
-        "50": "a number of steps to try, no measurement",
-        "64": "the side of a postcard; the cell prints 64 x 64 x 3 when it has run",
-    },
-    "01": {
-        "30": "MB to download: the size that the publisher of Fashion-MNIST states",
-        "102": "pictures: 51 stops for each of two schedules, made by the cell below",
-    },
-    "02": {
-        "nineteen of twenty": "what 95 % means",
-        "30": "MB to download: the size that the publisher of Fashion-MNIST states",
-    },
-    "03": {
-        "20": "steps that users of large models take: a habit of the field, not measured here",
-        "30": "steps that users of large models take: a habit of the field, not measured here",
-    },
-    "09": {"20": "minutes of the lesson: test_lesson_times adds them up"},
-}
+ALLOWED: dict[str, dict[str, str]] = tables(__file__)["allowed"]
 """Lesson ("" for all) to number to the reason why nothing needs to back it."""
 
 
