@@ -3,61 +3,26 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from anywidget import AnyWidget
 from playwright.sync_api import Page
 
-_HOST = """async ([esm, css, state]) => {
-  const decode = (value) => {
-    if (Array.isArray(value)) return value.map(decode);
-    if (value === null || typeof value !== 'object') return value;
-    if ('base64' in value) {
-      return new DataView(Uint8Array.from(atob(value.base64), (c) => c.charCodeAt(0)).buffer);
-    }
-    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, decode(one)]));
-  };
-  const listeners = [];
-  const fire = (name) => listeners.filter((one) => one[0] === `change:${name}`)
-    .forEach((one) => one[1]());
-  const values = decode(state);
-  const host = window.host = {
-    sent: [],        // what save_changes sent, one object a call
-    changed: {},
-    listeners,
-    hear(name, value) { values[name] = decode(value); fire(name); },   // as if from Python
-    model: {
-      get: (name) => values[name],
-      set(name, value) { values[name] = value; host.changed[name] = value; fire(name); },
-      on: (name, listener) => listeners.push([name, listener]),
-      off: (name, listener) => {
-        const at = listeners.findIndex((one) => one[0] === name && one[1] === listener);
-        listeners.splice(at, 1);
-      },
-      save_changes() { host.sent.push(host.changed); host.changed = {}; },
-    },
-    leave: [],
-    show() {
-      const el = document.createElement('main');
-      document.body.append(el);
-      host.leave.push(host.module.default.render({ model: host.model, el }));
-    },
-  };
-  const style = document.createElement('style');
-  style.textContent = css;
-  document.head.append(style);
-  const url = URL.createObjectURL(new Blob([esm], { type: 'text/javascript' }));
-  host.module = await import(url);
-  host.show();
-}"""
+_ASKED = Path(__file__).with_name("asked.js").read_text(encoding="utf-8")
+
+
+def asks(name: str) -> str:
+    """The function of this name in asked.js, as a page evaluates it."""
+    return f"(given) => {{ {_ASKED}\nreturn {name}(given); }}"
 
 
 def put(page: Page, widget: AnyWidget) -> None:
     """Show `widget` in the page; `window.host` holds its model and what it sends."""
     state = {name: encoded(value) for name, value in widget.get_state().items()}
     page.set_content("<!doctype html><html lang='en'><title>widget</title><body></body></html>")
-    page.evaluate(_HOST, [state.pop("_esm"), state.pop("_css"), state])
+    page.evaluate(asks("hostOf"), [state.pop("_esm"), state.pop("_css"), state])
 
 
 def use_dark_theme(page: Page) -> None:
@@ -81,11 +46,7 @@ def sent(page: Page) -> list[dict[str, Any]]:
 
 def pixels(page: Page, canvas: str = "canvas") -> np.ndarray:
     """The RGB pixels of the first canvas that a selector finds, uint8 (H, W, 3)."""
-    found = page.evaluate(
-        """which => { const n = document.querySelector(which);
-        return [n.height, ...n.getContext('2d').getImageData(0, 0, n.width, n.height).data]; }""",
-        canvas,
-    )
+    found = page.evaluate(asks("pixelsOf"), canvas)
     return np.array(found[1:], np.uint8).reshape(found[0], -1, 4)[..., :3]
 
 

@@ -8,7 +8,7 @@ import pytest
 from diffusion_lessons.pictures import PALETTE
 from diffusion_lessons.widgets import course_map as show
 from diffusion_lessons.widgets.course_map import LESSONS, PARTS, ROADS
-from tests.browser.bare_host import use_dark_theme
+from tests.browser.bare_host import asks, use_dark_theme
 from tests.browser.driving import axe_faults
 from tests.colours import contrast
 from tools import notebooks as tool
@@ -18,24 +18,6 @@ BOX = re.compile(
     r'<li><a class="dl-part" href="(\d\d)_\w+\.ipynb"( aria-current="page")?>'
     r"<b>(.*?)</b> <small>(.*?)</small></a></li>"
 )
-_CROSSED = """() => {
-  const seen = (node) => node.checkVisibility();
-  const boxes = [...document.querySelectorAll('li')].map((node) => node.getBoundingClientRect());
-  const faults = boxes.filter((box) => box.left < 0 || box.right > innerWidth).map(() => 'cut off');
-  for (const box of document.querySelectorAll('.dl-part'))
-    if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight)
-      faults.push(box.innerText);
-  for (const path of [...document.querySelectorAll('path')].filter(seen)) {
-    const { left, top } = path.ownerSVGElement.getBoundingClientRect();
-    for (let at = 0; at < path.getTotalLength(); at += 2) {
-      const { x, y } = path.getPointAtLength(at);
-      const inside = (box) => x + left > box.left + 2 && x + left < box.right - 2
-        && y + top > box.top + 2 && y + top < box.bottom - 2;
-      if (boxes.some(inside)) faults.push(`an arrow crosses a box at ${x}, ${y}`);
-    }
-  }
-  return faults;
-}"""
 
 
 @pytest.mark.parametrize("path", WITH_MAP, ids=lambda path: path.stem)
@@ -75,7 +57,7 @@ def test_the_map_can_be_read_at_any_width_and_by_everyone(page, width, dark):
     )
     if dark:
         use_dark_theme(page)
-    assert axe_faults(page) == [] and page.evaluate(_CROSSED) == []
+    assert axe_faults(page) == [] and page.evaluate(asks("crossed")) == []
     page.keyboard.press("Tab")
     outline = "() => getComputedStyle(document.activeElement).outlineStyle"
     assert page.evaluate("() => document.activeElement.innerText").startswith("words")

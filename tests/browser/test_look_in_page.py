@@ -8,19 +8,9 @@ from PIL import Image, ImageColor
 from diffusion_lessons import pictures, quiz, widgets
 from diffusion_lessons.widgets import Slider, Text
 from diffusion_lessons.widgets.page import static
-from tests.browser.bare_host import put, use_dark_theme
+from tests.browser.bare_host import asks, put, use_dark_theme
 from tests.colours import contrast, luminance
 from tests.every_widget import draw, live, scrubber
-
-_QUESTION = """() => {
-  const of = (selector) => getComputedStyle(document.querySelector(selector));
-  const { font, border, padding } = of('.dl-list label');
-  const { width } = document.querySelector('.dl-widget').getBoundingClientRect();
-  return { width, question: of('legend').font, font, border, padding };
-}"""
-_TYPE_SIZES = """() => [...document.querySelectorAll('svg.dl-plot')].map((svg) =>
-  parseFloat(getComputedStyle(svg.querySelector('.dl-tick')).fontSize)
-  * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)"""
 
 
 def test_a_guess_looks_like_a_question_whichever_style_sheet_came_last(page, tmp_path):
@@ -29,7 +19,7 @@ def test_a_guess_looks_like_a_question_whichever_style_sheet_came_last(page, tmp
         put(page, make())
         for name in ("quiz.css", "studio.css", "widgets.css"):  # of other widgets in the page
             page.add_style_tag(content=static(name))
-        looks.append(page.evaluate(_QUESTION))
+        looks.append(page.evaluate(asks("questionLook")))
     assert looks[0] == looks[1] and looks[0]["width"] == 736
 
 
@@ -37,7 +27,7 @@ def test_a_guess_looks_like_a_question_whichever_style_sheet_came_last(page, tmp
 def test_words_in_a_plot_keep_their_size(page, width):
     page.set_viewport_size({"width": width, "height": 900})
     put(page, scrubber())
-    sizes = page.evaluate(_TYPE_SIZES)
+    sizes = page.evaluate(asks("typeSizes"))
     assert len(sizes) == 2 and all(10.5 <= size <= 13.5 for size in sizes), sizes
 
 

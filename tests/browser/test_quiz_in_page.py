@@ -6,7 +6,7 @@ import pytest
 
 from diffusion_lessons import quiz
 from diffusion_lessons.quiz import questions
-from tests.browser.bare_host import hear, put, sent, use_dark_theme
+from tests.browser.bare_host import asks, hear, put, sent, use_dark_theme
 from tests.browser.driving import axe_faults
 
 FIFTEEN = questions.fifteen()
@@ -136,12 +136,7 @@ def test_the_result_can_be_printed_and_the_paper_holds_all_of_it(page, widget):
         widget.answers.answer(question.id, question.right, True)
     widget.request = {"id": 1, "do": "go", "round": "first"}
     put(page, widget)
-    page.evaluate(
-        """() => { window.papers = []; const add = document.body.append.bind(document.body);
-        document.body.append = (node) => { add(node); node.contentWindow.print = () => {
-          papers.push(node.contentDocument.body.innerText);
-          node.contentWindow.dispatchEvent(new Event('afterprint')); }; }; }"""
-    )
+    page.evaluate(asks("keepPapers"))
     push(page, widget, "Print")
     (paper,) = page.evaluate("() => papers")
     assert "15 of 15 right" in paper and all(question.stem in paper for question in FIFTEEN)

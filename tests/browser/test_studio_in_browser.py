@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from diffusion_lessons.widgets import gallery
+from tests.browser.bare_host import pixels
 from tests.browser.driving import CONTENT, faults_of
 
 SETUP = """
@@ -19,8 +20,6 @@ STUDIO = """
 studio = widgets.studio(lambda: pipe, prompt="a red house on snow", folder=FOLDER)
 studio
 """
-PIXELS = """() => { const n = document.querySelector('.dl-big canvas');
-return [...n.getContext('2d').getImageData(0, 0, 64, 64).data]; }"""
 
 
 @pytest.fixture
@@ -30,7 +29,7 @@ def studio_cell(tmp_path):
 
 
 def _big(page) -> np.ndarray:
-    return np.array(page.evaluate(PIXELS), np.uint8).reshape(64, 64, 4)[..., :3]
+    return pixels(page, ".dl-big canvas")
 
 
 def _say(page, text) -> None:

@@ -1,5 +1,6 @@
 """A watched training in JupyterLab: the page follows while the cell runs, and after a stop too."""
 
+from tests.browser.bare_host import asks
 from tests.browser.driving import CONTENT, axe_violations, faults_of, pictures_without_words
 
 SETUP = """
@@ -18,24 +19,6 @@ with widgets.watch(total=300, alt="sprites the network draws") as view:
         if step % 60 == 0:
             view.pictures(sprites(), f"after {step} steps")
 """
-# Notes each change of the view, and in each frame of the screen whether the view is whole.
-FOLLOW = """() => {
-  window.followed = { steps: [], said: [], views: new Set(), gaps: 0, heights: [] };
-  const look = () => {
-    const view = document.querySelector('.dl-watch');
-    if (view) {
-      followed.views.add(view);
-      const now = Number(view.querySelector('[role=progressbar]').getAttribute('aria-valuenow'));
-      if (followed.steps.at(-1) !== now) followed.steps.push(now);
-      const said = view.querySelector('[role=status]').textContent;
-      if (followed.said.at(-1) !== said) followed.said.push(said);
-      if (!view.querySelector('.dl-plot .dl-axis')) followed.gaps += 1;
-      followed.heights.push(Math.round(view.getBoundingClientRect().height));
-    } else if (followed.views.size) followed.gaps += 1;
-    requestAnimationFrame(look);
-  };
-  look();
-}"""
 
 
 def test_the_page_follows_while_the_cell_runs_and_rests_whole(open_cells):
@@ -43,7 +26,7 @@ def test_the_page_follows_while_the_cell_runs_and_rests_whole(open_cells):
         page = notebook.page
         notebook.start_cell(0)
         notebook.wait_idle()
-        page.evaluate(FOLLOW)
+        page.evaluate(asks("follow"))
         notebook.start_cell(1)
         page.wait_for_function("() => window.followed.steps.at(-1) > 150")
         running = not page.evaluate("() => window.probe.idle()")

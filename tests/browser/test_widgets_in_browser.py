@@ -5,6 +5,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from diffusion_lessons import widgets
 from tests.browser import conftest
+from tests.browser.bare_host import asks
 from tests.browser.driving import CONTENT, faults_of
 from tests.every_widget import scrubber
 
@@ -80,21 +81,13 @@ def test_the_checks_can_fail(open_cells):
     assert not unseen, found
 
 
-ASKED = """target => {
-  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-  const comm = kernel.createComm(target, "asked-" + target);
-  comm.open();
-  comm.send({ method: target === "no.such" ? "update" : "request_states" });
-}"""
-
-
 def test_a_kernel_asked_for_widgets_before_it_has_any_is_no_fault(open_cells):
     with open_cells("1 + 1") as notebook:
         notebook.run_all()
-        notebook.page.evaluate(ASKED, "jupyter.widget.control")
+        notebook.page.evaluate(asks("askForWidgets"), "jupyter.widget.control")
         notebook.wait_idle()
         assert notebook.cell_errors() == []
-        notebook.page.evaluate(ASKED, "no.such")
+        notebook.page.evaluate(asks("askForWidgets"), "no.such")
         notebook.wait_idle()
         assert any("no.such" in fault for fault in notebook.cell_errors())
 

@@ -3,7 +3,7 @@
 import pytest
 
 from diffusion_lessons import widgets
-from tests.browser.bare_host import hear, pixels, put, sent
+from tests.browser.bare_host import asks, hear, pixels, put, sent
 from tests.every_widget import FRAMES, STOPS, live, live_of_three, scrubber
 
 COLOURS = ((FRAMES + 1) * 127.5).round().byte().permute(0, 1, 3, 4, 2).numpy()
@@ -67,13 +67,9 @@ def test_the_choice_moves_everything(page):
 
 def test_each_choice_has_its_own_colour_in_line_marker_and_key(page):
     put(page, scrubber(5))
-    seen = """() => ['svg.dl-plot > path.dl-line:not(.dl-faint)', 'svg.dl-plot > path.dl-marker',
-        '.dl-key .dl-line'].map(which => [...document.querySelectorAll(which)]
-        .filter(n => n.checkVisibility())
-        .map(n => n.matches('.dl-line') ? getComputedStyle(n).stroke : getComputedStyle(n).fill))"""
-    linear = page.evaluate(seen)
+    linear = page.evaluate(asks("coloursOfLines"))
     page.get_by_role("radio", name="cosine").check()
-    cosine = page.evaluate(seen)
+    cosine = page.evaluate(asks("coloursOfLines"))
     for colours in (linear, cosine):  # one of each in sight, all in one colour
         assert [len(some) for some in colours] == [1, 1, 1]
         assert len({some[0] for some in colours}) == 1
@@ -91,14 +87,7 @@ def test_numbers_that_have_no_place_on_the_scale_are_said_in_words(page):
 
 def test_python_hears_the_last_place_once(page):
     put(page, scrubber())
-    page.evaluate(
-        """() => { const input = document.querySelector('input[type=range]');
-        for (let i = 1; i <= 9; i += 1) {
-          input.value = i;
-          input.dispatchEvent(new Event('input'));
-          input.dispatchEvent(new Event('change'));
-        } }"""
-    )
+    page.evaluate(asks("scrubToNine"))
     assert sent(page) == []  # scrubbing does not wait for Python
     page.wait_for_function("() => host.sent.length > 0")
     page.wait_for_timeout(400)
