@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from diffusion_lessons import models
+from tests.claims import tables
 from tests.small_pipe import awake, normal
 
 TIMES = torch.tensor([0.2, 0.5, 0.9])
@@ -104,31 +105,16 @@ def test_outer_layers_are_layers_of_their_network():
     assert models.TextUNet.outer_layers == models.UNet.outer_layers
 
 
-@pytest.mark.parametrize(
-    "x_t, t, given, says",
-    [
-        ((2, 1, 16, 16), (2,), None, r"give \(B, 3, 4h, 4w\), such as \(1, 3, 32, 32\)"),
-        ((2, 3, 18, 18), (2,), None, r"\(2, 3, 18, 18\): give .*4h, 4w"),
-        ((2, 3, 16, 16), (1,), None, r"t has shape \(1,\): give \(2,\), a time for each"),
-        ((2, 3, 16, 16), (2,), [[0]], r"give \(2, 2\), an index for each factor"),
-        ((2, 3, 16, 16), (2,), [[0, 7], [0, 0]], "1 is 7: give a whole number from -1 to 6"),
-        ((4, 8, 8), (1,), (1, 5, 24), r"x_t has shape \(4, 8, 8\).*such as \(1, 4, 16, 16\)"),
-        ((1, 3, 8, 8), (1,), (1, 5, 24), r"give \(B, 4, 2h, 2w\)"),
-        ((1, 4, 7, 8), (1,), (1, 5, 24), "4, 2h, 2w"),
-        ((1, 4, 8, 7), (1,), (1, 5, 24), "4, 2h, 2w"),
-        ((2, 4, 8, 8), (1,), (2, 5, 24), r"t has shape \(1,\): give \(2,\)"),
-        ((2, 4, 8, 8), (), (2, 5, 24), r"t has shape \(\): give \(2,\), a time for each"),
-        ((2, 4, 8, 8), (2,), (1, 5, 24), r"context has shape \(1, 5, 24\): give \(2, L, 24\)"),
-        ((2, 4, 8, 8), (2,), (2, 5, 25), r"\(2, 5, 25\): give \(2, L, 24\)"),
-        ((2, 4, 8, 8), (2,), (2, 24), r"a caption for each of the latents"),
-    ],
-)  # fmt: skip
-def test_misfits_are_refused(x_t, t, given, says):
-    captions = isinstance(given, tuple)
-    model = UNETS["captions" if captions else "labels"][0]()
-    given = torch.zeros(given) if captions else None if given is None else torch.tensor(given)
+MISFITS = tables(__file__)["misfits"]
+
+
+@pytest.mark.parametrize("of, row", [(of, row) for of in MISFITS for row in MISFITS[of]])
+def test_misfits_are_refused(of, row):
+    x_t, t, given, says = row
+    if given is not None:
+        given = torch.zeros(given) if of == "captions" else torch.tensor(given)
     with pytest.raises(ValueError, match=says):
-        model(torch.zeros(x_t), torch.zeros(t), given)
+        UNETS[of][0]()(torch.zeros(x_t), torch.zeros(t), given)
 
 
 @pytest.mark.parametrize("widths, blocks", [((32, 64), (1,)), ((30, 64), (1, 1))])
