@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from . import arguments
@@ -173,6 +173,15 @@ def guided(
     return as_denoiser(output, schedule, kind)
 
 
+def with_forward(unet: TextUNet, kind: type[nn.Module], forward: Callable[..., Tensor]) -> TextUNet:
+    """Return a copy of the network whose layers of a kind compute `forward(layer, *inputs)`."""
+    unet = copy.deepcopy(unet)
+    layers: list[Any] = [layer for layer in unet.modules() if isinstance(layer, kind)]
+    for layer in layers:
+        layer.forward = partial(forward, layer)
+    return unet
+
+
 def with_attention(unet: TextUNet, attention: Callable[..., Tensor]) -> TextUNet:
     """Return a copy of the network whose cross-attentions ask by a function, head by head.
 
@@ -180,14 +189,10 @@ def with_attention(unet: TextUNet, attention: Callable[..., Tensor]) -> TextUNet
     (h * w, C), words (L, D), and the head's three linear functions to 32 numbers; returns what each
     place finds, (h * w, 32). The course's own is the solution of the exercise `cross_attention`.
     """
-    unet = copy.deepcopy(unet)
-    layers: list[Any] = [one for one in unet.modules() if isinstance(one, CrossAttention)]
-    for layer in layers:
-        layer.forward = partial(_attend, layer, attention)
-    return unet
+    return with_forward(unet, CrossAttention, partial(_attend, attention))
 
 
-def _attend(layer: Any, attention: Callable[..., Tensor], x: Tensor, context: Tensor) -> Tensor:
+def _attend(attention: Callable[..., Tensor], layer: Any, x: Tensor, context: Tensor) -> Tensor:
     """Compute `CrossAttention.forward`, from places (B, C, h, w) and context (B, L, D)."""
     linear = [  # to_q of each head, then to_k of each, then to_v
         partial(functional.linear, weight=weight, bias=bias)

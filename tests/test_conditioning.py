@@ -8,7 +8,7 @@ import torch
 from diffusion_lessons import conditioning, postcards, sampling, schedule
 from diffusion_lessons.checks import EXERCISES
 from diffusion_lessons.conditioning import LENGTH, WORDS, drop_captions, guide, guided, tokenise
-from diffusion_lessons.models import TextUNet
+from diffusion_lessons.models import ResBlock, TextUNet
 from diffusion_lessons.postcards import VALUES, PromptError, UnknownWord
 from diffusion_lessons.postcards.lexicon import MEANING_OF
 from diffusion_lessons.prediction import as_denoiser
@@ -289,5 +289,9 @@ def test_the_solution_in_every_cross_attention_answers_as_the_network_and_its_we
     for one in attention:
         assert one.min() > 0 and torch.allclose(one.sum(-1), torch.ones(len(one)), atol=1e-5)
     deaf = conditioning.with_attention(model, lambda places, *_: torch.zeros(len(places), 32))
-    assert not torch.allclose(deaf(*asked), before, atol=1e-2)
+    solution = EXERCISES["res_block"].function
+    blocks = conditioning.with_forward(model, ResBlock, solution)
+    blind = conditioning.with_forward(model, ResBlock, lambda block, x, emb: x)
+    assert torch.allclose(blocks(*asked), before, atol=1e-4)
+    assert not any(torch.allclose(one(*asked), before, atol=1e-2) for one in (deaf, blind))
     assert torch.equal(model(*asked), before), "the network itself is as it was"

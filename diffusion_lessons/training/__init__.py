@@ -6,9 +6,10 @@ muon     the optimizer of a network's inner weights
 resume   a long training kept on disk: stopped at any moment, resumed by the next call
 """
 
-from .fit import Fit
+from .fit import Fit, fit_seeded
 from .loss import LARGEST_WEIGHT, LEAST_TIME, Batches, diffusion_loss, spread_times, train
 
 __all__ = [
-    "LARGEST_WEIGHT", "LEAST_TIME", "Batches", "Fit", "diffusion_loss", "spread_times", "train",
+    "LARGEST_WEIGHT", "LEAST_TIME", "Batches", "Fit", "diffusion_loss", "fit_seeded",
+    "spread_times", "train",
 ]  # fmt: skip

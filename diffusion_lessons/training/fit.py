@@ -194,7 +194,7 @@ def fit_seeded(
     learning_rate: float,
     seed: int,
     ema_decay: float | None,
-    half: bool,
+    half: bool = False,
 ) -> Fit:
     """Return a `Fit` to a loss of each step's batch and dice: see `loss.train`.
 
