@@ -23,7 +23,9 @@ PROBE = (
 )
 BARE = "import torch"
 LIMIT_MB = 500
-NOT_YET_MB = {"00_start_here": 550, "05_classifier_free_guidance": 1300}
+NOT_YET_MB = {
+    "02_tiny_unet": 600, "04_latent_autoencoder": 550, "05_classifier_free_guidance": 750,
+}  # fmt: skip
 """Lessons over the limit, with what they must not grow beyond until they keep it."""
 
 

@@ -35,7 +35,7 @@ CROSSING = [first_row(table / (1 - table) < 1) for table in (LINEAR, COSINE)]
     ("crosses 1 at t = <0.26> (linear) or <0.50> (cosine)", [row / 1000 for row in CROSSING]),
     ("it crosses at t = <0.50>", CROSSING[1] / 1000),
     ('crossing.compare("t = <0.26>"', CROSSING[0] / 1000),
-    ('["more picture than noise"] * 9 … "as much noise as picture", *less',  # at t = 0.50
+    ('["more picture than noise"] * 9 … "picture and noise in equal shares", *less',  # at t = 0.50
      (schedule.snr(torch.linspace(0, 1, 21)[9:12], schedule.cosine) > 1).tolist()
      + [schedule.snr(HALF, schedule.cosine)], [True, False, False, approx(1, abs=0.03)]),
     ("after 250 of the 1000 steps, t = <0.25>", schedule.row_to_t(torch.tensor([249]))),

@@ -149,7 +149,7 @@ SMALL = approx(0, abs=0.006)
      (latents.MASK_WEIGHT, latents.SLOPE_WEIGHT), [3.0, 0.3]),
     ("had a KL weight of <0.0003>", LIVE.kl_weight),
     ("loss_of(shipped, x, mask, eps, 3e-4)", WHOLE.kl_weight, 3e-4),
-    ("", lambda: LESSON.numbers("loss", r"loss: (\d\.\d+)")[0] - loss(), approx(0, abs=0.002)),
+    ("", lambda: LESSON.numbers("shipped-loss", r"(\d\.\d+)")[0] - loss(), approx(0, abs=0.002)),
     ("with a weight of 0 and of 3 … (0.0, 3e-4, 3.0) … for 45 steps each … True), 45,",),
     ("", blurred, [SAME, Between(8, math.inf)]),  # nearly nothing over the whole picture
     ("Inside the things it is lower by some dB", returned, [SAME, SAME, MORE]),

@@ -101,8 +101,9 @@ def looks() -> float:
     ("<23> % red and <22> % orange, <6.5> % green and <4.8> % blue",
      [100 * COLOURS["share of each word"][word] for word in ("red", "orange", "green", "blue")]),
     ("<64> % of the things are large", 100 * SIZES["share of each word"]["large"]),
-    ("red at <17> %, blue at <12> %, large at <51> %",
-     [100 * PLAIN_COLOURS["red"], 100 * PLAIN_COLOURS["blue"], 100 * PLAIN_SIZES["large"]]),
+    ("red <17> %, orange <11> %, blue <12> %, large <51> %",
+     [*(100 * PLAIN_COLOURS[word] for word in ("red", "orange", "blue")),
+      100 * PLAIN_SIZES["large"]]),
     ("all is near the data … a price of guidance",
      [BENCH[key][name]["distance"] for key in ("left open, without guidance", "left open")
       for name in ("colour", "size")], [*2 * [Between(0, 0.07)], *2 * [Between(0.13, 1)]]),
