@@ -145,7 +145,8 @@ SMALL = approx(0, abs=0.006)
      Between(0.003, 0.01)),
     ("10 dB more is a tenth of the squared error",
      psnr(ZERO + 0.1, ZERO) - psnr(ZERO + 0.1 * math.sqrt(10), ZERO), approx(10)),
-    ("three times more … error.mean() + 3.0 * inside + 0.3 * slopes + share * far",
+    ("adds three times the mean error inside the things … "
+     "error.mean() + 3.0 * inside + 0.3 * slopes + share * far",
      (latents.MASK_WEIGHT, latents.SLOPE_WEIGHT), [3.0, 0.3]),
     ("had a KL weight of <0.0003>", LIVE.kl_weight),
     ("loss_of(shipped, x, mask, eps, 3e-4)", WHOLE.kl_weight, 3e-4),
