@@ -1,20 +1,24 @@
-"""Text to image: the trained parts in one call, with the names that `diffusers` uses."""
+"""Text to image, image to image, inpainting: in one call, with the names that `diffusers` uses."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
+from functools import partial
+from typing import Any, Self
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn import functional
 
-from . import arguments, conditioning, models, pictures, sampling, schedule
+from . import arguments, conditioning, data, models, pictures, sampling, schedule
 from .models import Autoencoder, CaptionReader, TextUNet
+from .prediction import keep
 from .sampling import SampleStep
-from .schedule import NUM_TRAIN_TIMESTEPS
+from .schedule import NUM_TRAIN_TIMESTEPS, add_noise
 
 EXAMPLE = "a red house on snow at night"
 AT_ONCE = 16  # pictures that are decoded together: each takes megabytes meanwhile
+RIM = 5  # pixels inside a mask's edge over which the old picture gives way to the new one
 
 Prompt = str | Sequence[str]
 Generators = torch.Generator | Sequence[torch.Generator] | None
@@ -83,6 +87,12 @@ class TextToImage:
         with torch.no_grad():
             return self.encoder(tokens.to(next(self.encoder.parameters()).device))
 
+    def encode(self, images: Tensor) -> Tensor:
+        """Encode pictures (N, 3, 8 h, 8 w) in [-1, 1] to the means of their latents, scaled."""
+        with torch.no_grad():
+            parts = images.to(self.device).split(AT_ONCE)
+            return torch.cat([self.autoencoder.encode(x)[0] for x in parts]) * self.scaling_factor
+
     def decode(self, latents: Tensor) -> Tensor:
         """Decode scaled latents (N, C, h, w) to pictures (N, 3, 8 h, 8 w) in [-1, 1]."""
         with torch.no_grad():
@@ -100,8 +110,12 @@ class TextToImage:
         generator: Generators = None,
         output_type: str = "pil",
         callback_on_step_end: Callable[..., dict | None] | None = None,
+        image: Any = None,
+        strength: float | None = None,
+        mask_image: Any = None,
+        jump_n_sample: int = 1,
     ) -> Output:
-        """Draw pictures of prompts.
+        """Draw pictures of prompts, from noise alone, from a picture, or into a part of it.
 
         Args:
             prompt: one or several, such as "a red house on snow at night"; "" leaves all open.
@@ -116,9 +130,19 @@ class TextToImage:
             output_type: "pil" for a list of PIL images, "pt" for float (N, 3, H, W) in [0, 1].
             callback_on_step_end: called as (pipe, step, t, {"latents": x_t}) after each step; if it
                 returns a dict with "latents", the next step starts from these.
+            image: to begin with, as `data.read_image` takes it; one for all prompts, or a list of
+                one for each. Image to image: Meng et al. 2022 (SDEdit), algorithm 1.
+            strength: t_0, how far the picture is noised, from 0 to 1; None: 0.8, with a mask 1.
+                The last int(num_inference_steps * strength) steps are taken. 0 gives what the
+                autoencoder makes of the picture; at 1 all begins as without one.
+            mask_image: as `image` and as large: white where to repaint, with some room around what
+                is to go. The rest stays, to the pixel. The prompt is of the whole picture.
+            jump_n_sample: how often each step is taken with a mask, see `sampling.resampled`; named
+                as in the RePaint of `diffusers`.
 
         Raises:
             TypeError, ValueError: an argument that does not fit; the message says what would.
+            OSError: a picture that cannot be opened.
             postcards.PromptError (a ValueError): a prompt that cannot be read.
         """
         arguments.choice("output_type", output_type, ("pil", "pt"))
@@ -129,16 +153,29 @@ class TextToImage:
             copies = 1 if len(negative) == 1 else each
             negative_prompt = [text for text in negative for _ in range(copies)]
         latents = self.noise(len(prompts), generator)
-        walk = self.steps(prompts, negative_prompt, num_inference_steps, guidance_scale, latents)
+        begin: dict[str, Any] = {}
+        mask = None
+        if image is not None:
+            images, mask = self._read(image, mask_image, len(prompts), each)
+            begin = {"x_0": self.encode(images), "strength": strength, "generator": generator}
+            if mask is not None:
+                begin |= {"mask": latent_mask(mask), "jump_n_sample": jump_n_sample}
+        elif (strength, mask_image) != (None, None):
+            raise ValueError("strength and mask_image are for a picture: give image as well")
+        steps, scale = num_inference_steps, guidance_scale
+        walk = self.steps(prompts, negative_prompt, steps, scale, latents, **begin)
+        latents = begin.get("x_0", latents)  # for a walk without steps
         for number, step in enumerate(walk):
             latents = step.x_next
             if callback_on_step_end is not None:
                 changed = callback_on_step_end(self, number, step.t, {"latents": latents})
                 latents.copy_((changed or {}).get("latents", latents))
-        images = self.decode(latents).cpu()
+        drawn = self.decode(latents).cpu()
+        if mask is not None:
+            drawn = paste(drawn, images, mask)
         if output_type == "pt":
-            return Output((images + 1) / 2)
-        return Output([Image.fromarray(pixels) for pixels in pictures.to_uint8(images)])
+            return Output((drawn + 1) / 2)
+        return Output([Image.fromarray(pixels) for pixels in pictures.to_uint8(drawn)])
 
     def noise(self, count: int, generator: Generators = None) -> Tensor:
         """Draw pure noise to start from, (count, C, h, w).
@@ -166,12 +203,19 @@ class TextToImage:
         guidance_scale: float | None = None,
         latents: Tensor | None = None,
         interval: tuple[float, float] = (0.0, 1.0),
+        x_0: Tensor | None = None,
+        strength: float | None = None,
+        mask: Tensor | None = None,
+        jump_n_sample: int = 1,
+        generator: Generators = None,
     ) -> Iterator[SampleStep]:
         """Walk from noise to latents with DPM-Solver++, yielding each step.
 
         latents: noise to start from, (N, C, h, w), one for each prompt; None: of seed 0. interval:
-        the times between which guidance acts, see `conditioning.guided`. The others, and errors:
-        as in a call; all arguments are checked before the walk is returned.
+        the times between which guidance acts, see `conditioning.guided`. x_0: latents to begin
+        with, as `encode` returns them; no steps at strength 0. mask: as `latent_mask` returns it.
+        generator: draws what `jump_n_sample` needs. The others, and errors: as in a call; all
+        arguments are checked before the walk is returned.
         """
         prompts = arguments.texts("prompt", prompt, EXAMPLE)
         steps, scale = num_inference_steps, guidance_scale
@@ -192,7 +236,74 @@ class TextToImage:
         denoiser = conditioning.guided(
             unet, self.schedule, self.kind, context, null_context, scale, interval
         )
-        return sampling.dpm_solver(denoiser, self.schedule, latents, sampling.times(steps))
+        if x_0 is None:
+            return sampling.dpm_solver(denoiser, self.schedule, latents, sampling.times(steps))
+        arguments.shape("x_0", x_0, latents.shape, ", as pipe.encode returns them")
+        usual = 0.8 if mask is None else 1.0
+        times = self.get_timesteps(steps, usual if strength is None else strength)
+        rounds = arguments.number("jump_n_sample", jump_n_sample, 1, 100)
+        if mask is not None:
+            denoiser = keep(denoiser, self.schedule, x_0, mask.to(x_0.device))
+        if len(times) == 1:
+            return iter(())
+        if times[0] < 1:  # at 1 noise alone, so that nothing of the picture is left
+            t = times[:1].to(x_0).expand(len(x_0))
+            latents = add_noise(x_0, latents, t, self.schedule)
+        start = denoiser, self.schedule, latents, times
+        if rounds == 1:
+            return sampling.dpm_solver(*start)
+        return sampling.resampled(*start, rounds, partial(self.noise, len(prompts), generator))
+
+    def get_timesteps(self, num_inference_steps: int, strength: float) -> Tensor:
+        """Return the times of a walk from a picture, t_0 to 0; a method of `diffusers`."""
+        hint = " (0 keeps the picture, 1 ignores it)"
+        strength = arguments.number("strength", strength, 0, 1, hint, real=True)
+        skipped = num_inference_steps - int(num_inference_steps * strength)
+        return sampling.times(num_inference_steps)[skipped:]
+
+    def _read(
+        self, image: Any, mask_image: Any, count: int, each: int
+    ) -> tuple[Tensor, Tensor | None]:
+        """Read pictures to (count, 3, H, W) in [-1, 1], and masks to bool (count, 1, H, W)."""
+        size, given = 8 * self.latent_shape[-1], _one_each("images", image, count, each)
+        images = torch.stack([data.read_image(one, size) for one in given])
+        if mask_image is None:
+            return images, None
+        pairs = zip(_one_each("masks", mask_image, count, each), given, strict=True)
+        return images, torch.stack([data.read_mask(mask, one, size) for mask, one in pairs])
+
+
+def latent_mask(mask: Tensor) -> Tensor:
+    """Turn masks bool (N, 1, 8 h, 8 w) into the time until which each latent place is repainted.
+
+    (N, 1, h, w), see `prediction.keep`. 0 where any pixel is marked. 0.5 beside that: the encoder
+    has seen some of the old thing there, and later the new one has to fit what stands beside it.
+    """
+    places = functional.max_pool2d(mask.float(), 8)
+    grown = functional.max_pool2d(places, 3, stride=1, padding=1)
+    return 1 - (places + grown) / 2
+
+
+def paste(painted: Tensor, images: Tensor, mask: Tensor) -> Tensor:
+    """Lay what was painted inside the masks over the pictures, (N, 3, H, W); outside, they stay.
+
+    The decoder changes the rest of a picture too, and a sharp edge would show it: within RIM pixels
+    inside the mask the old picture gives way to the new one.
+    """
+    depth = inside = mask.float()
+    for _ in range(RIM):
+        inside = 1 - functional.max_pool2d(1 - inside, 3, stride=1, padding=1)
+        depth = depth + inside
+    return torch.where(mask, images + depth / (RIM + 1) * (painted - images), images)
+
+
+def _one_each(what: str, given: Any, count: int, each: int) -> list:
+    """Return one of what is given for each picture, where each prompt has `each` pictures."""
+    several = isinstance(given, (list, tuple)) or getattr(given, "ndim", 0) == 4
+    found = list(given) if several else [given]
+    found = found * count if len(found) == 1 else [one for one in found for _ in range(each)]
+    _refuse_other_number(what, len(found), count)
+    return found
 
 
 def _refuse_other_number(what: str, number: int, pictures: int) -> None:

@@ -110,6 +110,26 @@ def as_denoiser(
     return denoiser
 
 
+def keep(denoiser: Denoiser, schedule: Schedule, x_0: Tensor, until: Tensor) -> Denoiser:
+    """Return a denoiser that knows a part of the clean data: its guess there is x_0 itself.
+
+    So a walk repaints the rest alone. What is known from the start stays, under a sampler without
+    noise, at ``signal_rate * x_0 + noise_rate * eps`` with the eps of the start: just what
+    `diffusers` mixes in after each step, noised to t_next.
+
+    denoiser: as `as_denoiser` returns it. x_0: (B, ...). until: to broadcast, the time until which
+    each place is repainted: 0 to the end, 1 not at all; in between Levin & Fried 2023.
+    """
+
+    def knowing(x_t: Tensor, t: Tensor, rates: Tensor | None = None) -> Prediction:
+        a, b = schedule(t) if rates is None else rates
+        free = t.view(-1, *[1] * (x_t.ndim - 1)) > until
+        guess = torch.where(free, denoiser(x_t, t, rates).x_0, x_0)
+        return read_off("x_0", guess, x_t, a, b)
+
+    return knowing
+
+
 def exact_denoiser(x_0_set: Tensor, schedule: Schedule) -> Denoiser:
     """Return the best possible denoiser of a finite set: a weighted mean of its members.
 

@@ -145,6 +145,17 @@ def euler_step(
     return x_t + (a_next - a) * x_0_hat + (b_next - b) * eps_hat
 
 
+def renoise(x_next: Tensor, noise: Tensor, rates: Rates, rates_next: Rates) -> Tensor:
+    """Go back up a step, from t_next to t: shrink x_next and fill up with fresh noise.
+
+    Shapes as in `ddpm_step`. What is left of the signal is a / a_next, of the noise that times
+    b_next; so x_t is as noisy as t wants. RePaint (Lugmayr et al. 2022), algorithm 1, line 10.
+    """
+    (a, b), (a_next, b_next) = rates, rates_next
+    ratio = a / a_next
+    return ratio * x_next + (b**2 - (ratio * b_next) ** 2).clamp(min=0).sqrt() * noise
+
+
 def ddpm(
     denoiser: Denoiser,
     schedule: Schedule,
@@ -201,6 +212,32 @@ def euler(
 ) -> Walk:
     """Walk as `ddpm` does, with `euler_step` and without noise."""
     return _walk(euler_step, step, (denoiser, schedule, x_t, times))
+
+
+def resampled(
+    denoiser: Denoiser,
+    schedule: Schedule,
+    x_t: Tensor,
+    times: Tensor,
+    rounds: int,
+    noise: Callable[[], Tensor],
+) -> Walk:
+    """Walk as `ddim` does, but take each step `rounds` times, and `renoise` in between.
+
+    The last step, which arrives at t = 0, is taken once. Of first order, for an earlier guess would
+    be one of other noise. noise: draws some in the shape of x_t. RePaint, algorithm 1.
+    """
+    _refuse_bad_start(x_t, times)
+    walked = walk_rates(times, x_t, schedule)
+
+    def steps(x_t: Tensor) -> Walk:
+        for i in range(len(times) - 1):
+            for again in reversed(range(rounds if times[i + 1] > 0 else 1)):
+                (step,) = ddim(denoiser, schedule, x_t, times[i : i + 2])
+                yield step
+                x_t = renoise(step.x_next, noise(), *walked[i : i + 2]) if again else step.x_next
+
+    return steps(x_t)
 
 
 SAMPLERS: dict[str, Callable[..., Walk]] = {"ddpm": ddpm, "ddim": ddim, "dpm-solver++": dpm_solver}

@@ -73,14 +73,22 @@ def test_lesson_04_encodes_scales_and_decodes(monkeypatch):
 def test_the_pipeline_takes_the_arguments_of_ours_and_lesson_05_and_guides_by_its_line():
     """Its source alone: to import it, `transformers` would have to be installed."""
     folder = Path(diffusers.__file__).parent / "pipelines" / "stable_diffusion"
-    source = (folder / "pipeline_stable_diffusion.py").read_text(encoding="utf-8")
-    calls = [
-        node
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.FunctionDef) and node.name == "__call__"
-    ]
-    theirs = {argument.arg for argument in calls[0].args.args}
-    assert set(inspect.signature(TextToImage.__call__).parameters) <= theirs
+
+    def parameters(path):
+        source = path.read_text(encoding="utf-8")
+        calls = [
+            node
+            for node in ast.walk(ast.parse(source))
+            if isinstance(node, ast.FunctionDef) and node.name == "__call__"
+        ]
+        return source, {argument.arg for argument in calls[0].args.args}
+
+    source, theirs = parameters(folder / "pipeline_stable_diffusion.py")
+    _, inpaint = parameters(folder / "pipeline_stable_diffusion_inpaint.py")
+    _, repaint = parameters(folder.parent / "deprecated" / "repaint" / "pipeline_repaint.py")
+    ours = set(inspect.signature(TextToImage.__call__).parameters)
+    assert ours - theirs == {"image", "strength", "mask_image", "jump_n_sample"}
+    assert ours - inpaint == {"jump_n_sample"} <= repaint
     named = re.findall(r"(\w+)=", lines_of("05").partition("= pipe(")[2])
     assert named and set(named) <= theirs
     assert "guidance_scale * (noise_pred_text - noise_pred_uncond)" in source

@@ -13,16 +13,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-import numpy as np
 import torch
-import torch.nn.functional as F
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from diffusion_lessons import arguments, postcards
 from diffusion_lessons.postcards import VALUES, Scenes, words
 
 from . import fashion
+from .pixels import fit, read_pixels, with_channels
 
 MAX_SEED = 2**31
 """Seeds are below it; postcards of the test split are drawn from those above. torch's generator on
@@ -200,7 +198,7 @@ def _drawn(name: str, size: int, channels: int, split: str) -> PictureSet:
 
     def make(count: int, seed: int) -> Batch:
         scenes = sample_scenes(name, count, seed, split)
-        images = _with_channels(postcards.draw(scenes, size).float(), channels)
+        images = with_channels(postcards.draw(scenes, size).float(), channels)
         captions = words.captions(scenes, seed + MAX_SEED * (split == "test"))
         return Batch(images, labels(name, scenes), captions)
 
@@ -216,7 +214,7 @@ def _fashion_mnist(name: str, size: int, channels: int, split: str) -> PictureSe
     def make(rows: Tensor) -> Batch:
         images = torch.zeros(len(rows), channels, size, size, dtype=torch.float32)
         for part, place in zip(rows.split(_AT_A_TIME), images.split(_AT_A_TIME), strict=True):
-            place[:] = _fit(pixels[part, None].float() / 255, size, channels)
+            place[:] = fit(pixels[part, None].float() / 255, size, channels)
         found = targets[rows]
         return Batch(images, found[:, None], [classes[label] for label in found.tolist()])
 
@@ -231,7 +229,7 @@ def _own(pairs: Any, size: int, channels: int) -> PictureSet:
     def read(index: int) -> tuple[Tensor, int, str]:
         try:
             picture, label = _pair(pairs[index])
-            return _fit(_pixels(picture)[None], size, channels)[0], *_label(label, classes)
+            return fit(read_pixels(picture)[None], size, channels)[0], *_label(label, classes)
         except (TypeError, ValueError, OSError) as error:  # the last: a broken file
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"item {index} of {name}: {error}") from error
@@ -268,61 +266,3 @@ def _label(label: Any, classes: tuple[str, ...]) -> tuple[int, str]:
     if classes and not 0 <= index < len(classes):
         raise ValueError(f"label {index} has no name: there are {len(classes)} classes, from 0")
     return index, classes[index] if classes else f"class {index}"
-
-
-def _pixels(picture: Any) -> Tensor:
-    """A PIL image, tensor or array as float32 in [0, 1], (1 or 3, H, W)."""
-    if isinstance(picture, Image.Image):
-        if picture.mode in ("F", "I") or picture.mode.startswith("I;"):
-            raise ValueError(f"a PIL image of mode {picture.mode!r}: convert it to 'L' or 'RGB'")
-        picture = ImageOps.exif_transpose(picture)  # photographs lie on their side in the file
-        if picture.has_transparency_data:  # what cannot be seen has colours, too
-            picture = picture.convert("RGBA")
-            white = Image.new("RGBA", picture.size, "white")
-            picture = Image.alpha_composite(white, picture).convert("RGB")
-        picture = np.array(picture.convert("L" if picture.mode in ("1", "L") else "RGB"))
-    if isinstance(picture, np.ndarray):
-        picture = torch.from_numpy(np.ascontiguousarray(picture))
-        picture = picture.movedim(-1, 0) if picture.ndim == 3 else picture
-    if not isinstance(picture, Tensor):
-        raise TypeError(f"a picture is a PIL image, tensor or array, not {type(picture).__name__}")
-    picture = picture[None] if picture.ndim == 2 else picture
-    if picture.ndim != 3 or picture.shape[0] not in (1, 3) or 0 in picture.shape:
-        raise ValueError(
-            f"a picture of shape {tuple(picture.shape)}: give a tensor (C, H, W) or an array "
-            "(H, W, C) with 1 or 3 channels"
-        )
-    if picture.dtype == torch.uint8:
-        return picture.float() / 255
-    if not picture.is_floating_point():
-        raise TypeError(f"a picture of {picture.dtype}: give uint8, or float in [0, 1]")
-    low, high = map(float, picture.aminmax())
-    if not (low >= 0 and high <= 1):  # also true for nan
-        raise ValueError(
-            f"a float picture from {low:.3g} to {high:.3g}: give [0, 1], as ToTensor does "
-            "(leave out Normalize: load moves pictures to [-1, 1] itself)"
-        )
-    return picture.float()
-
-
-def _fit(pixels: Tensor, size: int, channels: int) -> Tensor:
-    """(N, 1 or 3, H, W) in [0, 1] to (N, channels, size, size) in [-1, 1]; see `load` for how."""
-    height, width = pixels.shape[-2:]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    pixels = pixels[..., top : top + side, left : left + side]
-    if side == 28 and size % 32 == 0:
-        pixels = F.pad(pixels, (2, 2, 2, 2))
-    if pixels.shape[-1] != size:
-        pixels = F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
-    return _with_channels(pixels.clamp(0, 1) * 2 - 1, channels)
-
-
-def _with_channels(images: Tensor, channels: int) -> Tensor:
-    """(..., 1 or 3, H, W) with the number of channels asked for; luminance of ITU-R BT.601."""
-    if images.shape[-3] == channels:
-        return images
-    if channels == 3:
-        return images.expand(*images.shape[:-3], 3, *images.shape[-2:]).contiguous()
-    weights = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
-    return (images * weights).sum(-3, keepdim=True).clamp(-1, 1)
