@@ -130,15 +130,14 @@ class TextToImage:
             output_type: "pil" for a list of PIL images, "pt" for float (N, 3, H, W) in [0, 1].
             callback_on_step_end: called as (pipe, step, t, {"latents": x_t}) after each step; if it
                 returns a dict with "latents", the next step starts from these.
-            image: to begin with, as `data.read_image` takes it; one for all prompts, or a list of
-                one for each. Image to image: Meng et al. 2022 (SDEdit), algorithm 1.
+            image: to begin with (SDEdit, Meng et al. 2022, algorithm 1), as `data.read_image` takes
+                it; one for all prompts, or a list of one for each.
             strength: t_0, how far the picture is noised, from 0 to 1; None: 0.8, with a mask 1.
                 The last int(num_inference_steps * strength) steps are taken. 0 gives what the
                 autoencoder makes of the picture; at 1 all begins as without one.
             mask_image: as `image` and as large: white where to repaint, with some room around what
                 is to go. The rest stays, to the pixel. The prompt is of the whole picture.
-            jump_n_sample: how often each step is taken with a mask, see `sampling.resampled`; named
-                as in the RePaint of `diffusers`.
+            jump_n_sample: how often a step is taken with a mask, see `sampling.resampled`.
 
         Raises:
             TypeError, ValueError: an argument that does not fit; the message says what would.
@@ -160,7 +159,7 @@ class TextToImage:
             begin = {"x_0": self.encode(images), "strength": strength, "generator": generator}
             if mask is not None:
                 begin |= {"mask": latent_mask(mask), "jump_n_sample": jump_n_sample}
-        elif (strength, mask_image) != (None, None):
+        elif strength is not None or mask_image is not None:
             raise ValueError("strength and mask_image are for a picture: give image as well")
         steps, scale = num_inference_steps, guidance_scale
         walk = self.steps(prompts, negative_prompt, steps, scale, latents, **begin)

@@ -19,6 +19,7 @@ from bench import (
     predictions,
     results,
     samplers,
+    steering,
     text_to_image,
 )
 from bench.ours import Ours
@@ -29,7 +30,7 @@ from tests.claims import Between, claims, plain
 
 SETTLED = (
     copying, fashion, growth, guidance, live_slider, live_training, predictions, samplers,
-    text_to_image,
+    steering, text_to_image,
 )  # fmt: skip
 WITHOUT_SUM = {"fashion", "live_training", "predictions"}
 RIGHT, POSITIVE = "everything right", Between(1e-9, inf)
@@ -69,6 +70,10 @@ SCALES = {scale: row for (split, scale, way), row in GUIDED.items()
           if (split, way) == ("train", guidance.WHOLE_WAY)}  # fmt: skip
 OURS, THEIRS = text_to_image.Ours.name, text_to_image.BASELINE
 FIRST = f"text_to_image/first picture of a fresh process/{OURS}"
+FROM_PICTURES = at("steering/image to image")
+REPAINTED = {(row["way"], row["jump_n_sample"]): row for row in at("steering/inpainting")}
+PASTED = [REPAINTED["pasted", rounds] for rounds in (1, steering.JUMPS)]
+SHARP = [REPAINTED["pasted at a sharp edge", rounds] for rounds in (1, steering.JUMPS)]
 PEAKS = at("memory/peaks/beyond_importing_torch")
 
 
@@ -163,6 +168,26 @@ PEAKS = at("memory/peaks/beyond_importing_torch")
         "group, full captions": 0.80,
         "pair, full captions": 0.80,
     }.items()),
+
+    ("steering/image to image/*/strength", list(steering.STRENGTHS)),
+    ("steering/image to image/*/pictures", [steering.PICTURES] * len(FROM_PICTURES)),
+    ("steering: strength 0 changes nothing and keeps all, 1 the other way round",
+     [FROM_PICTURES[n][name] for n in (0, -1) for name in (steering.SKY, steering.HORIZON)],
+     [0, Between(0.9, 1), Between(0.9, 1), Between(0, 0.6)]),
+    ("steering: no strength does both", at(f"steering/image to image/*/{steering.BOTH}"),
+     Between(0, 0.6)),
+    ("steering: where a new sky comes through, not even the old words keep the horizon",
+     [row["with the old words"][steering.HORIZON] for row in FROM_PICTURES
+      if row[steering.SKY] >= 0.9], Between(0, 0.7)),
+    ("steering: nor does the start of the walk know it",
+     [row["share of the variance"] for row in at("steering/left of the horizon")][7:],
+     Between(-0.1, 0.1)),
+    ("steering: the asked thing", [row[steering.THING] for row in PASTED], Between(0.9, 1)),
+    ("steering: outside every pixel is the old one",
+     [row["outside equal"] for row in PASTED + SHARP], [1] * 4),
+    ("steering: no seam", [row[steering.SEAM]["ratio"] for row in PASTED], Between(0, 1.3)),
+    ("steering: a sharp edge shows", [row[steering.SEAM]["ratio"] for row in SHARP],
+     Between(2, inf)),
 )  # fmt: skip
 def test_a_table_holds_what_it_must(claim):
     """Of each claim: a place in a file, or what is computed from some; what it has to be."""
