@@ -8,17 +8,17 @@ from typing import Any, Self
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn import functional
 
-from . import arguments, conditioning, data, models, pictures, sampling, schedule
-from .models import Autoencoder, CaptionReader, TextUNet
-from .prediction import keep
-from .sampling import SampleStep
-from .schedule import NUM_TRAIN_TIMESTEPS, add_noise
+from diffusion_lessons import arguments, conditioning, models, pictures, sampling, schedule
+from diffusion_lessons.models import Autoencoder, CaptionReader, TextUNet
+from diffusion_lessons.prediction import keep
+from diffusion_lessons.sampling import SampleStep
+from diffusion_lessons.schedule import NUM_TRAIN_TIMESTEPS, add_noise
+
+from . import repaint
 
 EXAMPLE = "a red house on snow at night"
 AT_ONCE = 16  # pictures that are decoded together: each takes megabytes meanwhile
-RIM = 5  # pixels inside a mask's edge over which the old picture gives way to the new one
 
 Prompt = str | Sequence[str]
 Generators = torch.Generator | Sequence[torch.Generator] | None
@@ -155,10 +155,11 @@ class TextToImage:
         begin: dict[str, Any] = {}
         mask = None
         if image is not None:
-            images, mask = self._read(image, mask_image, len(prompts), each)
+            size = 8 * self.latent_shape[-1]
+            images, mask = repaint.read(image, mask_image, size, len(prompts), each)
             begin = {"x_0": self.encode(images), "strength": strength, "generator": generator}
             if mask is not None:
-                begin |= {"mask": latent_mask(mask), "jump_n_sample": jump_n_sample}
+                begin |= {"mask": repaint.latent_mask(mask), "jump_n_sample": jump_n_sample}
         elif strength is not None or mask_image is not None:
             raise ValueError("strength and mask_image are for a picture: give image as well")
         steps, scale = num_inference_steps, guidance_scale
@@ -171,7 +172,7 @@ class TextToImage:
                 latents.copy_((changed or {}).get("latents", latents))
         drawn = self.decode(latents).cpu()
         if mask is not None:
-            drawn = paste(drawn, images, mask)
+            drawn = repaint.paste(drawn, images, mask)
         if output_type == "pt":
             return Output((drawn + 1) / 2)
         return Output([Image.fromarray(pixels) for pixels in pictures.to_uint8(drawn)])
@@ -190,7 +191,7 @@ class TextToImage:
                     f"torch.Generator().manual_seed({source if isinstance(source, int) else 0})"
                 )
         if sources is generator:
-            _refuse_other_number("generators", len(sources), count)
+            repaint.refuse_other_number("generators", len(sources), count)
         noise = [torch.randn(each, *self.latent_shape, generator=source) for source in sources]
         return torch.cat(noise).to(self.device)
 
@@ -212,9 +213,9 @@ class TextToImage:
 
         latents: noise to start from, (N, C, h, w), one for each prompt; None: of seed 0. interval:
         the times between which guidance acts, see `conditioning.guided`. x_0: latents to begin
-        with, as `encode` returns them; no steps at strength 0. mask: as `latent_mask` returns it.
-        generator: draws what `jump_n_sample` needs. The others, and errors: as in a call; all
-        arguments are checked before the walk is returned.
+        with, as `encode` returns them; no steps at strength 0. mask: as `latent_mask` of `repaint`
+        returns it. generator: draws what `jump_n_sample` needs. The others, and errors: as in a
+        call; all arguments are checked before the walk is returned.
         """
         prompts = arguments.texts("prompt", prompt, EXAMPLE)
         steps, scale = num_inference_steps, guidance_scale
@@ -225,7 +226,7 @@ class TextToImage:
         if negative_prompt is not None:
             negative = arguments.texts("negative_prompt", negative_prompt, EXAMPLE)
             if len(negative) > 1:
-                _refuse_other_number("negative prompts", len(negative), len(prompts))
+                repaint.refuse_other_number("negative prompts", len(negative), len(prompts))
             null_context = self.encode_prompt(negative)
         if latents is None:
             latents = self.noise(len(prompts), torch.Generator().manual_seed(0))
@@ -259,52 +260,3 @@ class TextToImage:
         strength = arguments.number("strength", strength, 0, 1, hint, real=True)
         skipped = num_inference_steps - int(num_inference_steps * strength)
         return sampling.times(num_inference_steps)[skipped:]
-
-    def _read(
-        self, image: Any, mask_image: Any, count: int, each: int
-    ) -> tuple[Tensor, Tensor | None]:
-        """Read pictures to (count, 3, H, W) in [-1, 1], and masks to bool (count, 1, H, W)."""
-        size, given = 8 * self.latent_shape[-1], _one_each("images", image, count, each)
-        images = torch.stack([data.read_image(one, size) for one in given])
-        if mask_image is None:
-            return images, None
-        pairs = zip(_one_each("masks", mask_image, count, each), given, strict=True)
-        return images, torch.stack([data.read_mask(mask, one, size) for mask, one in pairs])
-
-
-def latent_mask(mask: Tensor) -> Tensor:
-    """Turn masks bool (N, 1, 8 h, 8 w) into the time until which each latent place is repainted.
-
-    (N, 1, h, w), see `prediction.keep`. 0 where any pixel is marked. 0.5 beside that: the encoder
-    has seen some of the old thing there, and later the new one has to fit what stands beside it.
-    """
-    places = functional.max_pool2d(mask.float(), 8)
-    grown = functional.max_pool2d(places, 3, stride=1, padding=1)
-    return 1 - (places + grown) / 2
-
-
-def paste(painted: Tensor, images: Tensor, mask: Tensor) -> Tensor:
-    """Lay what was painted inside the masks over the pictures, (N, 3, H, W); outside, they stay.
-
-    The decoder changes the rest of a picture too, and a sharp edge would show it: within RIM pixels
-    inside the mask the old picture gives way to the new one.
-    """
-    depth = inside = mask.float()
-    for _ in range(RIM):
-        inside = 1 - functional.max_pool2d(1 - inside, 3, stride=1, padding=1)
-        depth = depth + inside
-    return torch.where(mask, images + depth / (RIM + 1) * (painted - images), images)
-
-
-def _one_each(what: str, given: Any, count: int, each: int) -> list:
-    """Return one of what is given for each picture, where each prompt has `each` pictures."""
-    several = isinstance(given, (list, tuple)) or getattr(given, "ndim", 0) == 4
-    found = list(given) if several else [given]
-    found = found * count if len(found) == 1 else [one for one in found for _ in range(each)]
-    _refuse_other_number(what, len(found), count)
-    return found
-
-
-def _refuse_other_number(what: str, number: int, pictures: int) -> None:
-    if number != pictures:
-        raise ValueError(f"{number} {what} for {pictures} pictures: give one each, or one for all")

@@ -1,0 +1,10 @@
+"""Text to image in one call, with the names that `diffusers` uses.
+
+text_to_image   `TextToImage`: draw pictures of prompts, from a picture, or into a part of it
+repaint         pictures and masks to start from, and what is laid over at the end
+"""
+
+from .repaint import RIM, latent_mask, paste
+from .text_to_image import EXAMPLE, Output, TextToImage
+
+__all__ = ["EXAMPLE", "RIM", "Output", "TextToImage", "latent_mask", "paste"]

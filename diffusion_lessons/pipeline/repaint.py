@@ -1,0 +1,66 @@
+"""Pictures to start from and masks: read, brought to the latents' size, pasted at the end."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from diffusion_lessons import data
+
+RIM = 5  # pixels inside a mask's edge over which the old picture gives way to the new one
+
+
+def read(
+    image: Any, mask_image: Any, size: int, count: int, each: int
+) -> tuple[Tensor, Tensor | None]:
+    """Read pictures to (count, 3, size, size) in [-1, 1], masks to bool (count, 1, size, size).
+
+    Given for each picture, for each prompt (which has `each` pictures), or once for all. Errors as
+    in `data.read_image` and `data.read_mask`; ValueError for another number of them.
+    """
+    given = _one_each("images", image, count, each)
+    images = torch.stack([data.read_image(picture, size) for picture in given])
+    if mask_image is None:
+        return images, None
+    pairs = zip(_one_each("masks", mask_image, count, each), given, strict=True)
+    return images, torch.stack([data.read_mask(mask, of, size) for mask, of in pairs])
+
+
+def latent_mask(mask: Tensor) -> Tensor:
+    """Turn masks bool (N, 1, 8 h, 8 w) into the time until which each latent place is repainted.
+
+    (N, 1, h, w), see `prediction.keep`. 0 where any pixel is marked. 0.5 beside that: the encoder
+    has seen some of the old thing there, and later the new one has to fit what stands beside it.
+    """
+    places = functional.max_pool2d(mask.float(), 8)
+    grown = functional.max_pool2d(places, 3, stride=1, padding=1)
+    return 1 - (places + grown) / 2
+
+
+def paste(painted: Tensor, images: Tensor, mask: Tensor) -> Tensor:
+    """Lay what was painted inside the masks over the pictures, (N, 3, H, W); outside, they stay.
+
+    The decoder changes the rest of a picture too, and a sharp edge would show it: within RIM pixels
+    inside the mask the old picture gives way to the new one.
+    """
+    depth = inside = mask.float()
+    for _ in range(RIM):
+        inside = 1 - functional.max_pool2d(1 - inside, 3, stride=1, padding=1)
+        depth = depth + inside
+    return torch.where(mask, images + depth / (RIM + 1) * (painted - images), images)
+
+
+def refuse_other_number(what: str, number: int, pictures: int) -> None:
+    """Raise ValueError where there is not one of them for each picture."""
+    if number != pictures:
+        raise ValueError(f"{number} {what} for {pictures} pictures: give one each, or one for all")
+
+
+def _one_each(what: str, given: Any, count: int, each: int) -> list:
+    """Return one of what is given for each picture, where each prompt has `each` pictures."""
+    several = isinstance(given, (list, tuple)) or getattr(given, "ndim", 0) == 4
+    found = list(given) if several else [given]
+    found = found * count if len(found) == 1 else [one for one in found for _ in range(each)]
+    refuse_other_number(what, len(found), count)
+    return found
