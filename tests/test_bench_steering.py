@@ -41,7 +41,7 @@ def test_a_region_its_edges_and_the_gradient_across_them_by_hand():
 
 def test_a_regression_finds_what_is_there_and_nothing_where_nothing_is():
     x, y = normal(4000, 3).double(), normal(4000, seed=1).double()
-    assert steering.regression_error(x, 5 * x[:, 0] + 0.1 * y, 1.0).std() < 0.15
+    assert steering.regression_error(x, 5 * x[:, 0] + 0.1 * y).std() < 0.4
     assert steering.regression_error(x, y).std() == pytest.approx(1, abs=0.1)
 
 
