@@ -81,9 +81,9 @@ function wayOf() {
     go([...film.children].indexOf(target));
   });
   return {
-    big: big.node,
-    small: small.node,
-    strip: make("div", { className: "dl-way" }, [film, bar.node, make("div", { className: "dl-buttons" }, [play.node])]),
+    pair: make("div", { className: "dl-pair" }, [big.node, small.node]),
+    strip: make("div", { className: "dl-way" }, [film, bar.node]),
+    play: play.node,
     leave: play.leave,
     again: () => way && play.fromStart(),
     /** Another picture: played from the start, or seen at the place where one looked before. */
@@ -201,7 +201,7 @@ function render({ model, el }) {
 
   const more = make("details", {}, [ownKeys(make("summary", { textContent: "More: what it is not to show" })), negative.node]);
   const chips = model.get("suggestions").map((text) => button(text, () => drawOf([text, ""])));
-  stage.append(way.big, make("div", { className: "dl-side" }, [way.small, ...numbers.map((one) => one.node), more]));
+  stage.append(way.pair, make("div", { className: "dl-side" }, [...numbers.map((one) => one.node), more]));
   const root = make("div", { className: "dl-widget dl-studio dl-blank" }, [
     make("div", { className: "dl-ask" }, [
       prompt.node,
@@ -213,8 +213,8 @@ function render({ model, el }) {
     stage,
     way.strip,
     make("div", { className: "dl-end" }, [
+      make("div", { className: "dl-buttons" }, [way.play, button("Save", save), saved, keeping.wait]),
       make("div", { attrs: { role: "status" } }, [words, took]),
-      make("div", { className: "dl-buttons" }, [button("Save", save), saved, keeping.wait]),
     ]),
     kept.node,
   ]);

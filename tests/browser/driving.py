@@ -18,6 +18,8 @@ CONTROLS = (
 )
 KIND = """n.getAttribute("role")
   ?? (n.inputMode === "decimal" ? "number" : n.type || n.localName)"""
+STUDIO_PARTS = (".dl-ask", ".dl-pair", ".dl-side", ".dl-way")
+"""The studio's words, its pictures, and what moves them: the numbers, the way from noise."""
 DEAD = "is dead: nothing changes"
 STUCK = "does not move: the arrow keys do not reach it"
 ANSWER_LIMIT_S, IDLE_LIMIT_S = 60, 3
@@ -91,6 +93,14 @@ def _drive_output(notebook: Notebook, output: ElementHandle) -> list[str]:
         faults += [f"{name} {problem}"] if problem else []
     alerts = [alert.inner_text() for alert in output.query_selector_all("[role=alert]")]
     return faults + [f"a drawing failed: {text}" for text in alerts if text.strip()]
+
+
+def off_the_screen(page: Page, parts: tuple[str, ...], bottom: float) -> list[str]:
+    """Those parts that reach below `bottom` when the first one is at the top of the screen."""
+    page.locator(parts[0]).evaluate("node => node.scrollIntoView({ block: 'start' })")
+    boxes = [page.locator(part).bounding_box() for part in parts]
+    low = [box["y"] < 0 or box["y"] + box["height"] > bottom for box in boxes]
+    return [part for part, off in zip(parts, low, strict=True) if off]
 
 
 @dataclass

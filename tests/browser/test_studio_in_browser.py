@@ -8,7 +8,8 @@ import pytest
 
 from diffusion_lessons.widgets import gallery
 from tests.browser.bare_host import pixels
-from tests.browser.driving import CONTENT, faults_of
+from tests.browser.driving import CONTENT, STUDIO_PARTS, faults_of, off_the_screen
+from tests.browser.lab import PANEL
 
 SETUP = """
 import time, torch
@@ -45,6 +46,20 @@ def test_every_control_passes_the_checks(open_cells, studio_cell):
         if folder := os.environ.get("COURSE_PHOTOS"):
             notebook.photograph(Path(folder) / "studio.png")
         assert faults_of(notebook) == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_words_picture_and_all_that_moves_it_are_on_one_screen(open_cells, studio_cell, width):
+    with open_cells(SETUP, studio_cell) as notebook:
+        page, before = notebook.page, notebook.page.viewport_size
+        notebook.run_all()
+        page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_timeout(500)  # until JupyterLab has laid out its bars
+        shown = page.locator(f"{PANEL} .jp-WindowedPanel-outer").bounding_box()
+        missing = off_the_screen(page, STUDIO_PARTS, shown["y"] + shown["height"])
+        page.set_viewport_size(before)
+    assert missing == []
 
 
 def test_from_words_to_a_kept_picture_by_keyboard(open_cells, studio_cell, tmp_path):

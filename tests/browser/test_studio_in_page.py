@@ -8,7 +8,7 @@ import pytest
 from diffusion_lessons import widgets
 from diffusion_lessons.workspace import DamagedFile
 from tests.browser.bare_host import hear, pixels, put, sent, use_dark_theme
-from tests.browser.driving import axe_faults
+from tests.browser.driving import STUDIO_PARTS, axe_faults, off_the_screen
 from tests.every_widget import HOUSE
 from tests.small_pipe import small_pipe
 
@@ -67,7 +67,7 @@ def test_typing_asks_for_nothing_and_enter_asks_once(page, studio):
     assert sent(page) == [{"request": {"id": 1, "places": places}}]
     _answer_all(page, studio)
     assert len(sent(page)) == 1 and _shows(page, studio)
-    assert page.get_by_role("status").first.inner_text().startswith("“a blue cat” · seed 0")
+    assert page.get_by_role("status").last.inner_text().startswith("“a blue cat” · seed 0")
     assert re.search(r"Drawn in \d+\.\d\d seconds\.", page.locator(".dl-took").inner_text())
 
 
@@ -159,7 +159,7 @@ def test_a_wrong_entry_is_a_sentence_and_the_picture_before_stays(
     _answer_all(page, studio)
     assert alert.inner_text().startswith("This could not be drawn. ") and part in alert.inner_text()
     assert (_big(page) == before).all() and page.locator("main img").count() == 0
-    assert page.get_by_role("status").first.inner_text().startswith(f"“{HOUSE}”")
+    assert page.get_by_role("status").last.inner_text().startswith(f"“{HOUSE}”")
     field.fill(right)
     field.press("Enter")
     _answer_all(page, studio)
@@ -233,7 +233,7 @@ def test_a_picture_asked_for_is_seen_coming_out_of_noise(moving_page, studio):
     assert _shows(page, studio)  # a setting: at once
     page.get_by_role("button", name="Draw").click()  # nothing new: the same way again
     assert _shows(page, studio, 0) and len(sent(page)) == 2
-    said = page.get_by_role("status").first.inner_text()
+    said = page.get_by_role("status").last.inner_text()
     assert "The same words and the same numbers give the same picture" in said
 
 
@@ -302,3 +302,12 @@ def test_axe_finds_nothing_and_nothing_hangs_over_the_edge(page, studio, width, 
     numbers = page.locator(".dl-spin")
     inside = [one.evaluate("n => n.scrollWidth <= n.clientWidth") for one in numbers.all()]
     assert len(inside) == 3 and all(inside), "a number's buttons are cut off"
+
+
+@pytest.mark.parametrize("width", [1280, 640, 390])
+def test_words_picture_and_all_that_moves_it_are_on_one_screen(page, studio, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    put(page, studio)
+    assert off_the_screen(page, STUDIO_PARTS, bottom=800) == []
+    page.set_viewport_size({"width": 280, "height": 500})  # where they cannot be
+    assert off_the_screen(page, STUDIO_PARTS, bottom=500) == [".dl-side", ".dl-way"]
