@@ -71,6 +71,25 @@ def live_of_three() -> PageWidget:
     return widgets.live(draw, controls)
 
 
+REGION = torch.zeros(1, 1, 64, 64, dtype=torch.bool)
+REGION[..., 20:44, 16:38] = True
+
+
+def painted(marked: torch.Tensor, prompt: str) -> tuple[torch.Tensor, str, list[str]]:
+    """Two pictures that tell marks and words apart, for `mark` and `sketch`."""
+    if "dragon" in prompt:
+        raise ValueError("there are no dragons here")
+    light = torch.full((1, 3, 64, 64), len(prompt) / 50 - 1)
+    images = torch.cat((light, marked.float().expand_as(light)))
+    return images, f"what was made of {prompt!r}", ["plain", "pasted, seam 1.2"]
+
+
+def marking(marked: torch.Tensor | None = REGION) -> PageWidget:
+    """A picture, a rectangle of it marked."""
+    picture = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0))
+    return widgets.mark(picture, lambda _, *asked: painted(*asked), "a cat", marked)
+
+
 def watched() -> PageWidget:
     """A training that ended early, with a stage of pictures and one of points."""
     with widgets.watch(total=40, alt="sprites the network draws") as view:
@@ -99,6 +118,8 @@ EVERY: dict[str, Callable[[], PageWidget]] = {
     "guess": lambda: widgets.guess("How much?", ["a half", "a third"]),
     "guess a number": lambda: widgets.guess("How many?"),
     "plane": lambda: widgets.plane(TITLE),
+    "mark": marking,
+    "sketch": lambda: widgets.sketch(painted, "a cat"),
     "watch": watched,
     "watch at first": lambda: widgets.watch(total=10, alt="sprites"),
     "studio": studio,

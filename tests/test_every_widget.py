@@ -9,11 +9,11 @@ from ipywidgets.widgets.widget import _remove_buffers
 
 from diffusion_lessons import widgets
 from diffusion_lessons.widgets.watch import MOST_STAGES
-from tests.every_widget import EVERY, live, studio
+from tests.every_widget import EVERY, live, marking, studio
 
 
 @pytest.mark.parametrize(
-    "name", ["scrub", "live", "guess", "plane", "watch at first", "studio", "quiz"]
+    "name", ["scrub", "live", "guess", "plane", "mark", "watch at first", "studio", "quiz"]
 )
 def test_the_message_that_opens_a_widget_has_its_state(name, monkeypatch):
     """A page that is shown before later messages arrive would find empty traits."""
@@ -56,10 +56,17 @@ def _save_and_delete(widget):
     [
         (lambda: widgets.watch(total=MOST_STAGES + 1, alt="sprites"), _train),
         (live, _fail),
+        (marking, _fail),
         (studio, _fail),
         (studio, _save_and_delete),
     ],
-    ids=["a strip that thins out", "a drawing that fails", "no picture", "an emptied gallery"],
+    ids=[
+        "a strip that thins out",
+        "a drawing that fails",
+        "no marks",
+        "no picture",
+        "an emptied gallery",
+    ],
 )
 def test_bytes_sent_once_have_a_place_in_every_later_state(make, use):
     """nbclient stores the bytes of every message and hands all of them to the page at the end,

@@ -1,6 +1,7 @@
-"""The Python side of scrub, live, guess and plane; tests/browser sees what the page does."""
+"""The Python side of scrub, live, guess, plane and canvas; tests/browser sees the page's side."""
 
 import html
+import io
 import re
 import sys
 import threading
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from PIL import Image
 
 from diffusion_lessons import pictures, widgets
 from diffusion_lessons.postcards import PromptError
@@ -19,6 +21,8 @@ from diffusion_lessons.widgets.plane import REACH, SHAPES
 from diffusion_lessons.widgets.scrub import LARGEST
 from diffusion_lessons.widgets.still import spread
 from diffusion_lessons.workspace import DamagedFile
+from tests.every_widget import REGION, marking, painted
+from tests.small_pipe import small_pipe
 
 STOPS = ["none", "some", "all"]
 WORDS = ["nothing yet", "half of it", "everything"]
@@ -329,6 +333,48 @@ def test_points_are_those_on_show_and_too_few_are_refused_with_a_way_out():
         assert f"{len(drawn) // 2} points in the plane" in plane.still()[0]
 
 
+# --- canvas ---
+
+
+def test_the_callback_gets_the_picture_the_marks_and_the_words_as_the_pipeline_takes_them():
+    pipe, asked = small_pipe(), []
+
+    def repaint(image, marked, prompt):
+        asked.append((image.shape, prompt))
+        drawn = pipe(prompt, image=(image + 1) / 2, mask_image=marked, output_type="pt").images
+        return drawn * 2 - 1, "a house", ["pasted"]
+
+    levels = torch.arange(64 * 64 * 3) % 256
+    picture = Image.fromarray(levels.byte().reshape(64, 64, 3).numpy())
+    canvas = widgets.mark(picture, repaint, "a red house", REGION)
+    assert asked == [((1, 3, 64, 64), "a red house")] and torch.equal(canvas.marked, REGION)
+    before, after = canvas.picture["data"], canvas.answer["data"]
+    changed = (_levels(before) != _levels(after)).any(-1)
+    assert changed.any() and not changed[~REGION[0, 0].numpy()].any()
+
+
+def test_a_picture_of_another_size_is_cut_and_the_widget_says_so():
+    canvas = widgets.mark(Image.new("L", (200, 100), "white"), lambda *_: None)
+    assert canvas.note.startswith("Note: the picture has 200 x 100 pixels: its middle square was")
+    assert canvas.answer == {"id": 0} and not canvas.marked.any()
+
+
+def test_the_still_picture_has_an_edge_around_the_marks_and_an_outline_is_black_on_white():
+    for canvas in (marking(), widgets.sketch(painted, "a cat", REGION)):
+        with Image.open(io.BytesIO(canvas.still()[1])) as image:
+            first = np.asarray(image.convert("RGB"))[16:400:6, 16:400:6]  # a pixel is 6 wide
+        inside, edge = first[21:43, 17:37], first[20, 16:38]
+        if canvas.picture:
+            assert (inside == _levels(canvas.picture["data"])[21:43, 17:37]).all()
+            assert set(edge.flatten().tolist()) == {0, 255}
+        else:
+            assert (inside == 0).all() and (edge == 0).all() and (first[:20] == 255).all()
+
+
+def _levels(data: bytes) -> np.ndarray:
+    return np.frombuffer(data, np.uint8).reshape(64, 64, 3)
+
+
 # --- all ---
 
 
@@ -339,12 +385,18 @@ def test_points_are_those_on_show_and_too_few_are_refused_with_a_way_out():
          ["How &lt;b&gt;much&lt;/b&gt;?", "a third"]),
         (lambda: widgets.plane("Draw <b>it</b>.", "heart"),
          ['alt="Draw &lt;b&gt;it&lt;/b&gt;: 240 points in the plane, heart"']),
+        (marking, ["528 of its pixels marked; then what was made of &#x27;a cat&#x27;"]),
     ],
 )  # fmt: skip
 def test_a_reader_on_the_web_sees_the_question_or_the_points(make, words):
     data, _ = make()._repr_mimebundle_()
     assert all(word in data["text/html"] for word in words)
     assert ("image/png" in data) == ("<img" in data["text/html"])
+
+
+def _sketch(count, alt):
+    drawn = torch.zeros(count, 3, 64, 64), alt, ["one"]
+    return widgets.sketch(lambda *_: drawn, "a cat", REGION)
 
 
 def _guess(*options):
@@ -383,6 +435,10 @@ def _guess(*options):
         (lambda: _guess(), "all different"),
         (lambda: _guess("a", "b").compare("c", "so."), "truth is 'c': choose one of 'a', 'b'"),
         (lambda: widgets.plane("Draw.", "moon"), "start is 'moon': choose one of 'two moons'"),
+        (lambda: marking(REGION[0]), r"marked has .*\(1, 64, 64\): give \(1, 1, 64, 64\), True"),
+        (lambda: widgets.sketch(painted, "a dragon", REGION), "there are no dragons here"),
+        (lambda: _sketch(2, "grey"), r"what act draws has .*give \(1, 3, 64, 64\), a caption each"),
+        (lambda: _sketch(1, ""), "alt is ''"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_in_a_sentence(use, message):

@@ -71,6 +71,15 @@ function paintAll(node, pictures, count = pictures.count) {
   [...node.children].forEach((canvas, i) => paint(canvas, pictures, i));
 }
 
+/** A canvas under a caption. */
+function framed(kind, caption) {
+  const canvas = make("canvas", { attrs: { role: "img" } });
+  return {
+    canvas,
+    node: make("figure", { className: kind }, [canvas, make("figcaption", { textContent: caption })]),
+  };
+}
+
 /** A number as one would say it: three digits, powers of ten where it is very large or small. */
 function numberWords(value) {
   if (!Number.isFinite(value)) return value > 0 ? "infinite" : "not defined";
@@ -172,8 +181,8 @@ function textField(name, start = "", attrs = {}) {
 }
 
 /** A push button that keeps its keys. */
-function button(text, pressed) {
-  const node = ownKeys(make("button", { type: "button", textContent: text }));
+function button(text, pressed, className = "") {
+  const node = ownKeys(make("button", { type: "button", textContent: text, className }));
   node.addEventListener("click", pressed);
   return node;
 }

@@ -7,7 +7,7 @@ function render({ model, el }) {
   const [reach, step, most, shapes] = ["reach", "step", "most", "shapes"].map((name) => model.get(name));
   let points = [...model.get("drawn")];
   const cursor = { x: 0, y: 0 };
-  let stroke = null; // the pointer that draws
+  let last = null; // the newest point of a stroke
 
   const svg = planeSquare();
   const dots = draw("path", { class: "dl-dots" });
@@ -16,9 +16,6 @@ function render({ model, el }) {
   const help = make("p", { className: "dl-words", id: idOf("help"), textContent:
     "Draw with the mouse or a pen. With the keyboard: the arrow keys move the cross, Space or Enter " +
     `adds a point there, Backspace takes the last one back. At most ${most} points.` });
-  const board = ownKeys(make("div", { className: "dl-board", tabIndex: 0, attrs: {
-    role: "application", "aria-label": model.get("title"), "aria-describedby": help.id,
-  } }, [svg]));
   const status = make("p", { className: "dl-now", attrs: { role: "status" } });
 
   const number = () => {
@@ -57,51 +54,22 @@ function render({ model, el }) {
     change(points);
   }
   const keys = {
-    ArrowLeft: () => move(-1, 0),
-    ArrowRight: () => move(1, 0),
-    ArrowUp: () => move(0, 1),
-    ArrowDown: () => move(0, -1),
+    ...arrowKeys((right, down) => move(right, -down)),
     " ": addHere,
     Enter: addHere,
     Backspace: takeBack,
     Delete: takeBack,
   };
-  board.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in keys)) return;
-    event.preventDefault();
-    keys[event.key]();
-  });
-
-  function draws(event) {
-    const box = svg.getBoundingClientRect();
-    const x = reach * ((2 * (event.clientX - box.left)) / box.width - 1);
-    const y = reach * (1 - (2 * (event.clientY - box.top)) / box.height);
-    if (stroke.last && Math.hypot(x - stroke.last[0], y - stroke.last[1]) < APART) return;
+  function through(across, down) {
+    const [x, y] = [reach * (2 * across - 1), reach * (1 - 2 * down)];
+    if (last && Math.hypot(x - last[0], y - last[1]) < APART) return;
     if (Math.max(Math.abs(x), Math.abs(y)) > reach) return;
-    stroke.last = [x, y];
+    last = [x, y];
     add(x, y);
     show();
   }
-  function rests() {
-    if (!stroke) return;
-    stroke = null;
-    tell();
-  }
-  svg.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    event.preventDefault();
-    board.focus();
-    svg.setPointerCapture(event.pointerId);
-    stroke = { last: null };
-    draws(event);
-  });
-  svg.addEventListener("pointermove", (event) => {
-    if (!stroke) return;
-    const all = event.getCoalescedEvents?.() ?? [];
-    (all.length ? all : [event]).forEach(draws);
-  });
-  svg.addEventListener("pointerup", rests);
-  svg.addEventListener("pointercancel", rests);
+  const begin = () => (last = null);
+  const board = drawingBoard(svg, { title: model.get("title"), help, keys, begin, through, end: tell });
 
   const ready = Object.entries(shapes).map(([name, shape]) => button(name, () => change([...shape])));
   const root = make("div", { className: "dl-widget dl-drawing" }, [

@@ -44,15 +44,6 @@ function numberField(name, { step, low, high, hint }, moved) {
   return { node, input, place, put };
 }
 
-/** A canvas under a caption. */
-function framed(kind, caption) {
-  const canvas = make("canvas", { attrs: { role: "img" } });
-  return {
-    canvas,
-    node: make("figure", { className: kind }, [canvas, make("figcaption", { textContent: caption })]),
-  };
-}
-
 /** The way from noise: the picture so far, the guess of the end, a strip of all places, a slider. */
 function wayOf() {
   const big = framed("dl-big", "in the model’s hands");
@@ -205,7 +196,7 @@ function render({ model, el }) {
   const root = make("div", { className: "dl-widget dl-studio dl-blank" }, [
     make("div", { className: "dl-ask" }, [
       prompt.node,
-      make("div", { className: "dl-buttons" }, [button("Draw", draw), button("Surprise me", surprise)]),
+      make("div", { className: "dl-buttons" }, [button("Draw", draw, "dl-main"), button("Surprise me", surprise)]),
     ]),
     make("div", { className: "dl-buttons dl-chips", attrs: { role: "group", "aria-label": "suggestions" } }, chips),
     talk.problem,

@@ -5,6 +5,7 @@
     studio(...)  pictures from words: the way from noise, a gallery of what one keeps
     guess(...)   a prediction before the reveal, compared with the truth after it
     plane(...)   points in the plane that the learner draws
+    mark(...)    a part of a picture to repaint; sketch(...) an outline for a picture to follow
     watch(...)   a training while it runs: progress, loss, a strip of samples
 
 Each is an anywidget whose page side is a plain ES module `render({model, el})`, so that JupyterLab
@@ -12,6 +13,7 @@ and any other host with get, set, on and save_changes can show it. Each leaves a
 behind (`text/html` and `image/png`) for readers of the stored notebook, where no kernel runs.
 """
 
+from .canvas import mark, sketch
 from .course_map import course_map
 from .guess import guess
 from .live import Choice, Slider, Text, live
@@ -32,8 +34,10 @@ __all__ = [
     "course_map",
     "guess",
     "live",
+    "mark",
     "plane",
     "scrub",
+    "sketch",
     "studio",
     "watch",
 ]

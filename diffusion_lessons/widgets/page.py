@@ -14,7 +14,7 @@ import torch
 
 from diffusion_lessons.pictures import second_copy
 
-_SHARED = ("parts.js", "plots.js", "dots.js", "asking.js")
+_SHARED = ("parts.js", "plots.js", "dots.js", "board.js", "asking.js")
 
 
 def module(name: str) -> str:

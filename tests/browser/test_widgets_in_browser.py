@@ -32,6 +32,8 @@ def test_all_widgets_pass_the_checks(open_cells):
         SETUP,
         SCRUB,
         "widgets.live(noise, [widgets.Slider('seed', 0, 5)])",
+        "widgets.sketch(lambda marked, prompt: "
+        "(torch.ones(1, 3, 64, 64) * len(prompt) / 99, 'grey', [prompt]), 'a grey picture')",
         "q = widgets.guess('How much?', ['a half', 'a third'])\nq",
         "pictures.show(ramp, 'six squares of colour', STOPS)",
     ]
