@@ -58,6 +58,9 @@ def ddpm_std() -> float:
      lambda: arrived(1).norm(dim=1).max(), Between(0, 0.01)),
     ("in 1, 3 and 32 steps",  # and all end on the corners: with 16 steps a sixth dot remains
      lambda: torch.cdist(arrived(32), FIVE).amin(dim=1).max(), Between(0, 0.1)),
+    ("At high t they point to the middle",
+     lambda: torch.cosine_similarity(EXACT(noise(500), torch.full((500,), 0.9)).eps, noise(500)),
+     Between(0.99, 1.01)),
     ("the noise you start from **is** the picture", lambda: same_corner(0.0), 1),
     ("one in five would be the same by luck", lambda: same_corner(1.0), Between(0.12, 0.28)),
     ("half the logarithm of the SNR",

@@ -128,8 +128,7 @@ SMALL = approx(0, abs=0.006)
      (growth.WIDTHS, growth.BLOCKS, *growth.PATCHES.items()),
      [[48, 96], [1, 2], ["pixels", 2], ["latents", 1]]),
     ("for side in (32, 64, 128, 256) … pictures of four sizes", growth.SIDES, [32, 64, 128, 256]),
-    ("From 128 to 256 pixels a step of this network costs more than four times as much. … "
-     "1. From 128 to 256 pixels a step of this network costs more than four times as much.",
+    ("From 128 to 256 pixels a step costs more than four times as much.",
      lambda: [dearer("call"), dearer("training step")], Between(4, math.inf)),
     ("there are <16> times as many", (256 // 4) ** 4 / (128 // 4) ** 4),  # pairs, in attention
     ("ours attends at a quarter of the side",  # patches of 2, and one level down
@@ -164,7 +163,7 @@ SMALL = approx(0, abs=0.006)
     ("", lambda: STD - shipped()[4].std(), SMALL),
     ("live = recipes.LIVE_AUTOENCODER # the settings: <250> steps of <16> pictures",
      (LIVE.steps, LIVE.batch)),
-    ("Your autoencoder is smaller than the shipped one … on 1,024 postcards",
+    ("Your autoencoder is smaller … on 1,024 postcards",
      LIVE.network() == WHOLE.network(), False),
     ("", LIVE.steps // 6 >= 10, True),  # the strip gets its pictures
     ("on the latents of 1,024 of its sprites … range(16) … .sample(64, seed)",),

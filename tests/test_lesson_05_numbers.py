@@ -120,11 +120,12 @@ def looks() -> float:
     ("Pictures of one prompt become alike",
      [figures(scale)[1:3] for scale in guidance.SCALES[1:]],
      sorted((figures(scale)[1:3] for scale in guidance.SCALES[1:]), reverse=True)),
+    ("From s = 0 to 1 the caption alone does that", figures(1.0)[1], Between(0, figures(0.0)[1])),
     ("Even at s = 1 horizons differ less than in real postcards, says the file",
      MEASURED["train", 1.0, 0.0, 1.0]["diversity"]["horizon"]["95 % interval"], Between(0, 0.99)),
     ("a difference of less than <12> of a hundred may be chance",
      100 * (wilson(32, 64)[1] - 0.5)),
-    ("It takes about a minute.", MARKS, sorted(MARKS)),
+    ("About a minute. You may stop it", MARKS, sorted(MARKS)),
     ("", MARKS[-1], Between(1, LIVE.steps - 1)),
     ("paints 64 full captions … postcards.sample_scenes(64, 4_000_000_000", LIVE.full, 1.0),
     ("The middle alone at s = 5 is what s = 2 gives on the whole way, and s = 10 there is what "
