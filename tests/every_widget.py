@@ -66,9 +66,9 @@ def live(start: int = 0) -> PageWidget:
 
 
 def live_of_three() -> PageWidget:
-    """A slider, a text, a choice."""
+    """A slider, a text, a choice; a caption under each picture."""
     controls = [Slider("seed", 0, 9), Text("prompt", "a cat"), Choice("kind", OPTIONS)]
-    return widgets.live(draw, controls)
+    return widgets.live(draw, controls, ["before", "after"])
 
 
 REGION = torch.zeros(1, 1, 64, 64, dtype=torch.bool)

@@ -430,6 +430,7 @@ def _guess(*options):
         (lambda: _live(_noise, Choice("kind", ["a"])), "two or more"),
         (lambda: _live(_noise, Text("seed")), "none twice"),
         (lambda: widgets.live(_noise, []), "one name each"),
+        (lambda: widgets.live(_noise, [Slider("seed", 0, 9)], ["a", "b", "c"]), "3 captions for "),
         (lambda: _guess("a"), "all different"),
         (lambda: _guess("a", "a"), "all different"),
         (lambda: _guess(), "all different"),

@@ -11,8 +11,8 @@ const MARK = {
   go: "Repaint",
   done: "marked",
   start: { x: 24, y: 24, width: 16, height: 16, step: 2 },
-  help: "Paint over a part with the mouse, a pen or a finger. With the keyboard: the arrow keys move a " +
-    "rectangle, with Shift they change its size, Space or Enter marks what it holds.",
+  help: "Paint over a part, with some room around it, by mouse, pen or finger. With the keyboard: the arrow " +
+    "keys move a rectangle, with Shift they change its size, Space or Enter marks what it holds.",
 };
 const SKETCH = {
   title: "Draw an outline",
@@ -20,7 +20,7 @@ const SKETCH = {
   go: "Draw",
   done: "drawn",
   start: { x: 32, y: 32, width: 1, height: 1, step: 1 },
-  help: "Draw with the mouse, a pen or a finger. With the keyboard: Space or Enter puts the pen down or " +
+  help: "Draw by mouse, pen or finger. With the keyboard: Space or Enter puts the pen down or " +
     "lifts it, the arrow keys move it.",
 };
 
@@ -216,20 +216,14 @@ function render({ model, el }) {
   });
   eraser.setAttribute("aria-pressed", false);
 
-  const pictures = make("div", { className: "dl-gallery", attrs: { role: "group" } });
+  const pictures = pictureRow();
   const talk = asking(model, {
-    show({ captions, alt, ...drawn }) {
-      if (!captions) return; // a problem, or nothing asked for yet
-      pictures.setAttribute("aria-label", alt);
-      pictures.replaceChildren(...captions.map((caption, i) => {
-        const { canvas, node } = framed("dl-answer", caption);
-        paint(canvas, drawn, i);
-        canvas.setAttribute("aria-label", `${alt}: ${caption}`);
-        return node;
-      }));
-      status.textContent = `Here is what came of it: ${captions.join("; ")}.`;
+    show(answer) {
+      if (!answer.captions) return; // a problem, or nothing asked for yet
+      pictures.put(answer);
+      status.textContent = `Here is what came of it: ${answer.captions.join("; ")}.`;
     },
-    picture: pictures,
+    picture: pictures.node,
   });
   const prompt = textField(way.question, model.get("request").prompt);
   function ask() {
@@ -256,7 +250,7 @@ function render({ model, el }) {
       talk.problem,
       talk.wait,
     ]),
-    pictures,
+    pictures.node,
   ]);
   talk.begin();
   show();

@@ -20,19 +20,17 @@ function textLine(name, _words, start, moved) {
 const CONTROLS = { slider, choice: radios, text: textLine };
 
 function render({ model, el }) {
-  const pictures = make("div", { className: "dl-gallery", attrs: { role: "img" } });
+  const pictures = pictureRow();
   const words = make("p", { className: "dl-words", attrs: { role: "status" } });
   const { places } = model.get("request");
   const controls = model.get("controls").map(({ kind, name, words }, i) => CONTROLS[kind](name, words, places[i], moved));
   const talk = asking(model, {
     show(answer) {
       if (answer.problem) return;
-      paintAll(pictures, answer);
-      pictures.classList.toggle("dl-many", answer.count > 3);
-      pictures.setAttribute("aria-label", answer.alt);
+      pictures.put(answer);
       words.textContent = answer.words;
     },
-    picture: pictures,
+    picture: pictures.node,
   });
   function moved() {
     const wish = { places: controls.map((control) => control.place()) };
@@ -40,7 +38,7 @@ function render({ model, el }) {
   }
   const root = make("div", { className: "dl-widget dl-live" }, [
     make("div", { className: "dl-controls" }, controls.map((control) => control.node)),
-    pictures,
+    pictures.node,
     words,
     talk.problem,
     talk.wait,

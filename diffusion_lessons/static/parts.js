@@ -80,6 +80,26 @@ function framed(kind, caption) {
   };
 }
 
+/** Pictures side by side, with a caption under each where an answer has some. */
+function pictureRow() {
+  const node = make("div", { className: "dl-gallery" });
+  return {
+    node,
+    put({ alt, captions, ...pictures }) {
+      node.setAttribute("role", captions.length ? "group" : "img");
+      node.setAttribute("aria-label", alt);
+      node.classList.toggle("dl-many", pictures.count > 3);
+      if (!captions.length) return paintAll(node, pictures);
+      const figures = captions.map((caption) => framed("dl-captioned", caption));
+      figures.forEach(({ canvas }, i) => {
+        paint(canvas, pictures, i);
+        canvas.setAttribute("aria-label", `${alt}: ${captions[i]}`);
+      });
+      node.replaceChildren(...figures.map((figure) => figure.node));
+    },
+  };
+}
+
 /** A number as one would say it: three digits, powers of ten where it is very large or small. */
 function numberWords(value) {
   if (!Number.isFinite(value)) return value > 0 ? "infinite" : "not defined";

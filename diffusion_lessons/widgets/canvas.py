@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from diffusion_lessons import arguments, data
-from diffusion_lessons.pictures import checked_alt, img_tag, on_page, to_uint8
+from diffusion_lessons.pictures import img_tag, on_page, to_uint8
 
 from .asking import Asking, drawing
-from .page import framed, module, packed
+from .page import captioned, framed, module, packed
 
 SIDE = 64
 """Pixels of a canvas each way, as many as the pictures of the course have."""
@@ -87,7 +87,7 @@ class Canvas(Asking):
         arguments.shape(
             "what act draws", images, (len(captions), 3, SIDE, SIDE), ", a caption each"
         )
-        answer = framed(to_uint8(images)) | {"alt": checked_alt(alt), "captions": list(captions)}
+        answer = captioned(images, alt, captions)
         self._shown = drawn
         return answer
 

@@ -12,10 +12,10 @@ import torch
 import traitlets
 
 from diffusion_lessons import arguments
-from diffusion_lessons.pictures import checked_alt, img_tag, on_page, to_uint8
+from diffusion_lessons.pictures import img_tag, on_page
 
 from .asking import Asking, drawing
-from .page import framed, module
+from .page import captioned, module
 
 Draw = Callable[[dict, torch.Generator], tuple[torch.Tensor, str, str]]
 
@@ -94,8 +94,8 @@ class Live(Asking):
 
     controls: traitlets.List = traitlets.List().tag(sync=True)
 
-    def __init__(self, draw: Draw, controls: Sequence[Control]) -> None:
-        self._draw, self._controls = draw, list(controls)
+    def __init__(self, draw: Draw, controls: Sequence[Control], captions: Sequence[str]) -> None:
+        self._draw, self._controls, self._captions = draw, list(controls), captions
         payloads = [control.payload() for control in controls]
         request = {"places": [payload["start"] for payload in payloads]}
         super().__init__(request, self._reply(request), controls=payloads)
@@ -103,7 +103,7 @@ class Live(Asking):
     def still(self) -> tuple[str, bytes]:
         """Return the picture on show, with its words."""
         images, alt, words = self._shown
-        picture, width = on_page(images)
+        picture, width = on_page(images, self._captions or None)
         return img_tag(picture, alt, width) + f"<p>{html.escape(words)}</p>", picture
 
     def _reply(self, request: dict) -> dict:
@@ -115,19 +115,19 @@ class Live(Asking):
         if not (isinstance(drawn, tuple) and len(drawn) == 3):
             raise TypeError(f"draw returned {type(drawn).__name__}: give (images, alt, words)")
         images, alt, words = drawn
-        answer = {**framed(to_uint8(images)), "alt": checked_alt(alt), "words": words}
+        answer = captioned(images, alt, self._captions) | {"words": words}
         self.values, self._shown = values, drawn
         return answer
 
 
-def live(draw: Draw, controls: Sequence[Control]) -> Live:
+def live(draw: Draw, controls: Sequence[Control], captions: Sequence[str] = ()) -> Live:
     """Show a picture that the kernel draws again whenever a control moves.
 
     `draw(values, generator)` returns (images, alt, words): pictures (N, C, H, W) in [-1, 1], what
     is to be seen in them, and a sentence to stand below them. `values` maps each control's name to
     its value. `generator` is seeded with `values["seed"]`, or 0 without such a control: use it for
     all randomness, so that the same values give the same picture. A network in training is drawn
-    from a copy of it.
+    from a copy of it. `captions` has a line for under each picture, where they need one.
 
     The first picture is drawn at once, and an error in it is raised. A later error is shown in the
     widget as a sentence while the picture before stays.
@@ -135,4 +135,4 @@ def live(draw: Draw, controls: Sequence[Control]) -> Live:
     names = [control.name for control in controls]
     if len(set(names)) != len(names) or not names:
         raise ValueError(f"the controls are named {names}: give one name each, none twice")
-    return Live(draw, controls)
+    return Live(draw, controls, captions)

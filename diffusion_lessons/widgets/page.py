@@ -12,7 +12,7 @@ import anywidget
 import numpy as np
 import torch
 
-from diffusion_lessons.pictures import second_copy
+from diffusion_lessons.pictures import checked_alt, second_copy, to_uint8
 
 _SHARED = ("parts.js", "plots.js", "dots.js", "board.js", "asking.js")
 
@@ -38,6 +38,16 @@ def framed(frames: np.ndarray) -> dict:
     """Return pictures, uint8 (..., H, W, 3), with their number and their size, as a page paints."""
     *lead, height, width, _ = frames.shape
     return {"count": math.prod(lead), "height": height, "width": width, "data": frames}
+
+
+def captioned(images: torch.Tensor, alt: str, captions: Sequence[str] = ()) -> dict:
+    """Return pictures (N, C, H, W) in [-1, 1] and their words, as a page shows them in a row.
+
+    Raises ValueError unless there are as many captions, or none, and on an empty alt.
+    """
+    if captions and len(captions) != len(images):
+        raise ValueError(f"{len(captions)} captions for {len(images)} pictures: give one for each")
+    return framed(to_uint8(images)) | {"alt": checked_alt(alt), "captions": list(captions)}
 
 
 def packed(value: Any) -> Any:

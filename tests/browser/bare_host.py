@@ -39,6 +39,13 @@ def hear(page: Page, name: str, value: object) -> None:
     page.evaluate("([name, value]) => host.hear(name, value)", [name, encoded(value)])
 
 
+def answer_all(page: Page, widget: AnyWidget) -> None:
+    """Let the kernel answer what the page asks, until it asks no more."""
+    while page.evaluate("() => host.model.get('request').id") > widget.request["id"]:
+        widget.request = page.evaluate("() => host.model.get('request')")
+        hear(page, "answer", widget.answer)
+
+
 def sent(page: Page) -> list[dict[str, Any]]:
     """What the page has sent to Python, one dict for each time."""
     return page.evaluate("() => host.sent")

@@ -9,7 +9,7 @@ import torch
 from diffusion_lessons import widgets
 from diffusion_lessons.pipeline import repaint
 from diffusion_lessons.widgets.canvas import bits_of, marks_in
-from tests.browser.bare_host import hear, pixels, put, sent, use_dark_theme
+from tests.browser.bare_host import answer_all, pixels, put, sent, use_dark_theme
 from tests.browser.conftest import empty_page
 from tests.browser.driving import axe_faults
 from tests.every_widget import REGION, marking, painted
@@ -48,13 +48,6 @@ def _press(page, *keys) -> str:
     for key in keys:
         page.keyboard.press(key)
     return page.get_by_role("status").inner_text()
-
-
-def _answer(page, canvas) -> dict:
-    """Let the kernel answer what the page has asked."""
-    canvas.request = page.evaluate("() => host.model.get('request')")
-    hear(page, "answer", canvas.answer)
-    return canvas.answer
 
 
 # --- marks ---
@@ -177,11 +170,11 @@ def test_enter_and_the_button_ask_and_the_pictures_stand_under_their_captions(pa
     prompt.press("Enter")
     bits = page.evaluate("() => host.model.get('bits')")
     assert sent(page)[-1] == {"request": {"id": 1, "bits": bits, "prompt": "a blue cat"}}
-    answer = _answer(page, canvas)
+    answer_all(page, canvas)
     assert page.locator("figcaption").all_inner_texts() == ["plain", "pasted, seam 1.2"]
     labels = page.eval_on_selector_all("figure canvas", "all => all.map(n => n.ariaLabel)")
     assert labels[1] == "what was made of 'a blue cat': pasted, seam 1.2"
-    second = np.frombuffer(answer["data"], np.uint8).reshape(2, 64, 64, 3)[1]
+    second = np.frombuffer(canvas.answer["data"], np.uint8).reshape(2, 64, 64, 3)[1]
     assert (pixels(page, "figure:nth-of-type(2) canvas") == second).all() and second[
         30, 30, 0
     ] == 255
@@ -208,13 +201,13 @@ def test_what_cannot_be_done_is_said_and_the_pictures_before_stay(
     _press(page, *keys)
     page.get_by_role("textbox").fill(prompt)
     page.get_by_role("textbox").press("Enter")
-    _answer(page, canvas)
+    answer_all(page, canvas)
     assert alert.inner_text().startswith(f"This could not be drawn. {problem}")
     assert (pixels(page, "figure canvas") == before).all()
     _press(page, "Enter")
     page.get_by_role("textbox").fill("a cat")
     page.get_by_role("textbox").press("Enter")
-    _answer(page, canvas)
+    answer_all(page, canvas)
     assert alert.inner_text() == ""
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from diffusion_lessons import widgets
 from diffusion_lessons.workspace import DamagedFile
-from tests.browser.bare_host import hear, pixels, put, sent, use_dark_theme
+from tests.browser.bare_host import answer_all, hear, pixels, put, sent, use_dark_theme
 from tests.browser.driving import STUDIO_PARTS, axe_faults, off_the_screen
 from tests.every_widget import HOUSE
 from tests.small_pipe import small_pipe
@@ -36,13 +36,6 @@ def _shows(page, studio, place: int = -1) -> bool:
     return bool((_big(page) == studio.way.frames[0, place]).all())
 
 
-def _answer_all(page, studio) -> None:
-    """Let the kernel answer what the page asks, until it asks no more."""
-    while page.evaluate("() => host.model.get('request').id") > studio.request["id"]:
-        studio.request = page.evaluate("() => host.model.get('request')")
-        hear(page, "answer", studio.answer)
-
-
 def _prompt(page):
     return page.get_by_role("textbox", name=PROMPT)
 
@@ -65,7 +58,7 @@ def test_typing_asks_for_nothing_and_enter_asks_once(page, studio):
     page.keyboard.press("Enter")
     places = ["a blue cat", "", "0", "3", "2.5"]
     assert sent(page) == [{"request": {"id": 1, "places": places}}]
-    _answer_all(page, studio)
+    answer_all(page, studio)
     assert len(sent(page)) == 1 and _shows(page, studio)
     assert page.get_by_role("status").last.inner_text().startswith("“a blue cat” · seed 0")
     assert re.search(r"Drawn in \d+\.\d\d seconds\.", page.locator(".dl-took").inner_text())
@@ -79,7 +72,7 @@ def test_one_request_at_a_time_and_the_newest_follows(page, studio):
         page.keyboard.press("ArrowUp")
     asked = [one["request"]["places"][2] for one in sent(page)]
     assert asked == ["1"]
-    _answer_all(page, studio)
+    answer_all(page, studio)
     asked = [one["request"]["places"][2] for one in sent(page)]
     assert asked == ["1", "6"] and studio.way.settings.seed == 6
     assert _shows(page, studio)
@@ -120,11 +113,11 @@ def test_suggestions_and_surprises_are_drawn(page, studio):
     put(page, studio)
     page.get_by_role("button", name=studio.suggestions[2]).press("Enter")
     assert _prompt(page).input_value() == studio.suggestions[2]
-    _answer_all(page, studio)
+    answer_all(page, studio)
     seen = set()
     for _ in range(4):
         page.get_by_role("button", name="Surprise me").press("Enter")
-        _answer_all(page, studio)
+        answer_all(page, studio)
         seen.add(studio.way.settings)
         assert studio.way.settings.prompt in studio.surprises
         assert _shows(page, studio)
@@ -156,13 +149,13 @@ def test_a_wrong_entry_is_a_sentence_and_the_picture_before_stays(
     before, field, alert = _big(page), page.get_by_label(name), page.get_by_role("alert")
     field.fill(text)
     field.press("Enter" if name in (PROMPT, NEGATIVE) else "Tab")
-    _answer_all(page, studio)
+    answer_all(page, studio)
     assert alert.inner_text().startswith("This could not be drawn. ") and part in alert.inner_text()
     assert (_big(page) == before).all() and page.locator("main img").count() == 0
     assert page.get_by_role("status").last.inner_text().startswith(f"“{HOUSE}”")
     field.fill(right)
     field.press("Enter")
-    _answer_all(page, studio)
+    answer_all(page, studio)
     assert alert.inner_text() == "" and not (_big(page) == before).all()
 
 
@@ -181,7 +174,7 @@ def test_without_a_first_picture_there_is_a_sentence_and_the_next_try_works(page
     assert not page.get_by_role("button", name="Save").is_visible()
     there.append(True)
     page.get_by_role("button", name="Draw").press("Enter")  # the same words again
-    _answer_all(page, studio)
+    answer_all(page, studio)
     assert page.locator(".dl-big").is_visible() and page.get_by_role("alert").inner_text() == ""
 
 
@@ -210,10 +203,10 @@ def test_another_seed_is_seen_at_the_place_where_one_looks(page, studio):
     page.get_by_role("slider").press("ArrowLeft")
     seed = page.get_by_role("spinbutton", name="seed")
     seed.press("ArrowUp")
-    _answer_all(page, studio)
+    answer_all(page, studio)
     assert _shows(page, studio, 2)
     page.get_by_role("spinbutton", name="steps").press("ArrowUp")  # a way of other places
-    _answer_all(page, studio)
+    answer_all(page, studio)
     assert page.get_by_role("slider").get_attribute("aria-valuetext") == "after step 4 of 4"
     assert page.get_by_role("slider").get_attribute("max") == "4"
 
@@ -224,12 +217,12 @@ def test_a_picture_asked_for_is_seen_coming_out_of_noise(moving_page, studio):
     put(page, studio)
     page.clock.pause_at(1000)
     _say(page, "a blue cat")
-    _answer_all(page, studio)
+    answer_all(page, studio)
     assert _shows(page, studio, 0)  # noise at first
     page.clock.run_for(10_000)
     assert _shows(page, studio)
     page.get_by_role("spinbutton", name="seed").press("ArrowUp")
-    _answer_all(page, studio)
+    answer_all(page, studio)
     assert _shows(page, studio)  # a setting: at once
     page.get_by_role("button", name="Draw").click()  # nothing new: the same way again
     assert _shows(page, studio, 0) and len(sent(page)) == 2
@@ -250,14 +243,14 @@ def test_a_kept_picture_is_on_the_shelf_and_comes_back_with_its_settings(page, s
     put(page, studio)
     assert page.get_by_text("Your gallery is empty so far").count() == 1
     page.get_by_role("spinbutton", name="seed").press("ArrowUp")
-    _answer_all(page, studio)
+    answer_all(page, studio)
     _save(page, studio)
     assert page.locator(".dl-saved").inner_text().endswith("/0001-a-red-house-on-snow.png")
     before = _big(page)
     _say(page, "a blue cat")
-    _answer_all(page, studio)
+    answer_all(page, studio)
     page.locator(".dl-shelf").get_by_role("button", name=HOUSE).press("Enter")
-    _answer_all(page, studio)
+    answer_all(page, studio)
     assert (_big(page) == before).all() and studio.way.settings.seed == 1
     assert _prompt(page).input_value() == HOUSE
 
@@ -294,7 +287,7 @@ def test_axe_finds_nothing_and_nothing_hangs_over_the_edge(page, studio, width, 
     page.locator("summary").press("Enter")
     assert page.get_by_role("textbox", name="negative prompt").is_visible()
     _say(page, "a red dragon")
-    _answer_all(page, studio)
+    answer_all(page, studio)
     if dark:
         use_dark_theme(page)
     assert axe_faults(page) == []

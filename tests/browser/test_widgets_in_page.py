@@ -194,10 +194,16 @@ def test_text_is_sent_when_the_typing_pauses_or_ends(page):
     assert sent(page) == []
     page.clock.run_for(1000)
     assert sent(page) == [{"request": {"id": 1, "places": [0, "a red", 0]}}]
-    hear(page, "answer", _answer(1, 0))
+    hear(page, "answer", live_of_three().answer | {"id": 1})
     page.get_by_role("textbox", name="prompt").press_sequentially(" house")
     page.keyboard.press("Enter")
     assert sent(page)[-1] == {"request": {"id": 2, "places": [0, "a red house", 0]}}
+
+
+def test_each_of_two_pictures_has_its_caption(page):
+    put(page, live_of_three())
+    assert page.locator("figcaption").all_inner_texts() == ["before", "after"]
+    assert [label.split(": ")[-1] for label in _labels(page)] == ["before", "after"]
 
 
 def test_each_of_two_views_asks_for_itself_and_shows_its_own_answer(page):
