@@ -16,7 +16,7 @@ from diffusion_lessons.pictures import GREYS, PALETTE
 Place = tuple[int, int]  # column and row
 LESSONS = (
     "00_start_here", "01_forward_noising", "02_tiny_unet", "03_reverse_sampler",
-    "04_latent_autoencoder", "05_classifier_free_guidance",
+    "04_latent_autoencoder", "05_classifier_free_guidance", "06_steering",
 )  # fmt: skip
 PARTS: dict[str, tuple[int, dict[str, Place]]] = {
     "words": (0, {"wide": (0, 0), "narrow": (0, 0)}),
@@ -33,6 +33,8 @@ PARTS: dict[str, tuple[int, dict[str, Place]]] = {
     "encoder": (4, {"wide": (1, 2), "narrow": (0, 4)}),
     "add noise": (1, {"wide": (2, 2), "narrow": (0, 3)}),
     "loss": (2, {"wide": (3, 2), "narrow": (1, 3)}),
+    "adapters": (6, {"wide": (4, 2), "narrow": (0, 2)}),
+    "mask": (6, {"wide": (5, 2), "narrow": (1, 4)}),
 }
 """The lesson that builds a part, and where the part stands on a wide and on a narrow page."""
 ROADS = {
@@ -40,6 +42,8 @@ ROADS = {
         ("words", "tokens", "caption encoder", "cross-attention", "U-Net"),
         ("pure noise", "U-Net", "guidance", "sampler", "decoder", "picture"),
         ("sampler", "U-Net"),  # the way round, once a step
+        ("adapters", "U-Net"),
+        ("mask", "sampler"),
     ),
     "training": (("postcards", "encoder", "add noise", "U-Net", "loss"), ("add noise", "loss")),
 }
