@@ -1,34 +1,23 @@
 """The exercises of lesson 06: begin, walk, blend, renoise.
 
-Latents have the course's shape (B, C, h, w), rates are pairs of (B, 1, 1, 1) as a schedule returns
-them, a mask is 1 where a picture is repainted.
+Rates are pairs (signal_rate, noise_rate) at one time; a mask is 1 where a picture is repainted.
 """
+
+from itertools import pairwise
 
 import torch
 
 from diffusion_lessons.schedule import cosine
 
-from .exercise import Exercise, draw, normal
+from .exercise import Exercise, draw
 
 
-def _rates(*times: float) -> list:
-    return [cosine(torch.tensor([t])) for t in times]
-
-
-def _walk(count: int, strength: float) -> dict:
-    times = torch.linspace(1, 0, count + 1)
-    step = {"step": lambda x_t, t, t_next: 0.9 * x_t + torch.sin(x_t) * t - t_next**2}
-    return {"x_t": normal(2, 4, 3, 3, seed=count), "times": times, "strength": strength} | step
-
-
-def _step(seed: int, names: str, t: float, t_next: float) -> dict:
-    latents = {name: normal(2, 4, 3, 3, seed=seed + i) for i, name in enumerate(names.split())}
-    return latents | dict(zip(("rates", "rates_next"), _rates(t, t_next), strict=True))
-
-
-def _blend(seed: int, t: float, t_next: float) -> dict:
-    step = _step(seed, "x_next x_0 eps mask rates", t, t_next)
-    return step | {"mask": (step["mask"] > 0).float()[:, :1]}
+def _step(names: str, t: float, t_next: float) -> dict:
+    """Latents by name, and the rates on both sides of a step."""
+    rates = (cosine(torch.tensor([time])) for time in (t, t_next))
+    of_step = draw(names, 2, 4, 3, 3) | dict(zip(("rates", "rates_next"), rates, strict=True))
+    mask = {"mask": (of_step["mask"][:, :1] > 0).float()} if "mask" in of_step else {}
+    return of_step | mask
 
 
 begin = Exercise(  # Meng et al. 2022 (SDEdit), algorithm 1
@@ -43,17 +32,12 @@ begin = Exercise(  # Meng et al. 2022 (SDEdit), algorithm 1
         | dict(zip(("signal_rate", "noise_rate"), cosine(torch.tensor([t])), strict=True))
         for count, t, factor in [(3, 0.5, 0.54), (1, 0.2, 0.18), (2, 0.9, 1.5)]
     },
-    why={"scaling_factor * z": "The U-Net has only seen latents of the size of noise."},
     slips={
         "scaling_factor * z => z":
-            "The latent is not scaled. It is nearly twice as large as the network knows it, so "
-            "the noise counts for half: multiply z by scaling_factor first.",
+            "The latent is not scaled: it is nearly twice as large as the network knows it, and "
+            "hides the noise. Multiply z by scaling_factor first.",
         "scaling_factor * z => z / scaling_factor":
-            "z is divided by the factor. That is the way out, before the decoder; on the way in "
-            "it is multiplied.",
-        "x_0 + noise_rate * eps":
-            "The picture keeps its full size. Where noise comes in, the picture has to shrink: "
-            "signal_rate * x_0.",
+            "z is divided by the factor. That belongs before the decoder; on the way in, multiply.",
         "scaling_factor * (signal_rate * z + noise_rate * eps)":
             "The noise is scaled too. It has the right size already: scale z alone.",
     },
@@ -63,28 +47,28 @@ bug_walk = Exercise(
     """
     def published_walk(x_t, times, strength, step):
         times = times[times <= strength]
-        for t, t_next in zip(times[:-1], times[1:]):
+        for t, t_next in pairwise(times):
             x_t = step(x_t, t, t_next)
         return x_t
     """,
     praise="The walk begins where the noise is: at t_0, and from there down.",
     trials={
-        f"{count} steps, strength {s}": _walk(count, s)
+        f"{count} steps, strength {s}": draw("x_t", 2, 4, 3, 3)
+        | {"times": torch.linspace(1, 0, count + 1), "strength": s}
+        | {"step": lambda x_t, t, t_next: 0.9 * x_t + torch.sin(x_t) * t - t_next**2}
         for count, s in [(10, 0.5), (4, 1.0), (5, 0.0), (8, 0.25), (10, 0.33)]
     },
-    why={"times <= strength": "With strength 1 all times count, with 0 not one step is taken."},
     slips={
         "times = times[times <= strength] => times = times":
             "This behaves as printed: it walks all the way from t = 1, whatever the strength. At "
             "which time is x_t as noisy as the network is told?",
-        "times <= strength => times < strength":
-            "The time t_0 itself is missing, so the first step begins too late: <=.",
         "times <= strength => times >= strength":
             "It walks from t = 1 down to t_0, and stops where it should begin.",
         "times[times <= strength] => strength * times":
-            "It takes all steps, each of them shorter. That is another walk: `strength` says how "
-            "many of the given times are used.",
+            "It takes all steps, each of them shorter. `strength` says how many of the given "
+            "times are used.",
     },
+    names={"pairwise": pairwise},
 )  # fmt: skip
 
 blend = Exercise(  # Lugmayr et al. 2022 (RePaint), algorithm 1, line 8
@@ -96,22 +80,17 @@ blend = Exercise(  # Lugmayr et al. 2022 (RePaint), algorithm 1, line 8
     """,
     praise="Both parts are equally noisy, so the network sees one picture.",
     trials={
-        "from t = 0.6 to 0.5": _blend(1, 0.6, 0.5),
-        "from t = 0.1 to 0": _blend(2, 0.1, 0.0),
-        "from t = 1 to 0.75": _blend(3, 1.0, 0.75),
+        f"from t = {t} to {t_next}": _step("x_next x_0 eps mask", t, t_next)
+        for t, t_next in [(0.6, 0.5), (0.1, 0.0), (1.0, 0.75)]
     },
-    why={"mask * x_next": "The mask is 1 where the picture is repainted."},
     slips={
         "= rates_next => = rates":
-            "The known part is noised to t. The step has just gone to t_next: there the rest is "
-            "less noisy, and so must be the known part. Take rates_next.",
+            "The known part is noised to t. The step has just gone to t_next, where the rest is "
+            "less noisy, and so must be the known part: rates_next.",
         "known = a * x_0 + b * eps => known = x_0":
-            "The known part is clean, and the rest is noisy. The network expects one noise level "
-            "everywhere.",
+            "The known part is clean, and the rest noisy. The network expects one level of noise.",
         "mask * known + (1 - mask) * x_next":
             "The other way round: it keeps what is marked, and repaints the rest.",
-        "mask * x_next + known":
-            "The known part is added inside the mask, too: (1 - mask) * known.",
     },
 )  # fmt: skip
 
@@ -124,19 +103,15 @@ renoise = Exercise(  # Lugmayr et al. 2022, algorithm 1, line 10
     """,
     praise="One step up: as noisy as t wants, and what the step has painted is still in it.",
     trials={
-        "from t = 0.5 to 0.6": _step(1, "x_next noise", 0.6, 0.5),
-        "from t = 0.2 to 0.9": _step(2, "x_next noise", 0.9, 0.2),
-        "from t = 0 to 0.1": _step(3, "x_next noise", 0.1, 0.0),
+        f"from t = {t_next} to {t}": _step("x_next noise", t, t_next)
+        for t, t_next in [(0.6, 0.5), (0.9, 0.2), (0.1, 0.0)]
     },
-    why={"a / a_next": "Of the signal a_next is there already, and a is to be left."},
     slips={
         "a * x_next + b * noise":
-            "It noises x_next as if it were clean, and it is half noise already: too much noise. "
-            "Shrink it by the ratio a / a_next only, and fill up what is missing.",
+            "It noises x_next as if it were clean, and it is half noise already. Shrink it by the "
+            "ratio a / a_next only, and fill up what is missing.",
         "ratio * x_next + b * noise":
             "x_next brings noise along, (ratio * b_next)**2 of variance. Only the rest is fresh.",
-        "a_next * x_next + b_next * noise":
-            "These are the rates of t_next. It should go up to t.",
         "noise": "It starts again from pure noise, and what was painted is lost.",
     },
 )  # fmt: skip
