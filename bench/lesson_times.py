@@ -37,7 +37,7 @@ SHORT = 0.5  # seconds; cells that run for less are not kept
 DEEPER = re.compile(r"\bdeeper\b", re.IGNORECASE)
 UNREAD = re.compile(r"```.*?```|<details>.*?</details>|\*\*Papers\.\*\*.*", re.DOTALL)
 EXERCISE = re.compile(r"Difficulty \d of 5 .*?(\d+) minutes")
-CONTROL = re.compile(r"widgets\.(?:scrub|live|plane|studio)\(")
+CONTROL = re.compile(r"widgets\.(?:scrub|live|mark|plane|sketch|studio)\(")
 FIGURE = re.compile(r"!\[|<img|<svg")
 QUESTION = re.compile(r"widgets\.guess\(|quiz\.before\(")
 
