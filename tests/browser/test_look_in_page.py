@@ -3,12 +3,14 @@
 import io
 
 import pytest
+import torch
 from PIL import Image, ImageColor
 
 from diffusion_lessons import pictures, quiz, widgets
 from diffusion_lessons.widgets import Slider, Text
 from diffusion_lessons.widgets.page import static
 from tests.browser.bare_host import asks, put, use_dark_theme
+from tests.browser.driving import off_the_screen
 from tests.colours import contrast, luminance
 from tests.every_widget import draw, live, scrubber
 
@@ -46,6 +48,15 @@ def test_sliders_of_a_widget_are_of_one_length_and_stand_in_columns(page):
     boxes = [one.bounding_box() for one in page.locator(".dl-controls > *").all()]
     assert len({round(box["width"]) for box in boxes}) == 1
     assert boxes[0]["x"] == boxes[3]["x"] and boxes[0]["y"] == boxes[1]["y"] == boxes[2]["y"]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_pictures_and_the_slider_that_moves_them_are_on_one_screen(page, width):
+    noise = torch.rand(2, 3, 32, 32)
+    panels = [widgets.Pictures(f"number {i}", noise, alt="noise") for i in range(3)]
+    page.set_viewport_size({"width": width, "height": 800})
+    put(page, widgets.scrub(("noise level t", ["0", "1"]), panels, ["no noise", "noise"]))
+    assert off_the_screen(page, (".dl-controls", ".dl-pictures"), bottom=800) == []
 
 
 @pytest.mark.parametrize("dark", [False, True])
