@@ -11,8 +11,8 @@ const MARK = {
   go: "Repaint",
   done: "marked",
   start: { x: 24, y: 24, width: 16, height: 16, step: 2 },
-  help: "Paint over a part, with some room around it, by mouse, pen or finger. With the keyboard: the arrow " +
-    "keys move a rectangle, with Shift they change its size, Space or Enter marks what it holds.",
+  help: "Paint over a part, with some room around it, by mouse, pen or finger. Or by keyboard: arrow keys move a " +
+    "rectangle, with Shift they change its size, Space or Enter marks what it holds.",
 };
 const SKETCH = {
   title: "Draw an outline",
@@ -20,8 +20,7 @@ const SKETCH = {
   go: "Draw",
   done: "drawn",
   start: { x: 32, y: 32, width: 1, height: 1, step: 1 },
-  help: "Draw by mouse, pen or finger. With the keyboard: Space or Enter puts the pen down or " +
-    "lifts it, the arrow keys move it.",
+  help: "Draw by mouse, pen or finger. Or by keyboard: Space or Enter puts the pen down or lifts it, arrow keys move it.",
 };
 
 /** Marks, an array of 0 and 1, as base64 of their bits; and back. */
@@ -46,7 +45,8 @@ const SIDES = [[-1, 0, "v1"], [1, 0, "m1 0v1"], [0, -1, "h1"], [0, 1, "m0 1h1"]]
 /** A path along the edge of the marked pixels, those with the numbers `on`. */
 function edgePath(marks, on) {
   const free = (x, y) => Math.min(x, y) < 0 || Math.max(x, y) >= SIDE || !marks[y * SIDE + x];
-  const sides = (x, y) => SIDES.filter(([right, down]) => free(x + right, y + down)).map(([, , side]) => `M${x} ${y}${side}`);
+  const sides = (x, y) =>
+    SIDES.filter(([right, down]) => free(x + right, y + down)).map(([, , side]) => `M${x} ${y}${side}`);
   return on.flatMap((i) => sides(column(i), row(i))).join("");
 }
 
@@ -55,8 +55,9 @@ function edgePath(marks, on) {
 function placesOf(on) {
   const across = SIDE / PLACE;
   const held = [...new Set(on.map((i) => across * row(row(i), PLACE) + row(column(i), PLACE)))];
-  const near = (a, b) => Math.max(Math.abs(column(a, across) - column(b, across)), Math.abs(row(a, across) - row(b, across))) < 2;
-  const beside = [...Array(across ** 2).keys()].filter((a) => !held.includes(a) && held.some((b) => near(a, b)));
+  const apart = (a, b, which) => Math.abs(which(a, across) - which(b, across));
+  const touch = (a) => held.some((b) => apart(a, b, column) < 2 && apart(a, b, row) < 2);
+  const beside = [...Array(across ** 2).keys()].filter((a) => !held.includes(a) && touch(a));
   return [held, beside];
 }
 
@@ -64,7 +65,8 @@ function placesOf(on) {
 function twoLines(kind, dashes) {
   const paths = [["black", 0.9, "none"], ["white", 0.5, dashes]].map(([stroke, width, dash]) =>
     draw("path", { fill: "none", stroke, "stroke-width": width, "stroke-dasharray": dash }));
-  return { node: draw("g", { class: kind }, ...paths), put: (d) => paths.forEach((path) => path.setAttribute("d", d)) };
+  const put = (d) => paths.forEach((path) => path.setAttribute("d", d));
+  return { node: draw("g", { class: kind }, ...paths), put };
 }
 
 /** What shows a picture's marks: the places of the latents below them, their edge; and a key to both. */
@@ -81,13 +83,15 @@ function markingOf(picture) {
   ];
   const [whole, half] = looks.map((look) => draw("path", look));
   const edge = twoLines("dl-edge", "none");
-  const signs = [...looks.map((look) => draw("path", { ...look, d: square(0, 0, 7, 4) })), twoLines("", "none")];
-  signs[2].put("M1 4V1h6");
-  const sign = (...shapes) => draw("svg", { class: "dl-swatch", viewBox: "0 0 7 4", "aria-hidden": "true" },
-    draw("path", { fill: "gray", d: square(0, 0, 7, 4) }), ...shapes);
+  const corner = twoLines("", "none");
+  corner.put("M1 4V1h6");
+  const signs = [corner.node, ...looks.map((look) => draw("path", { ...look, d: square(0, 0, 7, 4) }))];
+  const ground = () => draw("path", { fill: "gray", d: square(0, 0, 7, 4) });
+  const swatch = { class: "dl-swatch", viewBox: "0 0 7 4", "aria-hidden": "true" };
+  const words = ["your mark", "repainted", "beside it, until t = 0.5"];
   return {
     nodes: [hatch, draw("image", { href: canvas.toDataURL(), width: SIDE, height: SIDE }), whole, half, edge.node],
-    key: [keyRow([[sign(signs[2].node), "your mark"], [sign(signs[0]), "repainted"], [sign(signs[1]), "beside it, until t = 0.5"]])],
+    key: [keyRow(signs.map((sign, i) => [draw("svg", swatch, ground(), sign), words[i]]))],
     put(marks, on) {
       const [held, beside] = placesOf(on);
       edge.put(edgePath(marks, on));
@@ -101,42 +105,53 @@ function markingOf(picture) {
 /** What shows an outline. */
 function outlineOf() {
   const line = draw("path", { class: "dl-outline" });
-  return { nodes: [line], key: [], put: (_, on) => (line.setAttribute("d", squares(on, SIDE)), "") };
+  const put = (_, on) => {
+    line.setAttribute("d", squares(on, SIDE));
+    return "";
+  };
+  return { nodes: [line], key: [], put };
 }
 
-function render({ model, el }) {
-  const [picture, note] = [model.get("picture"), model.get("note")];
-  const marking = Boolean(picture.data);
-  const way = marking ? MARK : SKETCH;
-  const view = marking ? markingOf(picture) : outlineOf();
-  const cursor = { ...way.start };
+/** What holds for the pixels within `radius` of the line from one pixel to another. */
+function near([x, y], [toX, toY], radius) {
+  const [right, below] = [toX - x, toY - y];
+  return (u, v) => {
+    const along = limited(((u - x) * right + (v - y) * below) / (right ** 2 + below ** 2 || 1), 0, 1);
+    return Math.hypot(u - x - along * right, v - y - along * below) <= radius;
+  };
+}
+
+/** How much is marked, and where. */
+function summary(on, done) {
+  if (!on.length) return `Nothing is ${done} yet.`;
+  const lines = [on.map((i) => column(i)), on.map((i) => row(i))];
+  const [[left, right], [top, bottom]] = lines.map((all) => [Math.min(...all), Math.max(...all)]);
+  const [width, height] = [right - left + 1, bottom - top + 1];
+  const size = on.length === width * height ? `${width} x ${height}` : on.length;
+  return `${size} pixels are ${done}, columns ${left} to ${right}, rows ${top} to ${bottom}.`;
+}
+
+/** The canvas with its tools, which tells Python of every change. */
+function easel(model, way, view) {
+  const marking = way === MARK;
   const past = []; // the marks before each change
   let marks = fromBits(model.get("bits"));
   let last = null; // the newest pixel of a stroke
   let [erasing, down] = [false, false];
+  let { x, y, width, height, step } = way.start; // the rectangle that the keys move, or the pen, one pixel
 
   const hair = twoLines("dl-reach", marking ? "1.2 1.2" : "none");
   const svg = draw("svg", { viewBox: `0 0 ${SIDE} ${SIDE}`, role: "img", class: "dl-plane" }, ...view.nodes, hair.node);
   const status = make("p", { className: "dl-now", attrs: { role: "status" } });
-  const help = make("p", { className: "dl-words", id: idOf("help"), textContent: `${way.help} Backspace takes the last change back, Delete clears all.` });
-
-  const range = (all) => `${Math.min(...all)} to ${Math.max(...all)}`;
-  function summary(on) {
-    if (!on.length) return `Nothing is ${way.done} yet.`;
-    const [columns, rows] = [on.map((i) => column(i)), on.map((i) => row(i))];
-    const [width, height] = [columns, rows].map((all) => Math.max(...all) - Math.min(...all) + 1);
-    const size = on.length === width * height ? `${width} x ${height}` : on.length;
-    return `${size} pixels are ${way.done}, columns ${range(columns)}, rows ${range(rows)}.`;
-  }
+  const also = "Backspace takes the last change back, Delete clears all.";
+  const help = make("p", { className: "dl-words", id: idOf("help"), textContent: `${way.help} ${also}` });
+  const on = () => [...marks.keys()].filter((i) => marks[i]);
   function show(words) {
-    const on = [...marks.keys()].filter((i) => marks[i]);
-    const { x, y, width, height } = cursor;
-    const room = marking ? 0 : down ? 1 : 2; // around a pixel, which stays in sight
+    const [places, said] = [view.put(marks, on()), summary(on(), way.done)];
+    const room = marking ? 0 : down ? 1 : 2; // a single pixel stays in sight within
     hair.put(square(x - room, y - room, width + 2 * room, height + 2 * room));
-    const places = view.put(marks, on);
-    const said = summary(on);
     svg.setAttribute("aria-label", said);
-    status.textContent = words ?? said + (on.length ? places : "");
+    status.textContent = words ?? (on().length ? said + places : said);
   }
   function tell(words) {
     show(words);
@@ -144,22 +159,14 @@ function render({ model, el }) {
     model.save_changes();
   }
   const remember = () => past.push(marks);
-  /** Mark the pixels for which `held(x, y)` is true, or take their marks away. */
+  /** Mark the pixels for which `held` is true, or erase them. */
   function set(held, value = Number(!erasing)) {
     marks = marks.map((one, i) => (held(column(i), row(i)) ? value : one));
   }
-  /** Mark what is near the line from one pixel to another. */
-  function line([x, y], [toX, toY]) {
-    const radius = marking || erasing ? BRUSH : 0.5;
-    const [right, below] = [toX - x, toY - y];
-    set((u, v) => {
-      const along = limited(((u - x) * right + (v - y) * below) / (right ** 2 + below ** 2 || 1), 0, 1);
-      return Math.hypot(u - x - along * right, v - y - along * below) <= radius;
-    });
-  }
-  function change(held, value) {
+  const line = (from, to) => set(near(from, to, marking || erasing ? BRUSH : 0.5));
+  function change(...given) {
     remember();
-    set(held, value);
+    set(...given);
     tell();
   }
   function undo() {
@@ -168,46 +175,49 @@ function render({ model, el }) {
     tell();
   }
   function clear() {
-    if (marks.includes(1)) change(() => true, 0);
+    if (on().length) change(() => true, 0);
     else show(`There is nothing to clear: nothing is ${way.done}.`);
   }
 
-  function begin() {
-    remember();
-    last = null;
-  }
-  function through(across, along) {
-    const here = [Math.floor(SIDE * across), Math.floor(SIDE * along)];
-    line(last ?? here, here);
-    last = here;
-    show();
-  }
   const where = () => marking
-    ? `Rectangle of ${cursor.width} x ${cursor.height} pixels, columns ${cursor.x} to ${cursor.x + cursor.width - 1}, rows ${cursor.y} to ${cursor.y + cursor.height - 1}.`
-    : `Pen ${down ? "down" : "up"} at column ${cursor.x}, row ${cursor.y}.`;
+    ? `Rectangle of ${width} x ${height} pixels, columns ${x} to ${x + width - 1}, rows ${y} to ${y + height - 1}.`
+    : `The pen is ${down ? "down" : "up"} at column ${x}, row ${y}.`;
   function move(right, below) {
-    const before = [cursor.x, cursor.y];
-    cursor.x = limited(cursor.x + right * cursor.step, 0, SIDE - cursor.width);
-    cursor.y = limited(cursor.y + below * cursor.step, 0, SIDE - cursor.height);
-    if (down) line(before, [cursor.x, cursor.y]);
+    const before = [x, y];
+    x = limited(x + right * step, 0, SIDE - width);
+    y = limited(y + below * step, 0, SIDE - height);
+    if (down) line(before, [x, y]);
     (down ? tell : show)(where());
   }
   function resize(right, below) {
-    cursor.width = limited(cursor.width + right * cursor.step, cursor.step, SIDE - cursor.x);
-    cursor.height = limited(cursor.height + below * cursor.step, cursor.step, SIDE - cursor.y);
+    width = limited(width + right * step, step, SIDE - x);
+    height = limited(height + below * step, step, SIDE - y);
     show(where());
   }
-  function put() {
-    const { x, y, width, height } = cursor;
-    if (marking) return change((u, v) => u >= x && v >= y && u < x + width && v < y + height);
+  function markHere() {
+    change((u, v) => u >= x && v >= y && u < x + width && v < y + height);
+  }
+  function penHere() {
     down = !down;
     if (!down) return show(where());
     remember();
     line([x, y], [x, y]);
     tell(where());
   }
-  const sizes = marking ? arrowKeys(resize, "Shift+") : {};
-  const keys = { ...arrowKeys(move), ...sizes, " ": put, Enter: put, Backspace: undo, Delete: clear };
+  const here = marking ? markHere : penHere;
+  const keys = { ...arrowKeys(move), " ": here, Enter: here, Backspace: undo, Delete: clear };
+  if (marking) Object.assign(keys, arrowKeys(resize, "Shift+"));
+
+  function begin() {
+    remember();
+    last = null;
+  }
+  function through(across, along) {
+    const pixel = [Math.floor(SIDE * across), Math.floor(SIDE * along)];
+    line(last ?? pixel, pixel);
+    last = pixel;
+    show();
+  }
   const board = drawingBoard(svg, { title: way.title, help, keys, begin, through, end: () => tell() });
   const eraser = button("Erase", () => {
     erasing = !erasing;
@@ -215,34 +225,42 @@ function render({ model, el }) {
     show(`The eraser is ${erasing ? "on: it takes away what you paint over" : "off"}.`);
   });
   eraser.setAttribute("aria-pressed", false);
+  const tools = make("div", { className: "dl-buttons" }, [eraser, button("Clear", clear), button("Undo", undo)]);
+  return { board, status, tools, help, show, bits: () => toBits(marks) };
+}
 
+function render({ model, el }) {
+  const [picture, note] = [model.get("picture"), model.get("note")];
+  const way = picture.data ? MARK : SKETCH;
+  const view = picture.data ? markingOf(picture) : outlineOf();
+  const canvas = easel(model, way, view);
   const pictures = pictureRow();
   const talk = asking(model, {
     show(answer) {
       if (!answer.captions) return; // a problem, or nothing asked for yet
       pictures.put(answer);
-      status.textContent = `Here is what came of it: ${answer.captions.join("; ")}.`;
+      canvas.show(`Here is what came of it: ${answer.captions.join("; ")}.`);
     },
     picture: pictures.node,
   });
   const prompt = textField(way.question, model.get("request").prompt);
   function ask() {
-    const wish = { bits: toBits(marks), prompt: prompt.place() };
+    const wish = { bits: canvas.bits(), prompt: prompt.place() };
     const same = !talk.busy() && talk.known(wish) && model.get("answer").captions;
-    if (same) show("The same marks and the same words give the same pictures: change one of them.");
+    if (same) canvas.show("The same marks and the same words give the same pictures: change one of them.");
     else talk.ask(wish);
   }
   prompt.input.addEventListener("keydown", (event) => event.key === "Enter" && ask());
 
   const root = make("div", { className: "dl-widget dl-drawing dl-canvas" }, [
     make("p", { className: "dl-title", textContent: way.title }),
-    board,
+    canvas.board,
     make("div", {}, [
       ...(note ? [make("p", { className: "dl-words", textContent: note })] : []),
       ...view.key,
-      status,
-      make("div", { className: "dl-buttons" }, [eraser, button("Clear", clear), button("Undo", undo)]),
-      help,
+      canvas.status,
+      canvas.tools,
+      canvas.help,
       make("div", { className: "dl-ask" }, [
         prompt.node,
         make("div", { className: "dl-buttons" }, [button(way.go, ask, "dl-main")]),
@@ -253,7 +271,7 @@ function render({ model, el }) {
     pictures.node,
   ]);
   talk.begin();
-  show();
+  canvas.show();
   return mount(el, root, talk.end);
 }
 

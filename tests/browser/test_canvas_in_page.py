@@ -133,9 +133,9 @@ def test_a_finger_paints_and_the_page_stays_where_it_is(browser):
 
 def test_the_pen_draws_a_line_of_one_pixel_by_key_and_by_mouse(page):
     put(page, _sketch())
-    assert _press(page, "ArrowUp") == "Pen up at column 32, row 31." and sent(page) == []
+    assert _press(page, "ArrowUp") == "The pen is up at column 32, row 31." and sent(page) == []
     words = _press(page, "Space", "ArrowRight", "ArrowDown", "Enter", "ArrowDown")
-    assert words == "Pen up at column 33, row 33."
+    assert words == "The pen is up at column 33, row 33."
     assert _marks(page).nonzero().tolist() == [[31, 32], [31, 33], [32, 33]]
     page.get_by_role("button", name="Undo").press("Enter")
     assert not _marks(page).any()
