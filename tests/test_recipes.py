@@ -37,23 +37,30 @@ TINY = {
         decoder_blocks=(1, 1, 1), kl_weight=1e-3, styled=0.5, watched=False, ema_decay=0.9,
         half=True, **SHORT | {"learning_rate": 1e-2},
     ),
+    "ip-adapter": recipes.IPAdapterRecipe(
+        seed=7, unet="postcards", pairs=12, p_uncond=0.5, features=192, width=32,
+        channels=(32, 32, 32),
+        kinds={"single": 0.5, "pair": 0.5}, schedule="cosine", kind="x_0", ema_decay=0.9, **SHORT,
+    ),
     "postcards-32": SPRITES, "postcards": TEXT, "fashion": dataclasses.replace(
         SPRITES, data="fashion-mnist", size=32, channels=1, schedule="flow",
     ),
 }  # fmt: skip
 TEXT_PARTS = ("captions", "autoencoder")
+PARTS = {"postcards": TEXT_PARTS, "ip-adapter": (*TEXT_PARTS, "postcards")}
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch, tmp_path):
     """A data folder of its own, tiny recipes, few pictures to score, a stand-in for real ones."""
-    recognition.load("judge")  # before its weights are out of sight
+    for name in ("judge", "recogniser"):
+        recognition.load(name)  # before its weights are out of sight
     shipped = workspace.checksums()  # the list stays, its files are gone
     monkeypatch.setattr(workspace, "data_path", (tmp_path / "data").joinpath)
     monkeypatch.setattr(workspace, "checksums", lambda: shipped)
     monkeypatch.setattr(workspace, "pick_device", lambda: torch.device("cpu"))
     monkeypatch.setattr(recipes, "RECIPES", dict(TINY))
-    for room in (recipes.drawing, recipes.autoencoder, recipes.readers):
+    for room in (recipes.adapters, recipes.drawing, recipes.autoencoder, recipes.readers):
         monkeypatch.setattr(room, "SCORED", 48)
         monkeypatch.setattr(room, "SHEET", 16, raising=False)
     reader, report = recognition.PostcardEvaluator, recognition.PostcardEvaluator.report
@@ -115,13 +122,13 @@ def pause(stop_at, name, step):
 
 STOPS = {
     "postcards-32": (0, 1, 4), "fashion": (0, 4), "recogniser": (3,), "fashion-judge": (5,),
-    "captions": (2,), "autoencoder": (3,), "postcards": (2,),
+    "captions": (2,), "autoencoder": (3,), "postcards": (2,), "ip-adapter": (4,),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "step"), [(name, at) for name in STOPS for at in STOPS[name]])
 def test_stopped_and_gone_on_with_gives_the_same_weights(name, step, stop_at, small, capsys):
-    for part in TEXT_PARTS if name == "postcards" else ():
+    for part in PARTS.get(name, ()):
         recipes.train(part)
     whole = train_anew(name)
     for file in (small / "my_weights").glob(f"{name}.*"):

@@ -5,7 +5,16 @@ import pytest
 import torch
 from PIL import Image
 
-from diffusion_lessons import models, pictures, prediction, sampling, schedule, scoring, workspace
+from diffusion_lessons import (
+    models,
+    pictures,
+    postcards,
+    prediction,
+    sampling,
+    schedule,
+    scoring,
+    workspace,
+)  # fmt: skip
 from diffusion_lessons.pipeline import TextToImage
 
 
@@ -30,10 +39,21 @@ def from_captions(name):
     return pipe.decode(sampling.finish(walk)), pipe.card
 
 
+def from_pictures(name):
+    """The 64 pictures of text to image, each given one of seed 0 and no words; and the card."""
+    pipe = TextToImage.from_pretrained()
+    pipe.load_ip_adapter(name)
+    shown = (postcards.draw(postcards.sample_scenes(64, 0)) + 1) / 2
+    noise = pipe.noise(64, [seeded(seed) for seed in range(64)])
+    walk = pipe.steps([""] * 64, latents=noise, ip_adapter_image=shown)
+    return pipe.decode(sampling.finish(walk)), models.load_ip_adapter(name)[1]
+
+
 SHEETS = [
     ("postcards-32", from_labels, 3),
     ("fashion", from_labels, 3),
     ("postcards", from_captions, 2),
+    ("ip-adapter", from_pictures, 2),
 ]
 
 

@@ -3,14 +3,21 @@
 from .autoencoder import Autoencoder
 from .caption_encoder import CaptionEncoder, CaptionReader
 from .engine import QuickDecoder, QuickUNet
+from .ip_adapter import IPAdapter
 from .layers import Attention, CrossAttention, Down, ResBlock, Up, count_parameters, time_features
 from .points import PointNet
-from .shipped import load_autoencoder, load_caption_reader, load_text_unet, load_unet
+from .shipped import (
+    load_autoencoder,
+    load_caption_reader,
+    load_ip_adapter,
+    load_text_unet,
+    load_unet,
+)  # fmt: skip
 from .unet import TextUNet, UNet
 
 __all__ = [
     "Attention", "Autoencoder", "CaptionEncoder", "CaptionReader", "CrossAttention", "Down",
-    "PointNet", "QuickDecoder", "QuickUNet", "ResBlock", "TextUNet", "UNet", "Up",
-    "count_parameters", "load_autoencoder", "load_caption_reader", "load_text_unet", "load_unet",
-    "time_features",
+    "IPAdapter", "PointNet", "QuickDecoder", "QuickUNet", "ResBlock", "TextUNet", "UNet", "Up",
+    "count_parameters", "load_autoencoder", "load_caption_reader", "load_ip_adapter",
+    "load_text_unet", "load_unet", "time_features",
 ]  # fmt: skip

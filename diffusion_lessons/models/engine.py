@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from .autoencoder import Autoencoder
-from .layers import CrossAttention, ResBlock
+from .layers import CrossAttention, ResBlock, cross_attentions
 from .unet import TextUNet
 
 # torch's exporter imports the package onnx for this step alone, which such graphs do not need.
@@ -74,7 +74,7 @@ class QuickUNet(_Quick):
         """Compute `TextUNet.forward` from a folded context, three tensors of each cross-attention;
         half as many latents as captions serve both halves of these. It changes the U-Net."""
         layer: Any
-        for n, layer in enumerate(_cross_attentions(unet)):
+        for n, layer in enumerate(cross_attentions(unet)):
             layer.forward = partial(_answer, layer, *folded[3 * n : 3 * n + 3])
         if len(x_t) < len(t):
             layer = next(layer for layer in unet.modules() if isinstance(layer, ResBlock))
@@ -88,7 +88,7 @@ class QuickUNet(_Quick):
         if walk[0] is not context:
             del walk
             self._walk = None, []  # a megabyte for each caption, before as many are taken again
-            layers = _cross_attentions(self.network) if self.fits() else ()
+            layers = cross_attentions(self.network) if self.fits() else ()
             walk = self._walk = context, [part for layer in layers for part in fold(layer, context)]
         if not walk[1]:
             return self.network(x_t, t, context)
@@ -118,10 +118,6 @@ def _answer(layer: Any, asks: Tensor, bias: Tensor, answers: Tensor, *x: Any) ->
     looks = (places @ asks + bias).reshape(-1, h * w, layer.heads, length // layer.heads)
     found = looks.softmax(dim=-1).reshape(-1, h * w, length) @ answers + layer.to_out.bias
     return x[0] + found.transpose(1, 2).reshape(-1, c, h, w)
-
-
-def _cross_attentions(unet: nn.Module) -> list[CrossAttention]:
-    return [layer for layer in unet.modules() if isinstance(layer, CrossAttention)]
 
 
 def _state(network: nn.Module) -> tuple:

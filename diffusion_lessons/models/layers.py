@@ -100,20 +100,34 @@ class CrossAttention(nn.Module):
         self.to_out = start_at_zero(nn.Conv2d(channels, channels, 1))
         self.heads = max(1, channels // HEAD)
 
-    def keys_values(self, context: Tensor) -> Tensor:
-        """Return the keys and values of a context (B, L, D), (2, B, heads, L, 32)."""
-        return self.to_kv(context).unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+    def keys_values(self, context: Tensor, to_kv: nn.Linear | None = None) -> Tensor:
+        """Return the keys and values of a context (B, L, D), (2, B, heads, L, 32), by the layer's
+        own linear map or by another."""
+        kv = (to_kv or self.to_kv)(context)
+        return kv.unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+
+    def find(self, q: Tensor, context: Tensor) -> Tensor:
+        """Return what queries (B, heads, places, 32) find in a context, in the same shape."""
+        return attend(q, *self.keys_values(context))
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        """Return a map of the same shape, from places (B, C, h, w) and context (B, L, D).
-
-        Vaswani et al. 2017 eq. 1, written out: on maps this small it is trained faster than torch's
-        own function."""
+        """Return a map of the same shape, from places (B, C, h, w) and context (B, L, D)."""
         q = self.to_q(self.norm(x)).flatten(2).unflatten(1, (self.heads, -1)).transpose(2, 3)
-        k, v = self.keys_values(context)
-        weights = (q @ k.transpose(2, 3) / q.shape[-1] ** 0.5).softmax(dim=-1)
-        found = weights.to(v.dtype) @ v
-        return x + self.to_out(found.transpose(2, 3).reshape(x.shape))
+        return x + self.to_out(self.find(q, context).transpose(2, 3).reshape(x.shape))
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Return what queries (B, heads, places, 32) find among keys and values (B, heads, L, 32).
+
+    Vaswani et al. 2017 eq. 1, written out: on maps this small it is trained faster than torch's
+    own function."""
+    weights = (q @ k.transpose(2, 3) / q.shape[-1] ** 0.5).softmax(dim=-1)
+    return weights.to(v.dtype) @ v
+
+
+def cross_attentions(network: nn.Module) -> list[CrossAttention]:
+    """Return the cross-attentions of a network, in the order of its layers."""
+    return [layer for layer in network.modules() if isinstance(layer, CrossAttention)]
 
 
 class CrossAttnBlock(nn.Module):

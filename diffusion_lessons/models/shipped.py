@@ -8,6 +8,7 @@ from diffusion_lessons import workspace
 
 from .autoencoder import Autoencoder
 from .caption_encoder import CaptionReader
+from .ip_adapter import IPAdapter
 from .unet import TextUNet, UNet
 
 
@@ -40,6 +41,11 @@ def load_text_unet(name: str = "postcards") -> tuple[TextUNet, dict]:
     """Return the shipped U-Net that takes captions, and its card, which names "schedule", "kind"
     and the "parts" it works with. Errors as in `load_unet`."""
     return _load(name, "text_unet", TextUNet)
+
+
+def load_ip_adapter(name: str = "ip-adapter") -> tuple[IPAdapter, dict]:
+    """Return the shipped IP-Adapter and its card. Errors as in `load_unet`."""
+    return _load(name, "ip_adapter", IPAdapter)
 
 
 def _load(name: str, key: str, network: type[nn.Module]) -> tuple:

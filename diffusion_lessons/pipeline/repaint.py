@@ -19,11 +19,11 @@ def read(
     Given for each picture, for each prompt (which has `each` pictures), or once for all. Errors as
     in `data.read_image` and `data.read_mask`; ValueError for another number of them.
     """
-    given = _one_each("images", image, count, each)
+    given = one_each("images", image, count, each)
     images = torch.stack([data.read_image(picture, size) for picture in given])
     if mask_image is None:
         return images, None
-    pairs = zip(_one_each("masks", mask_image, count, each), given, strict=True)
+    pairs = zip(one_each("masks", mask_image, count, each), given, strict=True)
     return images, torch.stack([data.read_mask(mask, of, size) for mask, of in pairs])
 
 
@@ -57,7 +57,7 @@ def refuse_other_number(what: str, number: int, pictures: int) -> None:
         raise ValueError(f"{number} {what} for {pictures} pictures: give one each, or one for all")
 
 
-def _one_each(what: str, given: Any, count: int, each: int) -> list:
+def one_each(what: str, given: Any, count: int, each: int) -> list:
     """Return one of what is given for each picture, where each prompt has `each` pictures."""
     several = isinstance(given, (list, tuple)) or getattr(given, "ndim", 0) == 4
     found = list(given) if several else [given]

@@ -16,6 +16,7 @@ from diffusion_lessons.sampling import SampleStep
 from diffusion_lessons.schedule import NUM_TRAIN_TIMESTEPS, add_noise
 
 from . import repaint
+from .adapters import Adapters
 
 EXAMPLE = "a red house on snow at night"
 AT_ONCE = 16  # pictures that are decoded together: each takes megabytes meanwhile
@@ -31,7 +32,7 @@ class Output:
     images: list[Image.Image] | Tensor
 
 
-class TextToImage:
+class TextToImage(Adapters):
     """A caption encoder, a text U-Net and an autoencoder, working together.
 
     reader: the caption encoder with its training heads. unet: denoises latents. autoencoder:
@@ -114,6 +115,7 @@ class TextToImage:
         strength: float | None = None,
         mask_image: Any = None,
         jump_n_sample: int = 1,
+        ip_adapter_image: Any = None,
     ) -> Output:
         """Draw pictures of prompts, from noise alone, from a picture, or into a part of it.
 
@@ -138,6 +140,8 @@ class TextToImage:
             mask_image: as `image` and as large: white where to repaint, with some room around what
                 is to go. The rest stays, to the pixel. The prompt is of the whole picture.
             jump_n_sample: how often a step is taken with a mask, see `sampling.resampled`.
+            ip_adapter_image: a prompt as well, for which `load_ip_adapter` has to be called first;
+                as `image`, one for all prompts, or a list of one for each.
 
         Raises:
             TypeError, ValueError: an argument that does not fit; the message says what would.
@@ -153,11 +157,14 @@ class TextToImage:
             negative_prompt = [text for text in negative for _ in range(copies)]
         latents = self.noise(len(prompts), generator)
         begin: dict[str, Any] = {}
+        if ip_adapter_image is not None:
+            ip_adapter_image = repaint.one_each("pictures", ip_adapter_image, len(prompts), each)
+            begin["ip_adapter_image"] = ip_adapter_image
         mask = None
         if image is not None:
             size = 8 * self.latent_shape[-1]
             images, mask = repaint.read(image, mask_image, size, len(prompts), each)
-            begin = {"x_0": self.encode(images), "strength": strength, "generator": generator}
+            begin |= {"x_0": self.encode(images), "strength": strength, "generator": generator}
             if mask is not None:
                 begin |= {"mask": repaint.latent_mask(mask), "jump_n_sample": jump_n_sample}
         elif strength is not None or mask_image is not None:
@@ -208,6 +215,7 @@ class TextToImage:
         mask: Tensor | None = None,
         jump_n_sample: int = 1,
         generator: Generators = None,
+        ip_adapter_image: Any = None,
     ) -> Iterator[SampleStep]:
         """Walk from noise to latents with DPM-Solver++, yielding each step.
 
@@ -233,6 +241,9 @@ class TextToImage:
         sizes = (len(prompts), self.unet.channels, "h", "w")
         arguments.shape("latents", latents, sizes, ", as pipe.noise draws them")
         unet, context = self._quick.get(self.unet, self.unet), self.encode_prompt(prompts)
+        if ip_adapter_image is not None:
+            images, _ = repaint.read(ip_adapter_image, None, 8 * latents.shape[-1], len(prompts), 1)
+            unet, context, null_context = self.with_pictures(images, unet, context, null_context)
         denoiser = conditioning.guided(
             unet, self.schedule, self.kind, context, null_context, scale, interval
         )

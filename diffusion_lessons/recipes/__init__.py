@@ -7,6 +7,7 @@ may be stopped and resumed, see `training.resume`.
 
 from __future__ import annotations
 
+from .adapters import IPAdapterRecipe
 from .autoencoder import AutoencoderRecipe
 from .drawing import GeneratorRecipe, TextToImageRecipe
 from .readers import CaptionsRecipe, FashionJudgeRecipe, RecogniserRecipe
@@ -14,7 +15,8 @@ from .recipe import FRESH_SEED, Recipe
 
 __all__ = [
     "FRESH_SEED", "LIVE", "LIVE_AUTOENCODER", "LIVE_LATENT", "NAMES", "RECIPES",
-    "AutoencoderRecipe", "CaptionsRecipe", "FashionJudgeRecipe", "GeneratorRecipe", "Recipe",
+    "AutoencoderRecipe", "CaptionsRecipe", "FashionJudgeRecipe", "GeneratorRecipe",
+    "IPAdapterRecipe", "Recipe",
     "RecogniserRecipe", "TextToImageRecipe", "train",
 ]  # fmt: skip
 
@@ -28,6 +30,7 @@ PURPOSE = {
     "captions": "Turns the words of a caption into what the text-to-image network is told.",
     "postcards": "Makes postcards of 64x64 from captions, with the captions' encoder and the "
     "autoencoder.",
+    "ip-adapter": "Lets the text-to-image model take a picture as a prompt, beside the words.",
     "fashion": "Makes pictures of clothes like those of Fashion-MNIST, by class.",
 }
 
@@ -62,6 +65,12 @@ RECIPES: dict[str, Recipe] = {
         widths=(96, 192), blocks=(1, 3), schedule="cosine", kind="x_0",
         p_uncond=0.1, full=0.4, steps=8000, batch=64, learning_rate=1e-2, ema_decay=0.9995,
         half=True, num_inference_steps=10, guidance_scale=2.5,
+    ),
+    "ip-adapter": IPAdapterRecipe(
+        seed=12, unet="postcards", pairs=6144, features=192, width=128,
+        channels=(96, 96, 192, 192, 192),
+        kinds={"single": 0.7, "group": 0.15, "pair": 0.15}, p_uncond=0.8,
+        schedule="cosine", kind="x_0", steps=1600, batch=32, learning_rate=1.5e-2, ema_decay=0.99,
     ),
 }  # fmt: skip
 NAMES = tuple(RECIPES)

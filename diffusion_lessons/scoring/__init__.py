@@ -8,6 +8,8 @@ statistics   shares with their uncertainty, distances between sets, nearest pict
 networks     how networks that look at pictures are built, loaded and asked
 """
 
-from .tables import asked, follows, matches, round_trips, score, there_and_back
+from .tables import asked, follows, matches, round_trips, score, takes_over, there_and_back
 
-__all__ = ["asked", "follows", "matches", "round_trips", "score", "there_and_back"]
+__all__ = [
+    "asked", "follows", "matches", "round_trips", "score", "takes_over", "there_and_back",
+]  # fmt: skip

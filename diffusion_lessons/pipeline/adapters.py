@@ -1,0 +1,52 @@
+"""Adapters, which steer a model that stays frozen: loaded by name, as in `diffusers`."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from diffusion_lessons import arguments, models
+from diffusion_lessons.scoring import recognition
+
+Unet = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+class Adapters:
+    """What a pipeline may load besides its own parts."""
+
+    unet: models.TextUNet
+    ip_adapter: models.IPAdapter | None = None
+    ip_adapter_scale = 1.0
+
+    def load_ip_adapter(self, name: str = "ip-adapter") -> None:
+        """Load what takes `ip_adapter_image`, a picture as a prompt. Errors as in
+        `from_pretrained`, and ValueError for an adapter of another U-Net."""
+        adapter, _ = models.load_ip_adapter(name)
+        adapter.attached(self.unet)
+        self.ip_adapter = adapter
+
+    def set_ip_adapter_scale(self, scale: float) -> None:
+        """Set how much the picture counts, from 0 (not at all: bit for bit the frozen model) over 1
+        (as in training) to 2. Raises TypeError or ValueError for what is no such number."""
+        hint = " (0 ignores the picture, 1 is as in training)"
+        self.ip_adapter_scale = arguments.number("scale", scale, 0, 2, hint, real=True)
+
+    def with_pictures(
+        self, images: Tensor, unet: Unet, context: Tensor, null_context: Tensor
+    ) -> tuple[Unet, Tensor, Tensor]:
+        """Return a U-Net that looks at pictures, and both contexts (B, L, D) with their tokens.
+
+        images: (B, 3, 64, 64) in [-1, 1]. At scale 0 all comes back as it is. The null context gets
+        tokens of 0, so that guidance leads towards words and picture. ValueError without adapter.
+        """
+        if self.ip_adapter is None:
+            hint = "call pipe.load_ip_adapter() first"
+            raise ValueError(f"ip_adapter_image needs an IP-Adapter, and none is loaded: {hint}")
+        if self.ip_adapter_scale == 0:
+            return unet, context, null_context
+        features = recognition.load("recogniser").features(images)
+        with torch.no_grad():
+            tokens = self.ip_adapter.to(context.device)(features.to(context.device))
+        without = torch.cat([null_context.expand_as(context), torch.zeros_like(tokens)], dim=1)
+        adapted = self.ip_adapter.attached(self.unet, self.ip_adapter_scale)
+        return adapted, torch.cat([context, tokens], dim=1), without

@@ -1,0 +1,96 @@
+"""How the adapters of the text-to-image model are trained, which itself stays as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from diffusion_lessons import conditioning, postcards, schedule, scoring
+from diffusion_lessons.models import IPAdapter
+from diffusion_lessons.pipeline import TextToImage
+from diffusion_lessons.postcards import Scenes
+from diffusion_lessons.scoring import recognition
+from diffusion_lessons.training import diffusion_loss, fit_seeded, spread_times
+from diffusion_lessons.training.fit import Fit
+
+from .drawing import DrawingRecipe
+from .recipe import FRESH_SEED, SCORED, SHEET
+
+_READ = 256  # pictures to learn from that are drawn and read together
+
+
+@dataclass(frozen=True, kw_only=True)
+class IPAdapterRecipe(DrawingRecipe):
+    """How an IP-Adapter is trained: by pairs of pictures of the same things, one to look at and one
+    to draw. All else differs in these, so that copying does not pay."""
+
+    unet: str  # the name of the weights it works with, which stay as they are
+    pairs: int  # are drawn and read once; each step takes some, with new captions
+    kinds: dict[str, float]  # the share of each kind of scene, see `postcards.sample_scenes`
+    p_uncond: float  # the share of the captions that are dropped, so that the picture says all
+    features: int  # see `IPAdapter`
+    width: int
+    channels: tuple[int, ...]
+    built = IPAdapter
+    built_with = ("features", "width", "channels")
+
+    def scenes(self) -> tuple[Scenes, Scenes]:
+        """Return scenes to look at and to draw: things of the same objects, colours and counts."""
+        seen, drawn = (
+            postcards.concatenate([
+                postcards.sample_scenes(round(self.pairs * share), seed + number, kind=kind)
+                for number, (kind, share) in enumerate(self.kinds.items())
+            ])
+            for seed in (self.step_seed(0), self.step_seed(100))
+        )  # fmt: skip
+        same = {name: seen.attributes[name] for name in ("object", "colour", "count")}
+        return seen, Scenes(drawn.attributes | same, drawn.dice)
+
+    def _fit(self, model: IPAdapter, device: torch.device) -> Fit:
+        pipe, (seen, drawn) = TextToImage.from_pretrained(self.unet).to(device), self.scenes()
+        looks, parts = recognition.load("recogniser").features, range(0, len(seen), _READ)
+        latents = torch.cat([pipe.encode(postcards.draw(drawn[i : i + _READ])) for i in parts])
+        features = torch.cat([looks(postcards.draw(seen[i : i + _READ])) for i in parts])
+        features, rates = features.clone().to(device), getattr(schedule, self.schedule)
+        unet = model.attached(pipe.unet)
+
+        def batch(step: int) -> tuple[Tensor, ...]:
+            seed = self.step_seed(step)
+            dice = torch.Generator().manual_seed(2**30 + seed)
+            rows = torch.randint(len(latents), (self.batch,), generator=dice)
+            words = conditioning.word_numbers(postcards.captions(drawn[rows], seed))
+            thrown = torch.rand(self.batch, generator=dice) < self.p_uncond
+            with torch.no_grad():
+                context = pipe.encoder(words.masked_fill(thrown[:, None], 0).to(device))
+            return latents[rows], context, features[rows]
+
+        def loss(batch: tuple[Tensor, ...], dice: torch.Generator) -> Tensor:
+            x_0, context, features = batch
+            t = spread_times(
+                len(x_0), dice
+            ).sqrt()  # often much noise: little tells the colour then
+            eps = torch.randn(x_0.shape, generator=dice)
+            given = torch.cat([context, model(features)], dim=1)
+            return diffusion_loss(unet, x_0, t.to(device), eps.to(device), rates, self.kind, given)
+
+        settled = self.steps, self.learning_rate, self.seed, self.ema_decay
+        return fit_seeded(model, batch, loss, *settled)
+
+    def _draw(self, model: TextToImage, asked: Tensor, dice: list[torch.Generator]) -> Tensor:
+        noise = model.noise(len(asked), dice)
+        *_, last = model.steps([""] * len(asked), latents=noise, ip_adapter_image=(asked + 1) / 2)
+        return model.decode(last.x_next)
+
+    def _describe(self, name: str, model: IPAdapter) -> dict:
+        pipe, first = TextToImage.from_pretrained(self.unet), postcards.sample_scenes(SHEET, 0)
+        pipe.ip_adapter, words = model.cpu(), postcards.captions(first, 0, full=True)
+        return {
+            "ip_adapter": self.network(),
+            "data": "pairs of postcards of the same things; all else differs",
+            **self._measure(
+                name, pipe, postcards.draw(first), words,
+                lambda draw: scoring.takes_over(draw, SCORED, FRESH_SEED),
+            ),
+        }  # fmt: skip
