@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import diffusers
 import nbformat
@@ -93,3 +94,57 @@ def test_the_pipeline_takes_the_arguments_of_ours_and_lesson_05_and_guides_by_it
     assert named and set(named) <= theirs
     assert "guidance_scale * (noise_pred_text - noise_pred_uncond)" in source
     assert "self._guidance_scale > 1" in source, "1 or less: off"
+
+
+def functions_of(name: str, folder: Path) -> dict[str, set[str]]:
+    """Methods of a class of `diffusers` and of all that it inherits from there, read from source
+    alone: to their arguments, with "**" where any are taken."""
+    found, waiting, files = {}, [name], [*folder.rglob("*.py")]
+    while waiting:
+        name = waiting.pop()
+        pattern = re.compile(rf"^class {name}\b", re.MULTILINE)
+        texts = (path.read_text(encoding="utf-8") for path in files)
+        source = next((text for text in texts if pattern.search(text)), "")
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.ClassDef) and node.name == name:
+                waiting += [base.id for base in node.bases if isinstance(base, ast.Name)]
+                for part in node.body:
+                    if isinstance(part, ast.FunctionDef):
+                        named = {a.arg for a in (*part.args.args, *part.args.kwonlyargs)}
+                        found.setdefault(part.name, named | ({"**"} if part.args.kwarg else set()))
+    return found
+
+
+class Recorded:
+    """Stands for a class of `diffusers`: takes only the calls that its source takes."""
+
+    def __init__(self, name: str, folder: Path, calls: list):
+        self.name, self.calls, self.takes = name, calls, functions_of(name, folder)
+
+    def __getattr__(self, method: str):
+        if method == "images":  # of a call
+            return [self]
+        assert method in self.takes, f"{self.name} has no {method}"
+
+        def call(*given, **named):
+            unknown = named.keys() - self.takes[method]
+            assert not unknown or "**" in self.takes[method], f"{self.name}.{method}: {unknown}"
+            self.calls.append((self.name, method))
+            return self
+
+        return call
+
+    def __call__(self, **named):
+        return self.__getattr__("__call__")(**named)
+
+
+def test_lesson_06_calls_what_the_pipelines_have():
+    folder, calls, made = Path(diffusers.__file__).parent, [], {}
+    lines = lines_of("06")
+    for name in set(re.findall(r"diffusers\.(\w+)", lines)):
+        assert hasattr(diffusers, name)
+        made[name] = Recorded(name, folder, calls)
+    names = dict.fromkeys(("day", "mask", "outline"), None) | {"diffusers": SimpleNamespace(**made)}
+    exec(lines.replace("import diffusers\n", ""), names)
+    assert {method for _, method in calls} >= {"from_pretrained", "__call__"}
+    assert {name for name, _ in calls} == made.keys() and len(made) > 1

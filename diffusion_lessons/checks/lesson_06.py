@@ -1,15 +1,17 @@
-"""The exercises of lesson 06: begin, walk, blend, renoise.
+"""The exercises of lesson 06: begin, walk, blend, renoise, looks.
 
 Rates are pairs (signal_rate, noise_rate) at one time; a mask is 1 where a picture is repainted.
 """
 
+from functools import partial
 from itertools import pairwise
 
 import torch
+from torch.nn import functional
 
 from diffusion_lessons.schedule import cosine
 
-from .exercise import Exercise, draw
+from .exercise import Exercise, draw, normal
 
 
 def _step(names: str, t: float, t_next: float) -> dict:
@@ -18,6 +20,14 @@ def _step(names: str, t: float, t_next: float) -> dict:
     of_step = draw(names, 2, 4, 3, 3) | dict(zip(("rates", "rates_next"), rates, strict=True))
     mask = {"mask": (of_step["mask"][:, :1] > 0).float()} if "mask" in of_step else {}
     return of_step | mask
+
+
+_LAYERS = ("to_q", "to_k", "to_v", "to_k_ip", "to_v_ip")
+
+
+def _linear(size: int, seed: int) -> partial:
+    """A layer from `size` numbers to 32."""
+    return partial(functional.linear, weight=normal(32, size, seed=seed) / size**0.5)
 
 
 begin = Exercise(  # Meng et al. 2022 (SDEdit), algorithm 1
@@ -113,5 +123,34 @@ renoise = Exercise(  # Lugmayr et al. 2022, algorithm 1, line 10
         "ratio * x_next + b * noise":
             "x_next brings noise along, (ratio * b_next)**2 of variance. Only the rest is fresh.",
         "noise": "It starts again from pure noise, and what was painted is lost.",
+    },
+)  # fmt: skip
+
+two_looks = Exercise(  # Ye et al. 2023 (IP-Adapter), equation 5
+    """
+    def my_two_looks(places, words, picture, to_q, to_k, to_v, to_k_ip, to_v_ip, scale):
+        q = to_q(places) / 32**0.5
+        said = (q @ to_k(words).T).softmax(dim=-1) @ to_v(words)
+        shown = (q @ to_k_ip(picture).T).softmax(dim=-1) @ to_v_ip(picture)
+        return said + scale * shown
+    """,
+    praise="What the words say is untouched, and the picture adds to it.",
+    trials={
+        f"{count} places, scale {scale}": {
+            "places": normal(count, 8, seed=1),
+            "words": normal(5, 6, seed=2),
+            "picture": normal(4, 6, seed=3),
+        }
+        | {name: _linear(8 if name == "to_q" else 6, n) for n, name in enumerate(_LAYERS)}
+        | {"scale": scale}
+        for count, scale in [(7, 1.0), (3, 0.4)]
+    },
+    slips={
+        "to_k_ip(picture) => to_k(picture)":
+            "The picture is looked up with the keys of words. It has keys of its own: to_k_ip.",
+        "to_v_ip(picture) => to_v(picture)":
+            "The picture answers with the values of words. It has its own: to_v_ip.",
+        "(1 - scale) * said + scale * shown":
+            "It mixes the two. The words' answer stays whole; the picture's is added.",
     },
 )  # fmt: skip
