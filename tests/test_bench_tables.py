@@ -9,6 +9,7 @@ from pytest import approx
 
 from bench import (
     builds,
+    controlnet,
     copying,
     fashion,
     growth,
@@ -29,8 +30,8 @@ from diffusion_lessons.scoring import factors
 from tests.claims import Between, claims, plain
 
 SETTLED = (
-    copying, fashion, growth, guidance, live_slider, live_training, predictions, samplers,
-    steering, text_to_image,
+    controlnet, copying, fashion, growth, guidance, live_slider, live_training, predictions,
+    samplers, steering, text_to_image,
 )  # fmt: skip
 WITHOUT_SUM = {"fashion", "live_training", "predictions"}
 RIGHT, POSITIVE = "everything right", Between(1e-9, inf)
@@ -74,6 +75,8 @@ FROM_PICTURES = at("steering/image to image")
 REPAINTED = {(row["way"], row["jump_n_sample"]): row for row in at("steering/inpainting")}
 PASTED = [REPAINTED["pasted", rounds] for rounds in (1, steering.JUMPS)]
 SHARP = [REPAINTED["pasted at a sharp edge", rounds] for rounds in (1, steering.JUMPS)]
+FOLLOWED = {row["name"]: row for row in at("controlnet/rows")}
+FULLY = FOLLOWED["scale 1.0"]
 PEAKS = at("memory/peaks/beyond_importing_torch")
 
 
@@ -188,6 +191,20 @@ PEAKS = at("memory/peaks/beyond_importing_torch")
     ("steering: no seam", [row[steering.SEAM]["ratio"] for row in PASTED], Between(0, 1.3)),
     ("steering: a sharp edge shows", [row[steering.SEAM]["ratio"] for row in SHARP],
      Between(2, inf)),
+
+    ("controlnet/rows/*/pictures", [controlnet.PICTURES] * len(FOLLOWED)),
+    ("controlnet: outlines are followed, as far as so few pictures tell",
+     FULLY[f"{controlnet.OVERLAP}, 95 % interval"][1], Between(0.85, 1)),
+    ("controlnet: captions are obeyed", FULLY[controlnet.OBEYED], Between(0.95, 1)),
+    ("controlnet: six steps are enough", FOLLOWED["6 steps"][controlnet.OVERLAP],
+     Between(FULLY[controlnet.OVERLAP] - 0.01, 1)),
+    ("controlnet: the higher the scale, the closer the outline and the horizon",
+     [FOLLOWED[f"scale {one}"][name] < FOLLOWED[f"scale {other}"][name]
+      for name in (controlnet.OVERLAP, controlnet.KEPT) for one, other in ((0.0, 0.5), (0.5, 1.0))],
+     [True] * 4),
+    ("controlnet: real postcards are read better",
+     [FOLLOWED[name][controlnet.OVERLAP] > FULLY[controlnet.OVERLAP]
+      for name in ("real", "through the autoencoder")], [True] * 2),
 )  # fmt: skip
 def test_a_table_holds_what_it_must(claim):
     """Of each claim: a place in a file, or what is computed from some; what it has to be."""

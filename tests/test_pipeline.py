@@ -60,7 +60,8 @@ def test_its_arguments_are_named_and_ordered_as_the_course_promises():
     assert list(inspect.signature(TextToImage.__call__).parameters)[1:] == [
         "prompt", "negative_prompt", "num_inference_steps", "guidance_scale",
         "num_images_per_prompt", "generator", "output_type", "callback_on_step_end",
-        "image", "strength", "mask_image", "jump_n_sample",
+        "image", "strength", "mask_image", "jump_n_sample", "ip_adapter_image",
+        "control_image", "controlnet_conditioning_scale",
     ]  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Making weights: stopped and gone on with, cards that tell the truth, every kind of network."""
 
 import dataclasses
+import functools
 import json
 import signal
 
@@ -11,7 +12,7 @@ from PIL import Image
 from diffusion_lessons import __main__, data, models, postcards, recipes, scoring, workspace
 from diffusion_lessons.data import fashion
 from diffusion_lessons.pipeline import TextToImage
-from diffusion_lessons.scoring import clothes, networks, recognition, tables
+from diffusion_lessons.scoring import clothes, networks, outlines, recognition, tables
 from diffusion_lessons.training import resume
 from diffusion_lessons.training.fit import Fit
 
@@ -30,6 +31,8 @@ TEXT = recipes.TextToImageRecipe(
 SHORT = {"steps": 6, "batch": 4, "learning_rate": 1e-3}
 TINY = {
     "recogniser": recipes.RecogniserRecipe(seed=1, **SHORT),
+    "outline-judge": recipes.OutlineJudgeRecipe(seed=13, **SHORT),
+    "controlnet-outline": recipes.ControlNetRecipe(model="postcards", **vars(TEXT)),
     "fashion-judge": recipes.FashionJudgeRecipe(seed=3, **SHORT | {"batch": 10}),
     "captions": recipes.CaptionsRecipe(seed=5, width=32, layers=1, **SHORT),
     "autoencoder": recipes.AutoencoderRecipe(
@@ -48,6 +51,7 @@ TINY = {
 }  # fmt: skip
 TEXT_PARTS = ("captions", "autoencoder")
 PARTS = {"postcards": TEXT_PARTS, "ip-adapter": (*TEXT_PARTS, "postcards")}
+PARTS["controlnet-outline"] = PARTS["ip-adapter"]
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +59,7 @@ def small(monkeypatch, tmp_path):
     """A data folder of its own, tiny recipes, few pictures to score, a stand-in for real ones."""
     for name in ("judge", "recogniser"):
         recognition.load(name)  # before its weights are out of sight
+    outlines.load()
     shipped = workspace.checksums()  # the list stays, its files are gone
     monkeypatch.setattr(workspace, "data_path", (tmp_path / "data").joinpath)
     monkeypatch.setattr(workspace, "checksums", lambda: shipped)
@@ -63,8 +68,9 @@ def small(monkeypatch, tmp_path):
     for room in (recipes.adapters, recipes.drawing, recipes.autoencoder, recipes.readers):
         monkeypatch.setattr(room, "SCORED", 48)
         monkeypatch.setattr(room, "SHEET", 16, raising=False)
-    reader, report = recognition.PostcardEvaluator, recognition.PostcardEvaluator.report
-    monkeypatch.setattr(reader, "report", lambda self, count, seed: report(self, 2, seed))
+    for reader in (recognition.PostcardEvaluator, outlines.OutlineEvaluator):
+        few = functools.partialmethod(few_scenes, reader.report)
+        monkeypatch.setattr(reader, "report", few)
     pixels = torch.randint(256, (60, 28, 28), generator=torch.Generator().manual_seed(0)).byte()
     garments = pixels, torch.arange(60) % 10, tuple("abcdefghij")
     monkeypatch.setattr(fashion, "fashion_mnist", lambda split: garments)
@@ -74,6 +80,10 @@ def small(monkeypatch, tmp_path):
     tables._clothes_metric.cache_clear()
     yield tmp_path
     tables._clothes_metric.cache_clear()
+
+
+def few_scenes(self, report, count, seed):
+    return report(self, 2, seed)
 
 
 def made(name):
@@ -123,6 +133,7 @@ def pause(stop_at, name, step):
 STOPS = {
     "postcards-32": (0, 1, 4), "fashion": (0, 4), "recogniser": (3,), "fashion-judge": (5,),
     "captions": (2,), "autoencoder": (3,), "postcards": (2,), "ip-adapter": (4,),
+    "outline-judge": (4,), "controlnet-outline": (3,),
 }  # fmt: skip
 
 
@@ -279,7 +290,9 @@ def test_the_parts_of_text_to_image_are_made_and_work_together(small):
     assert card["scaling_factor"] == codes["scaling_factor"]
     assert len(card["first seeds"]["asked for"]) == 16
     assert Image.open(small / "my_weights" / "postcards.png").width > 8 * 64
-    pipe = TextToImage.from_pretrained("postcards")
+    recipes.train("controlnet-outline")
+    assert made("controlnet-outline")[1]["parts"] == {"unet": "postcards"}
+    pipe = TextToImage.from_pretrained("postcards", controlnet="controlnet-outline")
     assert pipe("a red house", output_type="pt").images.shape == (1, 3, 64, 64)
 
 

@@ -2,6 +2,7 @@
 
 from .autoencoder import Autoencoder
 from .caption_encoder import CaptionEncoder, CaptionReader
+from .controlnet import ControlledUNet, ControlNet, zero_conv
 from .engine import QuickDecoder, QuickUNet
 from .ip_adapter import IPAdapter
 from .layers import Attention, CrossAttention, Down, ResBlock, Up, count_parameters, time_features
@@ -9,6 +10,7 @@ from .points import PointNet
 from .shipped import (
     load_autoencoder,
     load_caption_reader,
+    load_controlnet,
     load_ip_adapter,
     load_text_unet,
     load_unet,
@@ -16,8 +18,9 @@ from .shipped import (
 from .unet import TextUNet, UNet
 
 __all__ = [
-    "Attention", "Autoencoder", "CaptionEncoder", "CaptionReader", "CrossAttention", "Down",
-    "IPAdapter", "PointNet", "QuickDecoder", "QuickUNet", "ResBlock", "TextUNet", "UNet", "Up",
-    "count_parameters", "load_autoencoder", "load_caption_reader", "load_ip_adapter",
-    "load_text_unet", "load_unet", "time_features",
+    "Attention", "Autoencoder", "CaptionEncoder", "CaptionReader", "ControlNet", "ControlledUNet",
+    "CrossAttention", "Down", "IPAdapter", "PointNet", "QuickDecoder", "QuickUNet", "ResBlock",
+    "TextUNet", "UNet", "Up", "count_parameters", "load_autoencoder", "load_caption_reader",
+    "load_controlnet", "load_ip_adapter", "load_text_unet", "load_unet", "time_features",
+    "zero_conv",
 ]  # fmt: skip

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from .autoencoder import Autoencoder
 from .layers import CrossAttention, ResBlock, cross_attentions
-from .unet import TextUNet
 
 # torch's exporter imports the package onnx for this step alone, which such graphs do not need.
 _NEEDS_ONNX = "torch.onnx._internal.torchscript_exporter.onnx_proto_utils._add_onnxscript_fn"
@@ -62,7 +61,8 @@ class QuickDecoder(_Quick):
 
 
 class QuickUNet(_Quick):
-    """A text U-Net as a function that is called as it is and computes the same.
+    """A text U-Net, or a `ControlledUNet`, as a function that is called as it is and computes the
+    same.
 
     A context is folded into the weights once, so once in a walk that hands over the same tensor.
     """
@@ -70,20 +70,26 @@ class QuickUNet(_Quick):
     _walk: tuple[Tensor | None, list[Tensor]] = (None, [])
 
     @staticmethod
-    def function(unet: TextUNet, x_t: Tensor, t: Tensor, *folded: Tensor) -> Tensor:
-        """Compute `TextUNet.forward` from a folded context, three tensors of each cross-attention;
-        half as many latents as captions serve both halves of these. It changes the U-Net."""
+    def function(unet: Any, x_t: Tensor, t: Tensor, *inputs: Tensor) -> Tensor:
+        """Compute `TextUNet.forward` from a folded context, three tensors of each cross-attention,
+        after what else the network takes; half as many latents as captions serve both halves of
+        these. It changes the U-Net."""
         layer: Any
-        for n, layer in enumerate(cross_attentions(unet)):
+        layers = cross_attentions(unet)
+        others = len(inputs) - 3 * len(layers)
+        more, folded = inputs[:others], inputs[others:]
+        for n, layer in enumerate(layers):
             layer.forward = partial(_answer, layer, *folded[3 * n : 3 * n + 3])
         if len(x_t) < len(t):
             layer = next(layer for layer in unet.modules() if isinstance(layer, ResBlock))
             half = partial(ResBlock.forward, layer)
             layer.forward = lambda x, emb: torch.cat([half(x, emb[: x.shape[0]])] * 2)
-        return unet.run(x_t, unet.embed(t), folded[0])
+        return unet.run(x_t, unet.embed(t), folded[0], *more)
 
-    def __call__(self, x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:  # type: ignore[override]
-        """As `TextUNet.forward`."""
+    def __call__(  # type: ignore[override]
+        self, x_t: Tensor, t: Tensor, context: Tensor, *more: Tensor
+    ) -> Tensor:
+        """As `TextUNet.forward`, or `ControlledUNet.forward`."""
         walk = self._walk  # one tuple, as walks in two threads may take turns here
         if walk[0] is not context:
             del walk
@@ -91,11 +97,12 @@ class QuickUNet(_Quick):
             layers = cross_attentions(self.network) if self.fits() else ()
             walk = self._walk = context, [part for layer in layers for part in fold(layer, context)]
         if not walk[1]:
-            return self.network(x_t, t, context)
+            return self.network(x_t, t, context, *more)
         half = len(x_t) // 2
-        twice = 2 * half == len(x_t) and all(torch.equal(v[:half], v[half:]) for v in (x_t, t))
+        twice = not more and 2 * half == len(x_t)
+        twice = twice and all(torch.equal(v[:half], v[half:]) for v in (x_t, t))
         # guidance: what stands before the first caption is computed once
-        return self.run(x_t[:half] if twice else x_t, t, *walk[1])
+        return self.run(x_t[:half] if twice else x_t, t, *more, *walk[1])
 
 
 def fold(layer: CrossAttention, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -8,6 +8,7 @@ from diffusion_lessons import workspace
 
 from .autoencoder import Autoencoder
 from .caption_encoder import CaptionReader
+from .controlnet import ControlNet
 from .ip_adapter import IPAdapter
 from .unet import TextUNet, UNet
 
@@ -41,6 +42,12 @@ def load_text_unet(name: str = "postcards") -> tuple[TextUNet, dict]:
     """Return the shipped U-Net that takes captions, and its card, which names "schedule", "kind"
     and the "parts" it works with. Errors as in `load_unet`."""
     return _load(name, "text_unet", TextUNet)
+
+
+def load_controlnet(name: str = "controlnet-outline") -> tuple[ControlNet, dict]:
+    """Return the shipped branch that follows an outline, and its card, whose "parts" name the U-Net
+    that it was trained beside. Errors as in `load_unet`."""
+    return _load(name, "controlnet", ControlNet)
 
 
 def load_ip_adapter(name: str = "ip-adapter") -> tuple[IPAdapter, dict]:

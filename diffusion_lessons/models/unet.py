@@ -38,7 +38,8 @@ class UNet(nn.Module):
         ValueError: as many `blocks` as `widths` are needed; widths that are no multiples of 8.
     """
 
-    outer_layers = ("stem", "head", "label_embeddings")  # AdamW trains these, Muon the others
+    #: AdamW trains these, Muon the others.
+    outer_layers: tuple[str, ...] = ("stem", "head", "label_embeddings")
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class UNet(nn.Module):
             wanted = f"as many of both, and widths that are multiples of {layers.GROUPS}"
             raise ValueError(f"widths {tuple(widths)} and blocks {tuple(blocks)}: give {wanted}")
         self.channels, self.patch, self.factors = channels, patch, tuple(factors)
+        self.widths = tuple(widths)
         emb, folded = 2 * widths[-1], channels * patch**2
         first = nn.Linear(layers.TIME_FEATURES, emb)
         self.time_embedding = nn.Sequential(first, nn.SiLU(), nn.Linear(emb, emb))
@@ -88,18 +90,29 @@ class UNet(nn.Module):
                 arguments.number(f"a label of factor {place}", index, -1, words - 1)
         return self.run(x_t, self.embed(t, labels))
 
-    def run(self, x_t: Tensor, emb: Tensor, *context: Tensor) -> Tensor:
+    def run(
+        self, x_t: Tensor, emb: Tensor, *context: Tensor, residuals: Sequence[Tensor] = ()
+    ) -> Tensor:
         """Go down, through the middle and up: x_t (B, C, H, W) and emb (B, emb) to (B, C, H, W);
-        each block is also given the context (B, L, D), if there is one."""
+        each block is also given the context (B, L, D), if there is one. residuals: to be added to
+        what `descend` returns; none, or one for each of its maps."""
         x = self.stem(functional.pixel_unshuffle(x_t, self.patch))
-        skips = []
-        for blocks, down in zip(self.down_blocks, self.downsamplers, strict=True):
-            skips.append(blocks(x, emb, *context))
-            x = down(skips[-1])
-        x = self.mid_block(x, emb, *context)
+        levels = self.descend(x, emb, *context)
+        if residuals:
+            levels = [level + part for level, part in zip(levels, residuals, strict=True)]
+        *skips, x = levels
         for up, blocks in zip(self.upsamplers, self.up_blocks, strict=True):
             x = blocks(up(x, skips.pop()), emb, *context)
         return functional.pixel_shuffle(self.head(functional.silu(self.norm(x))), self.patch)
+
+    def descend(self, x: Tensor, emb: Tensor, *context: Tensor) -> list[Tensor]:
+        """Go down from what the stem returns and through the middle: the map that each level hands
+        to the way up, from fine to coarse; the last is the middle's."""
+        levels = []
+        for blocks, down in zip(self.down_blocks, self.downsamplers, strict=True):
+            levels.append(blocks(x, emb, *context))
+            x = down(levels[-1])
+        return [*levels, self.mid_block(x, emb, *context)]
 
     def embed(self, t: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the embedding of times and of the labels that are given; (B, emb)."""
@@ -140,12 +153,19 @@ class TextUNet(UNet):
         super().__init__(channels, widths, blocks, 1, (), block, middle)
         self.context_channels = context_channels
 
-    def forward(self, x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(  # type: ignore[override]
+        self, x_t: Tensor, t: Tensor, context: Tensor, residuals: Sequence[Tensor] = ()
+    ) -> Tensor:
         """Return the network's output for noisy latents, (B, channels, h, w).
 
-        context: (B, L, context_channels), from the caption encoder. x_t, t, errors: as in `UNet`.
+        context: (B, L, context_channels), from the caption encoder. residuals: of a `ControlNet`,
+        added to what each level hands to the way up. x_t, t, errors: as in `UNet`.
         """
-        self.refuse_misfits(x_t, t)
+        self.refuse_misfits(x_t, t, context)
+        return self.run(x_t, self.embed(t), context, residuals=residuals)
+
+    def refuse_misfits(self, x_t: Tensor, t: Tensor, context: Tensor) -> None:  # type: ignore[override]
+        """Raise ValueError for an x_t, a t or a context whose shape does not fit this network."""
+        super().refuse_misfits(x_t, t)
         sizes = (len(x_t), "L", self.context_channels)
         arguments.shape("context", context, sizes, ", a caption for each of the latents")
-        return self.run(x_t, self.embed(t), context)

@@ -1,14 +1,14 @@
 """Adapters, which steer a model that stays frozen: loaded by name, as in `diffusers`."""
 
-from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from diffusion_lessons import arguments, models
+from diffusion_lessons import arguments, conditioning, models
 from diffusion_lessons.scoring import recognition
 
-Unet = Callable[[Tensor, Tensor, Tensor], Tensor]
+Unet = Any  # a TextUNet, or what is called as it is
 
 
 class Adapters:
@@ -17,6 +17,8 @@ class Adapters:
     unet: models.TextUNet
     ip_adapter: models.IPAdapter | None = None
     ip_adapter_scale = 1.0
+    controlnet: models.ControlNet | None = None
+    _quick: dict[nn.Module, Any]
 
     def load_ip_adapter(self, name: str = "ip-adapter") -> None:
         """Load what takes `ip_adapter_image`, a picture as a prompt. Errors as in
@@ -50,3 +52,27 @@ class Adapters:
         without = torch.cat([null_context.expand_as(context), torch.zeros_like(tokens)], dim=1)
         adapted = self.ip_adapter.attached(self.unet, self.ip_adapter_scale)
         return adapted, torch.cat([context, tokens], dim=1), without
+
+    def with_outlines(self, outlines: Tensor, scale: float, unet: Unet) -> Unet:
+        """Return a U-Net that follows outlines, (B, 1, 8 h, 8 w), as far as the scale says.
+
+        unet: comes back as it is at scale 0. Raises ValueError where there is no ControlNet, and
+        TypeError or ValueError for what is no such scale.
+        """
+        hint = " (0 ignores the outline, 1 is as it was trained)"
+        scale = arguments.number("controlnet_conditioning_scale", scale, 0, 2, hint, real=True)
+        if self.controlnet is None:
+            example = "TextToImage.from_pretrained(controlnet='controlnet-outline')"
+            raise ValueError(f"control_image needs a ControlNet, and none is loaded: {example}")
+        if scale == 0:
+            return unet
+        network: Any = getattr(unet, "network", unet)  # what is behind a quick one
+        steered = self._quick.get(self.controlnet)
+        if network is unet or steered is None or steered.network.unet is not network:
+            steered = models.ControlledUNet(network, self.controlnet, conditioning.LENGTH)
+
+        def follow(x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:
+            lines = outlines.to(x_t).repeat(len(x_t) // len(outlines), 1, 1, 1)
+            return steered(x_t, t, context, lines, torch.full_like(lines[..., :1, :1], scale))
+
+        return follow

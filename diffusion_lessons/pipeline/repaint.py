@@ -10,6 +10,8 @@ from diffusion_lessons import data
 
 RIM = 5  # pixels inside a mask's edge over which the old picture gives way to the new one
 
+FAINTEST = 0.1  # of the 2 between black and white, a line differs from its paper
+
 
 def read(
     image: Any, mask_image: Any, size: int, count: int, each: int
@@ -25,6 +27,26 @@ def read(
         return images, None
     pairs = zip(one_each("masks", mask_image, count, each), given, strict=True)
     return images, torch.stack([data.read_mask(mask, of, size) for mask, of in pairs])
+
+
+def read_outlines(control_image: Any, size: int, count: int, each: int) -> Tensor:
+    """Read line drawings to float (count, 1, size, size), 1 on the lines and 0 beside them.
+
+    Dark lines on light paper or light ones on dark: what there is less of is the line. A line is
+    what differs from the paper by more than half of what the darkest line does, so that thin lines
+    that were resized stay lines. Given, and errors, as in `read`; ValueError for an empty one.
+    """
+    lines = []
+    for drawing in one_each("outlines", control_image, count, each):
+        grey = data.read_image(drawing, size).mean(dim=0, keepdim=True)
+        away = (grey - grey.median()).abs()
+        if away.max() < FAINTEST:
+            raise ValueError(
+                "the outline is empty: draw a line around where the thing is to be, such as a "
+                "circle of 20 pixels"
+            )
+        lines.append((away > away.max() / 2).float())
+    return torch.stack(lines)
 
 
 def latent_mask(mask: Tensor) -> Tensor:

@@ -56,11 +56,13 @@ class TextToImage(Adapters):
         self._quick: dict[nn.Module, Callable] = {}  # by network: what computes the same, quicker
 
     @classmethod
-    def from_pretrained(cls, name: str = "postcards") -> Self:
+    def from_pretrained(cls, name: str = "postcards", controlnet: str | None = None) -> Self:
         """Load the text-to-image model that ships with the course, on the CPU.
 
+        controlnet: the name of a branch that follows an outline, such as "controlnet-outline".
+
         Raises:
-            ValueError: no such model; the message lists those that there are.
+            ValueError: no such model or branch; the message lists those that there are.
             workspace.DamagedFile: weights that are missing or not whole; the message says which.
         """
         unet, card = models.load_text_unet(name)
@@ -68,12 +70,17 @@ class TextToImage(Adapters):
         autoencoder, about = models.load_autoencoder(card["parts"]["autoencoder"])
         pipe = cls(reader, unet, autoencoder, card | {"scaling_factor": about["scaling_factor"]})
         pipe._quick = {unet: models.QuickUNet(unet), autoencoder: models.QuickDecoder(autoencoder)}
+        if controlnet is not None:
+            branch, _ = models.load_controlnet(controlnet)
+            pipe._quick[branch] = models.QuickUNet(models.ControlledUNet(unet, branch))
+            pipe.controlnet = branch
         return pipe
 
     def to(self, device: torch.device | str) -> Self:
         """Move all parts to a device, and return the same model."""
-        for part in (self.encoder, self.unet, self.autoencoder):
-            part.to(device)
+        for part in (self.encoder, self.unet, self.autoencoder, self.controlnet):
+            if part is not None:
+                part.to(device)
         self.null_context = self.null_context.to(device)
         return self
 
@@ -116,6 +123,8 @@ class TextToImage(Adapters):
         mask_image: Any = None,
         jump_n_sample: int = 1,
         ip_adapter_image: Any = None,
+        control_image: Any = None,
+        controlnet_conditioning_scale: float = 1.0,
     ) -> Output:
         """Draw pictures of prompts, from noise alone, from a picture, or into a part of it.
 
@@ -142,6 +151,9 @@ class TextToImage(Adapters):
             jump_n_sample: how often a step is taken with a mask, see `sampling.resampled`.
             ip_adapter_image: a prompt as well, for which `load_ip_adapter` has to be called first;
                 as `image`, one for all prompts, or a list of one for each.
+            control_image: outlines of the things, and the horizon where that matters, to be
+                followed by the ControlNet; read as `image`, dark lines on light or light on dark.
+            controlnet_conditioning_scale: how closely, from 0 (not at all) over 1 to 2.
 
         Raises:
             TypeError, ValueError: an argument that does not fit; the message says what would.
@@ -160,6 +172,10 @@ class TextToImage(Adapters):
         if ip_adapter_image is not None:
             ip_adapter_image = repaint.one_each("pictures", ip_adapter_image, len(prompts), each)
             begin["ip_adapter_image"] = ip_adapter_image
+        if control_image is not None:
+            drawings = repaint.one_each("outlines", control_image, len(prompts), each)
+            begin["control_image"] = drawings
+            begin["controlnet_conditioning_scale"] = controlnet_conditioning_scale
         mask = None
         if image is not None:
             size = 8 * self.latent_shape[-1]
@@ -216,6 +232,8 @@ class TextToImage(Adapters):
         jump_n_sample: int = 1,
         generator: Generators = None,
         ip_adapter_image: Any = None,
+        control_image: Any = None,
+        controlnet_conditioning_scale: float = 1.0,
     ) -> Iterator[SampleStep]:
         """Walk from noise to latents with DPM-Solver++, yielding each step.
 
@@ -244,6 +262,10 @@ class TextToImage(Adapters):
         if ip_adapter_image is not None:
             images, _ = repaint.read(ip_adapter_image, None, 8 * latents.shape[-1], len(prompts), 1)
             unet, context, null_context = self.with_pictures(images, unet, context, null_context)
+        if control_image is not None:
+            size = 8 * latents.shape[-1]
+            lines = repaint.read_outlines(control_image, size, len(prompts), 1)
+            unet = self.with_outlines(lines, controlnet_conditioning_scale, unet)
         denoiser = conditioning.guided(
             unet, self.schedule, self.kind, context, null_context, scale, interval
         )

@@ -7,17 +7,17 @@ may be stopped and resumed, see `training.resume`.
 
 from __future__ import annotations
 
-from .adapters import IPAdapterRecipe
+from .adapters import ControlNetRecipe, IPAdapterRecipe
 from .autoencoder import AutoencoderRecipe
 from .drawing import GeneratorRecipe, TextToImageRecipe
-from .readers import CaptionsRecipe, FashionJudgeRecipe, RecogniserRecipe
+from .readers import CaptionsRecipe, FashionJudgeRecipe, OutlineJudgeRecipe, RecogniserRecipe
 from .recipe import FRESH_SEED, Recipe
 
 __all__ = [
     "FRESH_SEED", "LIVE", "LIVE_AUTOENCODER", "LIVE_LATENT", "NAMES", "RECIPES",
-    "AutoencoderRecipe", "CaptionsRecipe", "FashionJudgeRecipe", "GeneratorRecipe",
-    "IPAdapterRecipe", "Recipe",
-    "RecogniserRecipe", "TextToImageRecipe", "train",
+    "AutoencoderRecipe", "CaptionsRecipe", "ControlNetRecipe", "FashionJudgeRecipe",
+    "GeneratorRecipe", "IPAdapterRecipe", "OutlineJudgeRecipe", "Recipe", "RecogniserRecipe",
+    "TextToImageRecipe", "train",
 ]  # fmt: skip
 
 _FOR_MEASURING = "for measuring only: no loss and no choice of weights ever uses it."
@@ -25,12 +25,14 @@ PURPOSE = {
     "recogniser": "Reads what a postcard shows. May serve in losses and in lessons.",
     "judge": f"Reads what a postcard shows, {_FOR_MEASURING} Every reported figure is the judge's.",
     "fashion-judge": f"Names the class of a piece of clothing, {_FOR_MEASURING}",
+    "outline-judge": f"Finds the pixels of a postcard that belong to things, {_FOR_MEASURING}",
     "postcards-32": "Makes postcards of 32x32 with one thing, by what they are to show.",
     "autoencoder": "Turns postcards of 64x64 into latents of 8x8x4, and back.",
     "captions": "Turns the words of a caption into what the text-to-image network is told.",
     "postcards": "Makes postcards of 64x64 from captions, with the captions' encoder and the "
     "autoencoder.",
     "ip-adapter": "Lets the text-to-image model take a picture as a prompt, beside the words.",
+    "controlnet-outline": "Lets an outline lay out the pictures of the text-to-image network.",
     "fashion": "Makes pictures of clothes like those of Fashion-MNIST, by class.",
 }
 
@@ -71,6 +73,14 @@ RECIPES: dict[str, Recipe] = {
         channels=(96, 96, 192, 192, 192),
         kinds={"single": 0.7, "group": 0.15, "pair": 0.15}, p_uncond=0.8,
         schedule="cosine", kind="x_0", steps=1600, batch=32, learning_rate=1.5e-2, ema_decay=0.99,
+    ),
+    "outline-judge": OutlineJudgeRecipe(seed=13, steps=900, batch=16, learning_rate=5e-3),
+    "controlnet-outline": ControlNetRecipe(
+        seed=12, model="postcards", captions="captions", autoencoder="autoencoder",
+        pictures=12_288, kinds={"single": 0.5, "group": 0.2, "pair": 0.3},
+        widths=(96, 192), blocks=(1, 1), schedule="cosine", kind="x_0",
+        p_uncond=0.5, full=0.4, steps=1700, batch=32, learning_rate=1e-2, ema_decay=0.995,
+        half=False, num_inference_steps=10, guidance_scale=2.5,
     ),
 }  # fmt: skip
 NAMES = tuple(RECIPES)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from diffusion_lessons import conditioning, postcards, schedule, scoring
-from diffusion_lessons.models import IPAdapter
+from diffusion_lessons import conditioning, models, postcards, schedule, scoring
+from diffusion_lessons.data import Batch
+from diffusion_lessons.models import ControlNet, IPAdapter
 from diffusion_lessons.pipeline import TextToImage
 from diffusion_lessons.postcards import Scenes
-from diffusion_lessons.scoring import recognition
+from diffusion_lessons.postcards.outline import horizon_line, outline, sketch
+from diffusion_lessons.scoring import outlines, recognition
 from diffusion_lessons.training import diffusion_loss, fit_seeded, spread_times
 from diffusion_lessons.training.fit import Fit
 
-from .drawing import DrawingRecipe
+from .drawing import DrawingRecipe, TextToImageRecipe
 from .recipe import FRESH_SEED, SCORED, SHEET
 
 _READ = 256  # pictures to learn from that are drawn and read together
@@ -92,5 +95,58 @@ class IPAdapterRecipe(DrawingRecipe):
             **self._measure(
                 name, pipe, postcards.draw(first), words,
                 lambda draw: scoring.takes_over(draw, SCORED, FRESH_SEED),
+            ),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlNetRecipe(TextToImageRecipe):
+    """How a branch is trained that lets an outline lay out what a frozen model draws."""
+
+    model: str  # the frozen one; `widths` are its own
+    built = ControlNet
+
+    def _untrained(self, name: str) -> ControlNet:
+        return ControlNet.from_unet(models.load_text_unet(self.model)[0], self.blocks)
+
+    def _fit(self, model: ControlNet, device: torch.device) -> Fit:  # type: ignore[override]
+        scenes, latents = self.latents(device)
+        masks = postcards.thing_masks(scenes)
+        lines, unet = horizon_line(scenes, masks), models.load_text_unet(self.model)[0].to(device)
+
+        def loss(batch: Batch, dice: torch.Generator) -> Tensor:
+            rows = batch.x_0
+            drawn = sketch(masks[rows], lines[rows], dice).float().to(device)
+            # The layout is settled while there is much noise. Mou et al. 2023, section 3.3.
+            x_0, t = latents[rows], 1 - spread_times(len(rows), dice).to(device) ** 2
+            eps = torch.randn(x_0.shape, generator=dice).to(device)
+
+            def output(x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:
+                return unet(x_t, t, context, model(x_t, t, context, drawn))
+
+            rates: Any = getattr(schedule, self.schedule)
+            return diffusion_loss(output, x_0, t, eps, rates, self.kind, batch.given)
+
+        return fit_seeded(
+            model, self.batches(scenes, torch.arange(len(scenes)), device), loss,
+            self.steps, self.learning_rate, self.seed, self.ema_decay, self.half,
+        )  # fmt: skip
+
+    def _draw(self, model: TextToImage, asked: Any, dice: list[torch.Generator]) -> Tensor:
+        said, lines = postcards.captions(asked, FRESH_SEED, full=True), list(outline(asked))
+        noise = model.noise(len(asked), dice)
+        *_, last = model.steps(said, latents=noise, control_image=lines)
+        return model.decode(last.x_next)
+
+    def _describe(self, name: str, model: ControlNet) -> dict:  # type: ignore[override]
+        pipe, first = TextToImage.from_pretrained(self.model), postcards.sample_scenes(SHEET, 0)
+        pipe.controlnet, said = model.cpu(), postcards.captions(first, FRESH_SEED, full=True)
+        return {
+            "controlnet": self.network(),
+            "parts": {"unet": self.model},
+            "data": "postcards, encoded, with captions and outlines drawn anew each time",
+            **self._measure(
+                name, pipe, first, said,
+                lambda draw: outlines.follows(draw, SCORED // 2, FRESH_SEED),
             ),
         }  # fmt: skip

@@ -13,7 +13,7 @@ from torch.nn import functional
 from diffusion_lessons import conditioning, data, postcards
 from diffusion_lessons.models import CaptionReader
 from diffusion_lessons.postcards import Caption
-from diffusion_lessons.scoring import clothes, recognition
+from diffusion_lessons.scoring import clothes, outlines, recognition
 from diffusion_lessons.scoring.networks import Classifier, Evaluator
 from diffusion_lessons.scoring.statistics import shares
 from diffusion_lessons.training.fit import Fit
@@ -62,6 +62,13 @@ class FashionJudgeRecipe(RecogniserRecipe):
     def _stored(self, split: str) -> tuple[Tensor, ...]:
         real = data.load("fashion-mnist", clothes.SIZE, 1, split).all()
         return real.x_0, real.given[:, 0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutlineJudgeRecipe(RecogniserRecipe):
+    """How the reader of outlines is trained, on scenes drawn afresh for every step."""
+
+    evaluator = outlines.OutlineEvaluator
 
 
 _FULL = 0.35  # of the captions say everything, and

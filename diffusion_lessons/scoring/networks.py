@@ -36,7 +36,7 @@ class Classifier(nn.Module):
 class Evaluator(ABC):
     """A network that looks at pictures in [-1, 1]."""
 
-    networks: ClassVar[dict[str, Callable[[], Classifier]]]  # by the name of their weights
+    networks: ClassVar[dict[str, Callable[[], Any]]]  # by the name of their weights
     at_once: ClassVar[int]  # pictures that it looks at together
 
     def __init__(self, network: Classifier):

@@ -24,7 +24,7 @@ Batches = Callable[[int], Batch]
 
 
 def diffusion_loss(
-    model: nn.Module,
+    model: Callable[..., Tensor],
     x_0: Tensor,
     t: Tensor,
     eps: Tensor,
