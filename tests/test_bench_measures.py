@@ -7,8 +7,18 @@ import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_notebook
 
-from bench import builds, growth, keys, live_slider, live_training, memory, results, samplers
-from diffusion_lessons import models, pipeline, recipes, sampling
+from bench import (
+    builds,
+    growth,
+    ip_adapter,
+    keys,
+    live_slider,
+    live_training,
+    memory,
+    results,
+    samplers,
+)  # fmt: skip
+from diffusion_lessons import models, pipeline, postcards, recipes, sampling
 from diffusion_lessons.scoring.statistics import wilson
 from tests.claims import Between
 
@@ -190,3 +200,18 @@ def test_the_cell_shows_a_slider_that_paints_by_its_value(monkeypatch):
     assert (slider["name"], stops[0], stops[-1]) == ("guidance scale", "0.0", "10.0")
     assert answer == "guidance scale 2.5" and stops[10] == "2.5"
     assert len(stops) - 11 >= max(keys.PRESSES, live_slider.BURST)
+
+
+@pytest.mark.parametrize("name", ip_adapter.CONFLICTS)
+def test_words_contradict_a_picture_in_one_attribute(name):
+    scenes = postcards.sample_scenes(60, 5, kind="single")
+    said, shown = ip_adapter.other(name, scenes), ip_adapter.values(scenes)
+    assert (said != shown[name]).all() and len(said.unique()) == len(postcards.VALUES[name])
+    for row, text in enumerate(ip_adapter.against(name, said, scenes)):
+        read = postcards.parse(text)
+        thing = read["things"][0] if read["things"] else {}
+        found = {"sky": read["sky"], "object": thing.get("object"), "colour": thing.get("colour")}
+        wanted = dict.fromkeys(found) | {name: postcards.VALUES[name][said[row]]}
+        if name == "colour":
+            wanted["object"] = postcards.VALUES["object"][shown["object"][row]]
+        assert found == wanted

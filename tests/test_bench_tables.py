@@ -14,6 +14,7 @@ from bench import (
     fashion,
     growth,
     guidance,
+    ip_adapter,
     live_slider,
     live_training,
     memory,
@@ -30,8 +31,8 @@ from diffusion_lessons.scoring import factors
 from tests.claims import Between, claims, plain
 
 SETTLED = (
-    controlnet, copying, fashion, growth, guidance, live_slider, live_training, predictions,
-    samplers, steering, text_to_image,
+    controlnet, copying, fashion, growth, guidance, ip_adapter, live_slider, live_training,
+    predictions, samplers, steering, text_to_image,
 )  # fmt: skip
 WITHOUT_SUM = {"fashion", "live_training", "predictions"}
 RIGHT, POSITIVE = "everything right", Between(1e-9, inf)
@@ -73,6 +74,10 @@ OURS, THEIRS = text_to_image.Ours.name, text_to_image.BASELINE
 FIRST = f"text_to_image/first picture of a fresh process/{OURS}"
 FROM_PICTURES = at("steering/image to image")
 REPAINTED = {(row["way"], row["jump_n_sample"]): row for row in at("steering/inpainting")}
+TAKEN = {row["scale"]: row for row in at("ip_adapter/without words")}
+WHERE = {row["shown"]: row for row in at("ip_adapter/beside")}
+CONFLICT = {name: {row["scale"]: row for row in at(f"ip_adapter/in conflict/{name}")}
+            for name in ip_adapter.CONFLICTS}  # fmt: skip
 PASTED = [REPAINTED["pasted", rounds] for rounds in (1, steering.JUMPS)]
 SHARP = [REPAINTED["pasted at a sharp edge", rounds] for rounds in (1, steering.JUMPS)]
 FOLLOWED = {row["name"]: row for row in at("controlnet/rows")}
@@ -205,6 +210,33 @@ PEAKS = at("memory/peaks/beyond_importing_torch")
     ("controlnet: real postcards are read better",
      [FOLLOWED[name][controlnet.OVERLAP] > FULLY[controlnet.OVERLAP]
       for name in ("real", "through the autoencoder")], [True] * 2),
+
+    ("ip_adapter/without words/*/scale", list(ip_adapter.SCALES)),
+    ("ip_adapter/without words/*/pictures", [ip_adapter.PICTURES] * len(TAKEN)),
+    ("ip_adapter: object and colour are taken over at one and a half times the scale",
+     TAKEN[1.5][ip_adapter.BOTH], Between(0.9, 1)),
+    ("ip_adapter: and at the scale of training, in fewer steps as well",
+     [row[ip_adapter.BOTH] for row in (TAKEN[1.0], WHERE["6 steps"], WHERE["8 steps"])],
+     Between(0.88, 1)),
+    ("ip_adapter: a pair that no training showed is harder",
+     TAKEN[1.0][ip_adapter.BOTH] - WHERE["held-out pairs"][ip_adapter.BOTH], Between(0.1, 0.3)),
+    ("ip_adapter: not at scale 0, nor from an unrelated picture",
+     [row[ip_adapter.BOTH] for row in (TAKEN[0.0], WHERE["an unrelated picture"])],
+     Between(0, 0.1)),
+    ("ip_adapter: nothing else is taken over",
+     [TAKEN[1.0][name] - WHERE["an unrelated picture"][name]
+      for name in ("size", "position", "sky", "ground")], Between(-0.1, 0.1)),
+    ("ip_adapter: a drawing is no copy", at("ip_adapter/distances/from the picture")
+     / at("ip_adapter/distances/from another of the same thing"), Between(0.95, 1.05)),
+    ("ip_adapter: guidance leads towards the picture",
+     TAKEN[1.0][ip_adapter.BOTH] - WHERE["the picture in both halves"][ip_adapter.BOTH],
+     Between(0.2, 1)),
+    ("ip_adapter: words that contradict the colour win at a quarter of the scale",
+     CONFLICT["colour"][0.25]["words"], Between(0.8, 1)),
+    ("ip_adapter: and lose at one and a half times it",
+     CONFLICT["colour"][1.5]["picture"] - CONFLICT["colour"][1.5]["words"], POSITIVE),
+    ("ip_adapter: the sky is always that of the words", at("ip_adapter/in conflict/sky/*/words"),
+     Between(0.95, 1)),
 )  # fmt: skip
 def test_a_table_holds_what_it_must(claim):
     """Of each claim: a place in a file, or what is computed from some; what it has to be."""

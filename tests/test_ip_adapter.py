@@ -138,11 +138,11 @@ def test_the_shipped_adapter_is_the_one_that_its_card_describes():
     assert card["recipe"] == json.loads(json.dumps(dataclasses.asdict(recipe)))
     assert workspace.data_path("weights", "ip-adapter.safetensors").stat().st_size <= 4_000_000
     score = card["scores"]["single"]
-    assert score["things taken over"] >= 0.85 and score["pictures"] == 1024
+    assert score["things taken over"] >= 0.9 and score["pictures"] == 1024
 
 
 def test_what_is_drawn_in_training_shares_its_things_with_what_is_looked_at_and_no_more():
     seen, shown = (scenes.attributes for scenes in recipes.RECIPES["ip-adapter"].scenes())
     same = {name: float((seen[name] == shown[name]).float().mean()) for name in seen}
-    assert all((same[name] == 1) == (name in ("object", "colour", "count")) for name in same)
-    assert all(same[name] < 0.75 for name in ("size", "position", "sky", "ground"))
+    assert same["object"] == same["colour"] == 1
+    assert all(same[name] < 0.8 for name in ("size", "position", "sky", "ground"))

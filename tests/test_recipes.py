@@ -43,7 +43,7 @@ TINY = {
     "ip-adapter": recipes.IPAdapterRecipe(
         seed=7, unet="postcards", pairs=12, p_uncond=0.5, features=192, width=32,
         channels=(32, 32, 32),
-        kinds={"single": 0.5, "pair": 0.5}, schedule="cosine", kind="x_0", ema_decay=0.9, **SHORT,
+        schedule="cosine", kind="x_0", ema_decay=0.9, **SHORT,
     ),
     "postcards-32": SPRITES, "postcards": TEXT, "fashion": dataclasses.replace(
         SPRITES, data="fashion-mnist", size=32, channels=1, schedule="flow",

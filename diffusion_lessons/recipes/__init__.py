@@ -70,9 +70,8 @@ RECIPES: dict[str, Recipe] = {
     ),
     "ip-adapter": IPAdapterRecipe(
         seed=12, unet="postcards", pairs=6144, features=192, width=128,
-        channels=(96, 96, 192, 192, 192),
-        kinds={"single": 0.7, "group": 0.15, "pair": 0.15}, p_uncond=0.8,
-        schedule="cosine", kind="x_0", steps=1600, batch=32, learning_rate=1.5e-2, ema_decay=0.99,
+        channels=(96, 96, 192, 192, 192), p_uncond=0.8, schedule="cosine", kind="x_0",
+        steps=1650, batch=32, learning_rate=1.5e-2, ema_decay=0.99,
     ),
     "outline-judge": OutlineJudgeRecipe(seed=13, steps=900, batch=16, learning_rate=5e-3),
     "controlnet-outline": ControlNetRecipe(

@@ -26,12 +26,11 @@ _READ = 256  # pictures to learn from that are drawn and read together
 
 @dataclass(frozen=True, kw_only=True)
 class IPAdapterRecipe(DrawingRecipe):
-    """How an IP-Adapter is trained: by pairs of pictures of the same things, one to look at and one
+    """How an IP-Adapter is trained: by pairs of pictures of the same thing, one to look at and one
     to draw. All else differs in these, so that copying does not pay."""
 
     unet: str  # the name of the weights it works with, which stay as they are
     pairs: int  # are drawn and read once; each step takes some, with new captions
-    kinds: dict[str, float]  # the share of each kind of scene, see `postcards.sample_scenes`
     p_uncond: float  # the share of the captions that are dropped, so that the picture says all
     features: int  # see `IPAdapter`
     width: int
@@ -40,15 +39,10 @@ class IPAdapterRecipe(DrawingRecipe):
     built_with = ("features", "width", "channels")
 
     def scenes(self) -> tuple[Scenes, Scenes]:
-        """Return scenes to look at and to draw: things of the same objects, colours and counts."""
-        seen, drawn = (
-            postcards.concatenate([
-                postcards.sample_scenes(round(self.pairs * share), seed + number, kind=kind)
-                for number, (kind, share) in enumerate(self.kinds.items())
-            ])
-            for seed in (self.step_seed(0), self.step_seed(100))
-        )  # fmt: skip
-        same = {name: seen.attributes[name] for name in ("object", "colour", "count")}
+        """Return scenes to look at and to draw: things of the same objects and colours."""
+        seeds = self.step_seed(0), self.step_seed(100)
+        seen, drawn = (postcards.sample_scenes(self.pairs, seed, kind="single") for seed in seeds)
+        same = {name: seen.attributes[name] for name in ("object", "colour")}
         return seen, Scenes(drawn.attributes | same, drawn.dice)
 
     def _fit(self, model: IPAdapter, device: torch.device) -> Fit:
@@ -91,7 +85,7 @@ class IPAdapterRecipe(DrawingRecipe):
         pipe.ip_adapter, words = model.cpu(), postcards.captions(first, 0, full=True)
         return {
             "ip_adapter": self.network(),
-            "data": "pairs of postcards of the same things; all else differs",
+            "data": "pairs of postcards of the same thing; all else differs",
             **self._measure(
                 name, pipe, postcards.draw(first), words,
                 lambda draw: scoring.takes_over(draw, SCORED, FRESH_SEED),

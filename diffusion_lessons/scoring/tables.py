@@ -27,6 +27,7 @@ _CAPTIONED: Kinds = {
     "single, varied captions": ("train", "single"),
     "training mix, varied captions": ("train", None),
 }
+_ONE_THING: Kinds = {kind: how for kind, how in SCENE_KINDS.items() if "single" in kind}
 
 
 def asked(name: str, count: int, seed: int) -> Tensor:
@@ -146,7 +147,7 @@ def takes_over(draw: Callable[[Tensor], Tensor], count: int, seed: int) -> dict:
     draw: pictures (N, 3, 64, 64) in [-1, 1] to one each. count, seed: as in `follows`.
     """
     judge, rows, taken = recognition.load("judge"), {}, "things taken over"
-    for name, scenes in recognition.of_kinds(SCENE_KINDS, count, seed):
+    for name, scenes in recognition.of_kinds(_ONE_THING, count, seed):
         shown = postcards.describe(scenes)
         for thing in itertools.chain(*(said["things"] for said in shown)):
             thing |= {"size": None, "position": None}
