@@ -17,6 +17,7 @@ from bench import (
     ip_adapter,
     live_slider,
     live_training,
+    lora,
     memory,
     predictions,
     results,
@@ -32,7 +33,7 @@ from tests.claims import Between, claims, plain
 
 SETTLED = (
     controlnet, copying, fashion, growth, guidance, ip_adapter, live_slider, live_training,
-    predictions, samplers, steering, text_to_image,
+    lora, predictions, samplers, steering, text_to_image,
 )  # fmt: skip
 WITHOUT_SUM = {"fashion", "live_training", "predictions"}
 RIGHT, POSITIVE = "everything right", Between(1e-9, inf)
@@ -197,6 +198,17 @@ PEAKS = at("memory/peaks/beyond_importing_torch")
     ("steering: a sharp edge shows", [row[steering.SEAM]["ratio"] for row in SHARP],
      Between(2, inf)),
 
+    ("lora: sepia is painted as well as it can be read, and by full fine-tuning no better",
+     [row["single"][lora.IN_STYLE] for row in (
+         at("lora/shipped/sepia"), at("lora/full fine-tuning/sepia"))], [Between(0.95, 1)] * 2),
+    ("lora: nothing but the colour is lost in sepia", at("lora/shipped/sepia/single")[lora.SHAPES],
+     Between(at("lora/ceilings/sepia/judge of styles")[lora.SHAPES] - 0.03, 1)),
+    ("lora: poster keeps the captions", at("lora/shipped/poster/single/all"), Between(0.9, 1)),
+    ("lora: the judge reads hardly any pencil", at("lora/ceilings/pencil/judge/all"),
+     Between(0, 0.05)),
+    ("lora: the reader knows every style", min(
+        row["judge"][lora.IN_STYLE] for row in at("lora/ceilings").values()), Between(0.97, 1)),
+    ("lora/shipped/*/bytes", [Between(0, 500_000)] * 3),
     ("controlnet/rows/*/pictures", [controlnet.PICTURES] * len(FOLLOWED)),
     ("controlnet: outlines are followed, as far as so few pictures tell",
      FULLY[f"{controlnet.OVERLAP}, 95 % interval"][1], Between(0.85, 1)),

@@ -12,7 +12,7 @@ from PIL import Image
 from diffusion_lessons import __main__, data, models, postcards, recipes, scoring, workspace
 from diffusion_lessons.data import fashion
 from diffusion_lessons.pipeline import TextToImage
-from diffusion_lessons.scoring import clothes, networks, outlines, recognition, tables
+from diffusion_lessons.scoring import clothes, networks, outlines, recognition, styles, tables
 from diffusion_lessons.training import resume
 from diffusion_lessons.training.fit import Fit
 
@@ -45,6 +45,7 @@ TINY = {
         channels=(32, 32, 32),
         schedule="cosine", kind="x_0", ema_decay=0.9, **SHORT,
     ),
+    "lora-sepia": dataclasses.replace(recipes.LIVE_LORA, pictures=12, ema_decay=0.9, **SHORT),
     "postcards-32": SPRITES, "postcards": TEXT, "fashion": dataclasses.replace(
         SPRITES, data="fashion-mnist", size=32, channels=1, schedule="flow",
     ),
@@ -52,6 +53,7 @@ TINY = {
 TEXT_PARTS = ("captions", "autoencoder")
 PARTS = {"postcards": TEXT_PARTS, "ip-adapter": (*TEXT_PARTS, "postcards")}
 PARTS["controlnet-outline"] = PARTS["ip-adapter"]
+PARTS["lora-sepia"] = PARTS["ip-adapter"]
 
 
 @pytest.fixture(autouse=True)
@@ -60,12 +62,14 @@ def small(monkeypatch, tmp_path):
     for name in ("judge", "recogniser"):
         recognition.load(name)  # before its weights are out of sight
     outlines.load()
+    styles.read(torch.zeros(1, 3, 64, 64))
     shipped = workspace.checksums()  # the list stays, its files are gone
     monkeypatch.setattr(workspace, "data_path", (tmp_path / "data").joinpath)
     monkeypatch.setattr(workspace, "checksums", lambda: shipped)
     monkeypatch.setattr(workspace, "pick_device", lambda: torch.device("cpu"))
     monkeypatch.setattr(recipes, "RECIPES", dict(TINY))
-    for room in (recipes.adapters, recipes.drawing, recipes.autoencoder, recipes.readers):
+    rooms = ("adapters", "lora", "drawing", "autoencoder", "readers")
+    for room in (getattr(recipes, name) for name in rooms):
         monkeypatch.setattr(room, "SCORED", 48)
         monkeypatch.setattr(room, "SHEET", 16, raising=False)
     for reader in (recognition.PostcardEvaluator, outlines.OutlineEvaluator):
@@ -134,6 +138,7 @@ STOPS = {
     "postcards-32": (0, 1, 4), "fashion": (0, 4), "recogniser": (3,), "fashion-judge": (5,),
     "captions": (2,), "autoencoder": (3,), "postcards": (2,), "ip-adapter": (4,),
     "outline-judge": (4,), "controlnet-outline": (3,),
+    "lora-sepia": (2,),
 }  # fmt: skip
 
 

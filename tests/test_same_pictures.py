@@ -49,7 +49,19 @@ def from_pictures(name):
     return pipe.decode(sampling.finish(walk)), models.load_ip_adapter(name)[1]
 
 
+def in_a_style(name):
+    """The 16 pictures of a LoRA for the captions on its card; and the card."""
+    pipe, card = TextToImage.from_pretrained(), models.load_lora(name)[1]
+    pipe.load_lora_weights(name)
+    noise = pipe.noise(16, [seeded(seed) for seed in range(16)])
+    walk = pipe.steps(card["first seeds"]["asked for"], latents=noise)
+    return pipe.decode(sampling.finish(walk)), card
+
+
 SHEETS = [
+    ("lora-sepia", in_a_style, 2),
+    ("lora-poster", in_a_style, 2),
+    ("lora-pencil", in_a_style, 2),
     ("postcards-32", from_labels, 3),
     ("fashion", from_labels, 3),
     ("postcards", from_captions, 2),

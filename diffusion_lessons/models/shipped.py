@@ -10,6 +10,7 @@ from .autoencoder import Autoencoder
 from .caption_encoder import CaptionReader
 from .controlnet import ControlNet
 from .ip_adapter import IPAdapter
+from .lora import LoRA
 from .unet import TextUNet, UNet
 
 
@@ -53,6 +54,12 @@ def load_controlnet(name: str = "controlnet-outline") -> tuple[ControlNet, dict]
 def load_ip_adapter(name: str = "ip-adapter") -> tuple[IPAdapter, dict]:
     """Return the shipped IP-Adapter and its card. Errors as in `load_unet`."""
     return _load(name, "ip_adapter", IPAdapter)
+
+
+def load_lora(name: str) -> tuple[LoRA, dict]:
+    """Return the LoRA `name`, and its card, which names the "model" that it changes and its
+    "style". Errors as in `load_unet`."""
+    return _load(name, "lora", LoRA)
 
 
 def _load(name: str, key: str, network: type[nn.Module]) -> tuple:

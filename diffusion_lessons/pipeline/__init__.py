@@ -1,6 +1,8 @@
 """Text to image in one call, with the names that `diffusers` uses.
 
 text_to_image   `TextToImage`: draw pictures of prompts, from a picture, or into a part of it
+adapters        what the frozen model can be given besides its words: a picture as a prompt
+lora            LoRAs: loaded, weighed, added, fused
 repaint         pictures and masks to start from, and what is laid over at the end
 """
 

@@ -17,6 +17,7 @@ from diffusion_lessons.schedule import NUM_TRAIN_TIMESTEPS, add_noise
 
 from . import repaint
 from .adapters import Adapters
+from .lora import LoRALoader
 
 EXAMPLE = "a red house on snow at night"
 AT_ONCE = 16  # pictures that are decoded together: each takes megabytes meanwhile
@@ -32,7 +33,7 @@ class Output:
     images: list[Image.Image] | Tensor
 
 
-class TextToImage(Adapters):
+class TextToImage(Adapters, LoRALoader):
     """A caption encoder, a text U-Net and an autoencoder, working together.
 
     reader: the caption encoder with its training heads. unet: denoises latents. autoencoder:

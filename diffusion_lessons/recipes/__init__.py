@@ -7,17 +7,20 @@ may be stopped and resumed, see `training.resume`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .adapters import ControlNetRecipe, IPAdapterRecipe
 from .autoencoder import AutoencoderRecipe
 from .drawing import GeneratorRecipe, TextToImageRecipe
+from .lora import LoRARecipe
 from .readers import CaptionsRecipe, FashionJudgeRecipe, OutlineJudgeRecipe, RecogniserRecipe
 from .recipe import FRESH_SEED, Recipe
 
 __all__ = [
-    "FRESH_SEED", "LIVE", "LIVE_AUTOENCODER", "LIVE_LATENT", "NAMES", "RECIPES",
+    "FRESH_SEED", "LIVE", "LIVE_AUTOENCODER", "LIVE_LATENT", "LIVE_LORA", "NAMES", "RECIPES",
     "AutoencoderRecipe", "CaptionsRecipe", "ControlNetRecipe", "FashionJudgeRecipe",
-    "GeneratorRecipe", "IPAdapterRecipe", "OutlineJudgeRecipe", "Recipe", "RecogniserRecipe",
-    "TextToImageRecipe", "train",
+    "GeneratorRecipe", "IPAdapterRecipe", "LoRARecipe", "OutlineJudgeRecipe", "Recipe",
+    "RecogniserRecipe", "TextToImageRecipe", "train",
 ]  # fmt: skip
 
 _FOR_MEASURING = "for measuring only: no loss and no choice of weights ever uses it."
@@ -33,6 +36,10 @@ PURPOSE = {
     "autoencoder.",
     "ip-adapter": "Lets the text-to-image model take a picture as a prompt, beside the words.",
     "controlnet-outline": "Lets an outline lay out the pictures of the text-to-image network.",
+    **{
+        f"lora-{style}": f"Changes the network of postcards so that it draws in {style}."
+        for style in ("sepia", "poster", "pencil")
+    },
     "fashion": "Makes pictures of clothes like those of Fashion-MNIST, by class.",
 }
 
@@ -82,6 +89,19 @@ RECIPES: dict[str, Recipe] = {
         half=False, num_inference_steps=10, guidance_scale=2.5,
     ),
 }  # fmt: skip
+
+#: What lesson 06 trains while the learner looks on, one of the styles; with rank None all weights.
+LIVE_LORA = LoRARecipe(
+    seed=0, captions="captions", autoencoder="autoencoder", model="postcards", style="sepia",
+    pictures=64, kinds={"single": 0.5, "group": 0.2, "pair": 0.3}, widths=(96, 192), blocks=(1, 3),
+    rank=4, alpha=4.0, schedule="cosine", kind="x_0", p_uncond=0.1, full=0.4,
+    steps=450, batch=8, learning_rate=8e-3, ema_decay=0.99, half=False,
+    num_inference_steps=10, guidance_scale=2.5,
+)  # fmt: skip
+RECIPES |= {
+    f"lora-{style}": replace(LIVE_LORA, style=style, seed=20, steps=steps)
+    for style, steps in {"sepia": 450, "poster": 450, "pencil": 1200}.items()
+}
 NAMES = tuple(RECIPES)
 
 #: What lessons 02, 04 and 05 train while the learner looks on: a minute each at most on two cores.

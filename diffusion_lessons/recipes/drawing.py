@@ -56,7 +56,7 @@ class DrawingRecipe(Recipe):
         self, name: str, model: Any, first: Any, words: list[str], score: Callable[[Callable], dict]
     ) -> dict:
         """First seeds, which show `first` or in words `words`, and seconds and scores of others."""
-        file, seconds = save_sheet(name, self.make(model, first, range(SHEET)), words), []
+        file, seconds = save_sheet(name, self.make(model, first, range(len(words))), words), []
 
         def draw(asked: Any) -> Tensor:
             started = time.monotonic()
@@ -152,13 +152,17 @@ class TextToImageRecipe(DrawingRecipe):
             for number, (kind, share) in enumerate(self.kinds.items())
         ])  # fmt: skip
 
+    def draw(self, scenes: postcards.Scenes) -> Tensor:
+        """Draw scenes to learn from."""
+        return postcards.draw(scenes)
+
     def latents(self, device: torch.device) -> tuple[postcards.Scenes, Tensor]:
         """Return the scenes to learn from and their scaled latents (N, 4, 8, 8)."""
         autoencoder, card = models.load_autoencoder(self.autoencoder)
         autoencoder, scenes, parts = autoencoder.to(device), self.scenes(), []
         half = torch.autocast(device.type, torch.bfloat16, enabled=self.half)
         for start in tqdm(range(0, len(scenes), _ENCODED), desc="drawing and encoding"):
-            images = postcards.draw(scenes[start : start + _ENCODED]).to(device)
+            images = self.draw(scenes[start : start + _ENCODED]).to(device)
             with torch.inference_mode(), half:
                 mean, _ = autoencoder.encode(images)
             parts.append(mean.float() * card["scaling_factor"])

@@ -74,6 +74,7 @@ def train(
     seed: int = 0,
     ema_decay: float = 0.999,
     half: bool = False,
+    call: Callable[..., Tensor] | None = None,
 ) -> Fit:
     """Train a denoiser; `for done in train(...)` takes one step at a time, yielding a `TrainStep`.
 
@@ -86,6 +87,7 @@ def train(
             give it nothing.
         kind: of prediction, one of `prediction.KINDS`.
         seed: 0 to 2000.
+        call: what computes the output, where that is not the model by itself, as with a LoRA.
     """
     device = next(model.parameters()).device
 
@@ -94,6 +96,6 @@ def train(
         t = spread_times(len(x_0), dice).to(device)
         eps = torch.randn(x_0.shape, generator=dice).to(device)
         given = batch.given.to(device) if batch.given.shape[1] else None
-        return diffusion_loss(model, x_0, t, eps, schedule, kind, given)
+        return diffusion_loss(call or model, x_0, t, eps, schedule, kind, given)
 
     return fit_seeded(model, batches, loss, steps, learning_rate, seed, ema_decay, half)
