@@ -12,7 +12,7 @@ from PIL import Image
 
 from diffusion_lessons import models, postcards, recipes, workspace
 from diffusion_lessons.models import CrossAttention, IPAdapter
-from diffusion_lessons.models.ip_adapter import find_in_both
+from diffusion_lessons.models.ip_adapter import words_and_picture
 from diffusion_lessons.pipeline import TextToImage
 from tests.small_pipe import awake, normal, seeded, small_pipe
 
@@ -54,7 +54,7 @@ def test_what_a_second_attention_finds_is_added_to_what_the_words_give():
     wanted = x + layer.to_out(found.transpose(1, 2).reshape(x.shape))
     context = torch.cat([words, tokens], dim=1)
     assert not torch.allclose(layer(x, context), wanted, atol=1e-2), "appended is something else"
-    layer.find = partial(find_in_both, layer, to_kv, 4, 0.7)
+    layer.sources = partial(words_and_picture, layer, to_kv, 4, 0.7)
     assert torch.allclose(layer(x, context), wanted, atol=1e-5)
 
     theirs = Attention(64, 32, heads=2, dim_head=32, bias=True, residual_connection=True)
@@ -92,6 +92,22 @@ def test_without_a_picture_and_at_scale_0_it_is_the_frozen_model_bit_for_bit(pip
         each.set_ip_adapter_scale(0)
         assert torch.equal(drawn(each, ip_adapter_image=ONE), plain)
         assert torch.equal(drawn(each), plain)
+
+
+def test_the_engine_computes_the_same_at_every_scale_until_the_network_changes():
+    pipe, plain = TextToImage.from_pretrained(), TextToImage.from_pretrained()
+    plain._quick = {}
+    for each in (pipe, plain):
+        each.load_ip_adapter()
+    for scale in (0.5, 1.0):
+        for each in (pipe, plain):
+            each.set_ip_adapter_scale(scale)
+        wanted = drawn(plain, ip_adapter_image=ONE)
+        assert torch.allclose(drawn(pipe, ip_adapter_image=ONE), wanted, atol=1e-3)
+    looking = pipe.ip_adapter.attached(pipe.unet)
+    assert pipe._quick[pipe.unet].on(looking) is not looking
+    pipe.unet.head.bias.data += 1
+    assert pipe._quick[pipe.unet].on(looking) is looking
 
 
 def test_one_picture_for_all_or_one_for_each_prompt(pipe):

@@ -46,11 +46,12 @@ class _Quick:
 
     def run(self, *inputs: Tensor) -> Tensor:
         """Do what a call does, where the network fits."""
-        key = (torch.get_num_threads(), len(inputs[0]) < len(inputs[-1]))
+        threads, sizes = torch.get_num_threads(), [tensor.shape[1:] for tensor in inputs]
+        key = (threads, len(inputs[0]) < len(inputs[-1]), *sizes)
         if key not in self._built:
             twin: Any = copy.deepcopy(self.network)
             twin.forward = partial(self.function, twin)
-            self._built[key] = _build(twin, inputs, key[0])
+            self._built[key] = _build(twin, inputs, threads)
         return self._built[key](*inputs)
 
 
@@ -71,20 +72,28 @@ class QuickUNet(_Quick):
 
     @staticmethod
     def function(unet: Any, x_t: Tensor, t: Tensor, *inputs: Tensor) -> Tensor:
-        """Compute `TextUNet.forward` from a folded context, three tensors of each cross-attention,
+        """Compute `TextUNet.forward` from a folded context, `fold` of each cross-attention in turn,
         after what else the network takes; half as many latents as captions serve both halves of
         these. It changes the U-Net."""
         layer: Any
         layers = cross_attentions(unet)
-        others = len(inputs) - 3 * len(layers)
+        others = len(inputs) % (3 * len(layers))
         more, folded = inputs[:others], inputs[others:]
+        each = len(folded) // len(layers)
         for n, layer in enumerate(layers):
-            layer.forward = partial(_answer, layer, *folded[3 * n : 3 * n + 3])
+            layer.forward = partial(_answer, layer, folded[each * n : each * (n + 1)])
         if len(x_t) < len(t):
             layer = next(layer for layer in unet.modules() if isinstance(layer, ResBlock))
             half = partial(ResBlock.forward, layer)
             layer.forward = lambda x, emb: torch.cat([half(x, emb[: x.shape[0]])] * 2)
         return unet.run(x_t, unet.embed(t), folded[0], *more)
+
+    def on(self, network: nn.Module) -> Callable[..., Tensor]:
+        """Return what computes the same as another network on the same weights, as quickly; the
+        other network where this one has been changed."""
+        quick = type(self)(network)
+        quick._built = self._built
+        return quick if self.fits() else network
 
     def __call__(  # type: ignore[override]
         self, x_t: Tensor, t: Tensor, context: Tensor, *more: Tensor
@@ -105,25 +114,31 @@ class QuickUNet(_Quick):
         return self.run(x_t[:half] if twice else x_t, t, *more, *walk[1])
 
 
-def fold(layer: CrossAttention, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def fold(layer: CrossAttention, context: Tensor) -> list[Tensor]:
     """Fold a context (B, L, D) into the projections of a cross-attention: keys into that of the
     queries, (B, C, heads * L), and its bias, (B, 1, heads * L); values into that of what was found,
-    (B, heads * L, C). Two products with these are the whole layer."""
-    k, v = layer.keys_values(context)
-    k = k / k.shape[-1] ** 0.5
-    to_q, to_out = layer.to_q.weight.flatten(1), cast(Tensor, layer.to_out.weight).flatten(1)
-    asks = (k @ to_q.unflatten(0, (layer.heads, -1))).flatten(1, 2).transpose(1, 2).contiguous()
-    bias = k @ cast(Tensor, layer.to_q.bias).view(layer.heads, -1, 1)
-    answers = v @ to_out.T.unflatten(0, (layer.heads, -1))
-    return asks, bias.flatten(1)[:, None], answers.flatten(1, 2)
+    (B, heads * L, C). Two products with these are the whole layer. Three for each of its sources.
+    """
+    folded = []
+    for k, v in layer.sources(context):
+        k = k / k.shape[-1] ** 0.5
+        to_q, to_out = layer.to_q.weight.flatten(1), cast(Tensor, layer.to_out.weight).flatten(1)
+        asks = (k @ to_q.unflatten(0, (layer.heads, -1))).flatten(1, 2).transpose(1, 2).contiguous()
+        bias = k @ cast(Tensor, layer.to_q.bias).view(layer.heads, -1, 1)
+        answers = v @ to_out.T.unflatten(0, (layer.heads, -1))
+        folded += [asks, bias.flatten(1)[:, None], answers.flatten(1, 2)]
+    return folded
 
 
-def _answer(layer: Any, asks: Tensor, bias: Tensor, answers: Tensor, *x: Any) -> Tensor:
+def _answer(layer: Any, folded: tuple[Tensor, ...], *x: Any) -> Tensor:
     """Compute `CrossAttention.forward` from a folded context; only the batch's size stays free."""
-    (c, h, w), length = map(int, x[0].shape[1:]), int(asks.shape[2])
+    c, h, w = map(int, x[0].shape[1:])
     places = layer.norm(x[0]).reshape(-1, c, h * w).transpose(1, 2)
-    looks = (places @ asks + bias).reshape(-1, h * w, layer.heads, length // layer.heads)
-    found = looks.softmax(dim=-1).reshape(-1, h * w, length) @ answers + layer.to_out.bias
+    found = layer.to_out.bias
+    for asks, bias, answers in zip(folded[::3], folded[1::3], folded[2::3], strict=True):
+        length = int(asks.shape[2])
+        looks = (places @ asks + bias).reshape(-1, h * w, layer.heads, length // layer.heads)
+        found = looks.softmax(dim=-1).reshape(-1, h * w, length) @ answers + found
     return x[0] + found.transpose(1, 2).reshape(-1, c, h, w)
 
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from .layers import attend, cross_attentions
+from .layers import cross_attentions
 from .unet import TextUNet
 
 
@@ -44,20 +45,20 @@ class IPAdapter(nn.Module):
             problem = f"its cross-attentions turn {found} numbers, the adapter's {self.fits}"
             raise ValueError(f"an IP-Adapter of another U-Net: {problem}")
         for layer, to_kv in zip(layers, self.to_kv, strict=True):
-            layer.find = partial(find_in_both, layer, to_kv, self.tokens, scale)
+            layer.sources = partial(words_and_picture, layer, to_kv, self.tokens, scale)
         return unet
 
 
-def find_in_both(
-    layer: Any, to_kv: Any, tokens: int, scale: float, q: Tensor, context: Tensor
-) -> Tensor:
-    """Return what queries find in the words, and `scale` times what they find in the tokens.
+def words_and_picture(
+    layer: Any, to_kv: Any, tokens: int, scale: float, context: Tensor
+) -> list[Tensor]:
+    """Return the keys and values of the words, and of the tokens, whose values are scaled.
 
     Two attentions, added: appended tokens would take a share of the looks. Ye et al. 2023 eq. 5.
     """
     words, picture = context[:, :-tokens], context[:, -tokens:]
-    found = attend(q, *layer.keys_values(words))
-    return found + scale * attend(q, *layer.keys_values(picture, to_kv))
+    k, v = layer.keys_values(picture, to_kv)
+    return [layer.keys_values(words), torch.stack([k, scale * v])]
 
 
 def _twin(network: Any) -> Any:

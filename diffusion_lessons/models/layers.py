@@ -5,6 +5,7 @@ time (B, emb) and the context (B, L, D) where the layer takes them, to a map.
 """
 
 from collections.abc import Callable
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -106,14 +107,15 @@ class CrossAttention(nn.Module):
         kv = (to_kv or self.to_kv)(context)
         return kv.unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
 
-    def find(self, q: Tensor, context: Tensor) -> Tensor:
-        """Return what queries (B, heads, places, 32) find in a context, in the same shape."""
-        return attend(q, *self.keys_values(context))
+    def sources(self, context: Tensor) -> list[Tensor]:
+        """Return the keys and values of each attention; what the places find in them is added."""
+        return [self.keys_values(context)]
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         """Return a map of the same shape, from places (B, C, h, w) and context (B, L, D)."""
         q = self.to_q(self.norm(x)).flatten(2).unflatten(1, (self.heads, -1)).transpose(2, 3)
-        return x + self.to_out(self.find(q, context).transpose(2, 3).reshape(x.shape))
+        found = reduce(torch.add, (attend(q, k, v) for k, v in self.sources(context)))
+        return x + self.to_out(found.transpose(2, 3).reshape(x.shape))
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

@@ -50,8 +50,9 @@ class Adapters:
         with torch.no_grad():
             tokens = self.ip_adapter.to(context.device)(features.to(context.device))
         without = torch.cat([null_context.expand_as(context), torch.zeros_like(tokens)], dim=1)
-        adapted = self.ip_adapter.attached(self.unet, self.ip_adapter_scale)
-        return adapted, torch.cat([context, tokens], dim=1), without
+        looking = self.ip_adapter.attached(self.unet, self.ip_adapter_scale)
+        unet = unet.on(looking) if isinstance(unet, models.QuickUNet) else looking
+        return unet, torch.cat([context, tokens], dim=1), without
 
     def with_outlines(self, outlines: Tensor, scale: float, unet: Unet) -> Unet:
         """Return a U-Net that follows outlines, (B, 1, 8 h, 8 w), as far as the scale says.
