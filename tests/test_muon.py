@@ -25,18 +25,18 @@ def test_singular_values_are_pulled_towards_one(shape):
 def test_outer_weights_move_as_with_adamw_and_inner_ones_by_the_stated_size():
     inner, outer = nn.Parameter(torch.zeros(8, 4, 3, 3)), nn.Parameter(torch.ones(4))
     alone = nn.Parameter(outer.detach().clone())
-    both = Muon([{"params": outer}, {"params": inner}], 0.1, (0.9, 0.99), weight_decay=0.01)
+    both = Muon({"outer": outer, "inner": inner}, ["inner"], (0.9, 0.99), weight_decay=0.01)
     plain = torch.optim.AdamW([alone], 0.1 * ADAMW_SHARE, (0.9, 0.99), weight_decay=0.01)
     for step in range(3):
         inner.grad = torch.randn(inner.shape, generator=torch.Generator().manual_seed(step))
         outer.grad, alone.grad = (torch.arange(4.0) + step for _ in range(2))
-        both.step()
+        both.step(0.1)
         plain.step()
         if step == 0:  # 8 singular values near 1 over 8 * 36 entries, times 0.2 * sqrt(36) * 0.1
             size = inner.detach().square().mean().sqrt()
             assert size == pytest.approx(0.1 * 0.2 * 6 / 36**0.5, rel=0.3)
     assert torch.allclose(outer, alone)
-    assert "momentum" in both.state[inner] and inner.grad is not None
+    assert "momentum.inner" in both.state and inner.grad is not None
 
 
 def test_the_unet_says_what_lies_between():

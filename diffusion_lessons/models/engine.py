@@ -47,9 +47,10 @@ class _Quick:
     def run(self, *inputs: Tensor) -> Tensor:
         """Do what a call does, where the network fits."""
         threads, sizes = torch.get_num_threads(), [tensor.shape[1:] for tensor in inputs]
-        key = (threads, len(inputs[0]) < len(inputs[-1]), *sizes)
+        key = (threads, *sizes)
         if key not in self._built:
-            twin: Any = copy.deepcopy(self.network)
+            shared = {id(weight): weight for weight in self.network.parameters()}
+            twin: Any = copy.deepcopy(self.network, shared)  # other layers, the same weights
             twin.forward = partial(self.function, twin)
             self._built[key] = _build(twin, inputs, threads)
         return self._built[key](*inputs)
@@ -82,10 +83,11 @@ class QuickUNet(_Quick):
         each = len(folded) // len(layers)
         for n, layer in enumerate(layers):
             layer.forward = partial(_answer, layer, folded[each * n : each * (n + 1)])
-        if len(x_t) < len(t):
-            layer = next(layer for layer in unet.modules() if isinstance(layer, ResBlock))
-            half = partial(ResBlock.forward, layer)
-            layer.forward = lambda x, emb: torch.cat([half(x, emb[: x.shape[0]])] * 2)
+        layer = next(layer for layer in unet.modules() if isinstance(layer, ResBlock))
+        block = partial(ResBlock.forward, layer)
+        layer.forward = lambda x, emb: block(x, emb[: x.shape[0]]).repeat(
+            emb.shape[0] // x.shape[0], 1, 1, 1
+        )
         return unet.run(x_t, unet.embed(t), folded[0], *more)
 
     def on(self, network: nn.Module) -> Callable[..., Tensor]:
@@ -172,6 +174,7 @@ def _build(network: nn.Module, inputs: tuple[Tensor, ...], threads: int) -> Call
         return network
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # they never give it back
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(graph.getvalue(), options, ["CPUExecutionProvider"])
 

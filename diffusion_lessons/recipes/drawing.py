@@ -24,7 +24,7 @@ from diffusion_lessons.training.fit import Fit
 from .recipe import FRESH_SEED, SCORED, SHEET, Recipe, save_sheet
 
 _DRAWN = 64  # pictures that a network draws together
-_ENCODED = 256  # pictures to learn from that are drawn and encoded together
+_ENCODED = 128  # pictures to learn from that are drawn and encoded together
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,7 +62,7 @@ def _readers() -> list[Callable[[Tensor], Tensor]]:
     contrast = 0.8 + torch.rand(_COUNT, 1, 1, 1, generator=generator)
     tint = 0.3 * (torch.rand(_COUNT, 3, 1, 1, generator=generator) - 0.5)
     plain, changed = [], []
-    for part in torch.arange(_COUNT).split(200):  # drawn together
+    for part in torch.arange(_COUNT).split(100):  # drawn together
         images = postcards.draw(scenes[part])
         mean = images.mean((2, 3), keepdim=True)
         other = (mean + contrast[part] * (images - mean) + tint[part]).clamp(-1, 1)

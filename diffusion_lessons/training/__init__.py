@@ -2,7 +2,7 @@
 
 loss     the diffusion loss, and `train`, which fits a denoiser to it
 fit      the loop that fits any network to any loss
-muon     the optimizer of a network's inner weights
+muon     the optimizer: Muon for a network's inner weights, AdamW for the others
 resume   a long training kept on disk: stopped at any moment, resumed by the next call
 """
 

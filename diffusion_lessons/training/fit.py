@@ -74,6 +74,7 @@ class Fit:
         fused: bool = True,
     ):
         arguments.number("steps", steps, 1, 1_000_003, ", the most that a seed has numbers for")
+        arguments.number("learning_rate", learning_rate, 0, 10, real=True)
         arguments.number("warm_up", warm_up, 0, 1, ", a share of the steps", real=True)
         if not 0 <= (ema_decay or 0) < 1:
             raise ValueError(f"ema_decay is {ema_decay}: choose 0 to 0.9999, or None")
@@ -82,12 +83,7 @@ class Fit:
         average = ema_decay is not None
         self.ema = copy.deepcopy(model).requires_grad_(False).eval() if average else model
         learned = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        inner = inner_weights(model)
-        sides = [[name for name in learned if (name in inner) is side] for side in (False, True)]
-        self._names = sides[0] + sides[1]  # in the optimizer's order
-        groups = [{"params": [learned[name] for name in side]} for side in sides]
-        kind = Muon if inner else torch.optim.AdamW
-        self._optimizer = kind(groups, learning_rate, betas, weight_decay=weight_decay, fused=fused)
+        self._optimizer = Muon(learned, {*inner_weights(model)}, betas, weight_decay, fused)
 
     def __len__(self) -> int:
         """Return the number of steps that are left."""
@@ -112,16 +108,14 @@ class Fit:
                 buffer.copy_(before)
             raise
         with uninterrupted():
-            for group in self._optimizer.param_groups:
-                group["lr"] = done.learning_rate
-            self._optimizer.step()
+            self._optimizer.step(done.learning_rate)
             self._follow()
             self.step += 1
         return done
 
     def _gradient(self) -> float:
         """Leave the gradient of this step's loss in the parameters; return the loss."""
-        self._optimizer.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)
         loss = self._loss(self.step)
         loss.backward()
         length = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0).item()
@@ -150,9 +144,7 @@ class Fit:
         tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
         if self.ema is not self.model:
             tensors |= {f"ema.{name}": t for name, t in self.ema.state_dict().items()}
-        for index, kept in self._optimizer.state_dict()["state"].items():
-            for key, tensor in kept.items():
-                tensors[f"optimizer.{key}.{self._names[index]}"] = tensor
+        tensors |= {f"optimizer.{key}": t for key, t in self._optimizer.state.items()}
         plain = torch.contiguous_format  # as files hold them
         return {name: t.detach().cpu().clone(memory_format=plain) for name, t in tensors.items()}
 
@@ -167,16 +159,7 @@ class Fit:
             self.model.load_state_dict(_below("model.", tensors))
             if self.ema is not self.model:
                 self.ema.load_state_dict(_below("ema.", tensors))
-            learned = dict(self.model.named_parameters())
-            states: dict[int, dict[str, Tensor]] = {}
-            for rest, tensor in _below("optimizer.", tensors).items():
-                key, _, name = rest.partition(".")
-                if key != "step" and tensor.shape == learned[name].shape:
-                    # A fused update needs all in one order in memory.
-                    tensor = torch.empty_like(learned[name], requires_grad=False).copy_(tensor)
-                states.setdefault(self._names.index(name), {})[key] = tensor
-            groups = self._optimizer.state_dict()["param_groups"]
-            self._optimizer.load_state_dict({"state": states, "param_groups": groups})
+            self._optimizer.restore(_below("optimizer.", tensors))
         except (RuntimeError, KeyError, ValueError) as error:
             raise ValueError(f"this state is not one of this network: {error}") from error
         self.step = step

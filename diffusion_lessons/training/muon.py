@@ -1,14 +1,19 @@
 """Muon: an optimizer for the matrices inside a network, with AdamW for everything else.
 
-torch.optim.Muon is for weights with two axes only; the kernels of convolutions have four.
+torch.optim.Muon is for weights with two axes only; the kernels of convolutions have four. Besides,
+the first optimizer of torch.optim in a process imports torch's compiler: 150 MB, two seconds.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.optim.adamw import adamw
 
 MOMENTUM = 0.95
 ADAMW_SHARE = 0.3  # AdamW's learning rate, as a share of Muon's
@@ -42,36 +47,64 @@ def _polynomial(square: Tensor) -> Tensor:
     return result
 
 
-class Muon(torch.optim.AdamW):
-    """Muon for inner weights, AdamW with 0.3 times the learning rate for the outer ones.
+@dataclass
+class Muon:
+    """Muon for inner weights, AdamW with 0.3 times the learning rate for the outer ones; where
+    there are no inner weights, AdamW with all of it.
 
     Muon steps along the orthogonalised momentum of the gradient, times 0.2 * sqrt(its longer side),
     which gives the step the size of one of AdamW. Jordan et al. 2024; Liu et al. 2025
     ("Muon is scalable for LLM training") eq. 4.
 
-    It takes what AdamW takes, with two groups of weights: first the outer ones (biases, norms,
-    tables, the first layer and the last), then those with two axes or more; kernels (N, C, k, k)
-    are seen as (N, C * k * k).
+    weights: all of them, by name. inner: the names of those that Muon updates, with two axes or
+    more; kernels (N, C, k, k) are seen as (N, C * k * k). betas: of AdamW. fused: let torch update
+    all outer weights in one call. state: what is remembered of the gradients, under names such as
+    "momentum.stem.weight"; empty before the first step.
     """
 
+    weights: Mapping[str, Tensor]
+    inner: Collection[str]
+    betas: tuple[float, float]
+    weight_decay: float
+    fused: bool = True
+    state: dict[str, Tensor] = field(default_factory=dict)
+
     @torch.no_grad()
-    def step(self) -> None:  # type: ignore[override]  # no closure
-        """Take one step of both, from the gradients in the parameters."""
-        outer, inner = self.param_groups
-        gradients = {weight: weight.grad for weight in inner["params"] if weight.grad is not None}
-        for weight in gradients:
-            weight.grad = None  # AdamW skips parameters without a gradient
-        rate, outer["lr"] = outer["lr"], ADAMW_SHARE * outer["lr"]
-        super().step()
-        outer["lr"] = rate
-        for weight, gradient in gradients.items():
-            weight.grad, state = gradient, self.state[weight]
-            if not state:
-                state["step"] = torch.zeros(())  # AdamW looks for it when a state is loaded
-                state["momentum"] = torch.zeros_like(weight)
-            state["step"] += 1
-            momentum = state["momentum"].mul_(MOMENTUM).add_(gradient)
+    def step(self, rate: float) -> None:
+        """Take one step at a learning rate; a weight without a gradient stays as it is."""
+        gradients = {name: w.grad for name, w in self.weights.items() if w.grad is not None}
+        outer = [name for name in gradients if name not in self.inner]
+        means, squares, steps = self._remembered(outer, "exp_avg", "exp_avg_sq", "step")
+        adamw(
+            [self.weights[name] for name in outer], [gradients[name] for name in outer],
+            means, squares, [], steps, fused=self.fused, amsgrad=False, maximize=False, eps=1e-8,
+            lr=(ADAMW_SHARE if self.inner else 1) * rate, weight_decay=self.weight_decay,
+            beta1=self.betas[0], beta2=self.betas[1],
+        )  # fmt: skip
+        inner = [name for name in gradients if name in self.inner]
+        for name, momentum in zip(inner, *self._remembered(inner, "momentum"), strict=True):
+            weight, gradient = self.weights[name], gradients[name]
+            momentum.mul_(MOMENTUM).add_(gradient)
             ahead = gradient + MOMENTUM * momentum  # Nesterov
-            size = inner["lr"] * 0.2 * math.sqrt(max(len(weight), weight[0].numel()))
-            weight.mul_(1 - inner["lr"] * inner["weight_decay"])
+            size = rate * 0.2 * math.sqrt(max(len(weight), weight[0].numel()))
+            weight.mul_(1 - rate * self.weight_decay)
             weight.add_(orthogonalised(ahead), alpha=-size)
+
+    def _remembered(self, names: list[str], *keys: str) -> list[list[Tensor]]:
+        """Return what is remembered of weights, by key; zeros of those that were never stepped."""
+        for key, name in itertools.product(keys, names):
+            if f"{key}.{name}" not in self.state:
+                weight = self.weights[name]
+                like = weight if key != "step" else torch.empty((), device=weight.device)
+                self.state[f"{key}.{name}"] = torch.zeros_like(like)
+        return [[self.state[f"{key}.{name}"] for name in names] for key in keys]
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Resume from a state of these weights, on any device; KeyError if it is of others."""
+        self.state = {}
+        for key, tensor in state.items():
+            weight = self.weights[key.partition(".")[2]]
+            # A fused update needs the weight and what is remembered of it in one order in memory.
+            like = weight if tensor.shape == weight.shape else tensor
+            new = torch.empty_like(like, device=weight.device, requires_grad=False)
+            self.state[key] = new.copy_(tensor)
