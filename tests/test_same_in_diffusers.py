@@ -88,8 +88,11 @@ def test_the_pipeline_takes_the_arguments_of_ours_and_lesson_05_and_guides_by_it
     _, inpaint = parameters(folder / "pipeline_stable_diffusion_inpaint.py")
     _, repaint = parameters(folder.parent / "deprecated" / "repaint" / "pipeline_repaint.py")
     ours = set(inspect.signature(TextToImage.__call__).parameters)
-    assert ours - theirs == {"image", "strength", "mask_image", "jump_n_sample"}
-    assert ours - inpaint == {"jump_n_sample"} <= repaint
+    _, control = parameters(folder.parent / "controlnet" / "pipeline_controlnet_inpaint.py")
+    outline = {"control_image", "controlnet_conditioning_scale"}
+    assert ours - theirs - outline == {"image", "strength", "mask_image", "jump_n_sample"}
+    assert ours - inpaint - outline == {"jump_n_sample"} <= repaint
+    assert outline <= control
     named = re.findall(r"(\w+)=", lines_of("05").partition("= pipe(")[2])
     assert named and set(named) <= theirs
     assert "guidance_scale * (noise_pred_text - noise_pred_uncond)" in source
