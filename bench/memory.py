@@ -23,10 +23,6 @@ PROBE = (
 )
 BARE = "import torch"
 LIMIT_MB = 500
-NOT_YET_MB = {
-    "02_tiny_unet": 600, "04_latent_autoencoder": 550, "05_classifier_free_guidance": 750,
-}  # fmt: skip
-"""Lessons over the limit, with what they must not grow beyond until they keep it."""
 
 
 def peak_mb(notebook: NotebookNode, folder: Path) -> float:

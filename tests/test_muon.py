@@ -1,5 +1,9 @@
 """Muon steps the inner weights, AdamW the outer ones, and both remember across a restart."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -7,6 +11,8 @@ from torch import nn
 from diffusion_lessons.models import UNet
 from diffusion_lessons.training.fit import Fit, inner_weights
 from diffusion_lessons.training.muon import ADAMW_SHARE, Muon, orthogonalised
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.parametrize("shape", [(8, 32), (32, 8), (16, 16), (8, 4, 3, 3)])
@@ -72,3 +78,16 @@ def test_muon_goes_on_where_it_was():
     list(zip(range(4), part, strict=False))
     again.restore(part.state(), part.step)
     assert [done.loss for done in again] == pytest.approx(losses[4:], rel=1e-5)
+
+
+def test_a_fit_leaves_out_torch_s_compiler_which_costs_150_mb():
+    code = """
+import sys
+from torch import nn
+from diffusion_lessons.training.fit import Fit
+model = nn.Linear(2, 2)
+list(Fit(model, 2, 0.01, lambda _: model.weight.square().sum()))
+print("torch._dynamo" in sys.modules)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert ended.stdout.strip() == "False", ended.stderr

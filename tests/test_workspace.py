@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from IPython.core.interactiveshell import InteractiveShell
 
 from diffusion_lessons import quiz, workspace
 from diffusion_lessons.widgets import gallery
@@ -50,6 +51,20 @@ def test_start_seeds_torch_and_gives_a_device_that_works():
     workspace.start(seed=3)
     assert torch.equal(first, torch.randn(4))
     assert torch.ones(2, device=device).sum().item() == 2
+
+
+def test_in_a_notebook_what_a_cell_freed_is_returned_after_it_however_often_start_is_called():
+    shell = InteractiveShell.instance()
+    try:
+        for _ in range(2):
+            workspace.start()
+        hooks = [
+            f for f in shell.events.callbacks["post_run_cell"] if f.__module__ == workspace.__name__
+        ]
+        assert len(hooks) == 1
+        assert shell.run_cell("1").success
+    finally:
+        InteractiveShell.clear_instance()
 
 
 # ---- weights that are saved and loaded -------------------------------------------------------
