@@ -6,7 +6,8 @@ import torch
 from pytest import approx
 
 from bench import results, steering
-from diffusion_lessons import checks, sampling, schedule
+from diffusion_lessons import checks, recipes, sampling, schedule
+from diffusion_lessons.models import LoRA
 from diffusion_lessons.prediction import Prediction, keep, read_off
 from tests.claims import Between, Lesson, claims
 from tests.small_pipe import normal, seeded
@@ -15,6 +16,12 @@ LESSON = Lesson("06")
 BENCH = results.read("steering")
 CHANGED, LEFT = BENCH["image to image"], BENCH["left of the horizon"]
 WAYS = {(row["way"], row["jump_n_sample"]): row for row in BENCH["inpainting"]}
+STYLED = results.read("lora")
+SAID_RIGHT = [
+    [STYLED[way]["sepia"][kind]["all but the colour, 95 % interval"]
+     for way in ("shipped", "full fine-tuning")]
+    for kind in ("single", "single, held-out pairs")
+]  # fmt: skip
 SOLVED = {name: one.function for name, one in checks.EXERCISES.items()}
 
 
@@ -50,6 +57,11 @@ def guess(x_t: torch.Tensor, t: torch.Tensor, rates: object = None) -> Predictio
     ("The soft rim does what resampling hardly does",
      [seam("pasted"), seam("pasted at a sharp edge", 4)], [Between(0, 1.3), Between(2, 9)]),
     ("and beside it five times the difference", "5 * (naive" in LESSON.cells["naive"].source, True),
+    ("64 postcards in sepia … r is small, 4 here",
+     (recipes.LIVE_LORA.pictures, recipes.LIVE_LORA.rank), [64, 4]),
+    ("All intervals overlap", [
+        max(ends[0] for ends in pair) < min(ends[1] for ends in pair) for pair in SAID_RIGHT
+     ], [True, True]),
     ("", LESSON.numbers("half-boat", r"boat in (\d+) of 12$"), [Between(0, 12), Between(0, 12)]),
 )  # fmt: skip
 def test_what_the_lesson_states(claim):
@@ -95,3 +107,13 @@ def test_renoise_is_the_package_s():
     mine = SOLVED["renoise"](x_next, noise, rates, rates_next)
     torch.testing.assert_close(mine, sampling.renoise(x_next, noise, rates, rates_next))
     assert mine.std().item() == approx(x_next.std().item(), abs=0.3)
+
+
+def test_merge_is_the_package_s():
+    lora = LoRA({"layer": (6, 5)}, rank=2, alpha=4.0)
+    a, b = (lora.get_parameter(f"layer.lora_{side}.weight") for side in "AB")
+    weight = normal(6, 5)
+    with torch.no_grad():
+        b.copy_(normal(6, 2, seed=1))
+        mine = SOLVED["lora_merge"](weight, a, b, 4.0, 1.0)
+        torch.testing.assert_close(mine, weight + lora.changes()["layer.weight"])

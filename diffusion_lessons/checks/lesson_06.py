@@ -1,4 +1,4 @@
-"""The exercises of lesson 06: begin, walk, blend, renoise, looks.
+"""The exercises of lesson 06: begin, walk, blend, renoise, LoRA, zero, looks.
 
 Rates are pairs (signal_rate, noise_rate) at one time; a mask is 1 where a picture is repainted.
 """
@@ -123,6 +123,78 @@ renoise = Exercise(  # Lugmayr et al. 2022, algorithm 1, line 10
         "ratio * x_next + b * noise":
             "x_next brings noise along, (ratio * b_next)**2 of variance. Only the rest is fresh.",
         "noise": "It starts again from pure noise, and what was painted is lost.",
+    },
+)  # fmt: skip
+
+lora_merge = Exercise(  # Hu et al. 2022 (LoRA), equation 3
+    """
+    def my_merge(weight, a, b, alpha, scale):
+        rank = len(a)
+        return weight + scale * alpha / rank * (b @ a)
+    """,
+    praise="The frozen weight is still there, and the change is as thin as you like.",
+    trials={
+        f"rank {r}, scale {scale}": draw("weight", n, m)
+        | {"a": normal(r, m, seed=2), "b": normal(n, r, seed=3), "alpha": alpha, "scale": scale}
+        for n, m, r, alpha, scale in [(6, 5, 2, 4.0, 1.0), (4, 4, 3, 8.0, 0.5)]
+    },
+    slips={
+        "scale * alpha / rank * => scale * alpha *":
+            "alpha is not divided by the rank. Then twice the rank is twice the change.",
+        "scale * alpha / rank * => scale *":
+            "The factor alpha / rank is missing: it says how large the change is, at any rank.",
+        "scale * alpha / rank * (b @ a)":
+            "That is the change alone. The frozen weight stays: weight + ...",
+        "b @ a => a.T @ b.T": "It is turned: of shape (in, out). b @ a has the shape of weight.",
+    },
+)  # fmt: skip
+
+bug_lora = Exercise(  # Hu et al. 2022, section 4.1
+    """
+    def published_lora(weight, noise, x, y):
+        a, b = noise, torch.zeros(len(weight), len(noise))
+        for _ in range(20):
+            error = x @ (weight + b @ a).T - y  # (B, out)
+            slope = error.T @ x / len(x)  # of the loss, in the whole weight: (out, in)
+            a, b = a - 0.1 * b.T @ slope, b - 0.1 * slope @ a.T
+        return weight + b @ a
+    """,
+    praise="It begins at the frozen weight, as b is zero, and it learns, as a is not.",
+    trials={
+        f"rank {r}": draw("weight", 4, 5)
+        | {"noise": normal(r, 5, seed=2) / 2, "x": normal(8, 5, seed=3), "y": normal(8, 4, seed=4)}
+        for r in (2, 1)
+    },
+    slips={
+        "a, b = noise, => a, b = torch.zeros_like(noise),":
+            "This behaves as printed: it never learns. The gradient of b is slope @ a.T, and that "
+            "of a is b.T @ slope. With both at zero both are zero, for ever. Which may be random?",
+        "torch.zeros(len(weight), len(noise)) => torch.ones(len(weight), len(noise))":
+            "It learns, but b @ a is not zero at first: it begins at another network.",
+        "a, b = noise, torch.zeros(len(weight), len(noise)) => "
+        "a, b = torch.zeros_like(noise), torch.ones(len(weight), len(noise))":
+            "It learns, and begins at the frozen weight. But all ranks are alike, and stay so: "
+            "let a be random, and b zero.",
+    },
+)  # fmt: skip
+
+zero_conv = Exercise(  # Zhang et al. 2023 (ControlNet), section 3.1
+    """
+    def my_zero_conv(skip, found, weight, bias, scale):
+        said = torch.einsum("oc,bchw->bohw", weight, found) + bias[:, None, None]
+        return skip + scale * said
+    """,
+    praise="While weight and bias are zero nothing is added, and still they have a gradient.",
+    trials={
+        f"{size} channels, scale {scale}": draw("skip found", 2, size, 3, 3)
+        | {"weight": normal(size, size, seed=3), "bias": normal(size, seed=4), "scale": scale}
+        for size, scale in [(6, 1.0), (3, 0.5)]
+    },
+    slips={
+        "skip + scale * said => scale * (skip + said)":
+            "The skip is scaled as well. At scale 0 the U-Net has to be as it was.",
+        "scale * said": "The skip is lost: what the U-Net had is to stay, skip + ...",
+        "oc,bchw => co,bchw": "The weight is turned: its rows make the new channels.",
     },
 )  # fmt: skip
 
