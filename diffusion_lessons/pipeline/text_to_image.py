@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from diffusion_lessons import arguments, conditioning, models, pictures, sampling, schedule
 from diffusion_lessons.models import Autoencoder, CaptionReader, TextUNet
-from diffusion_lessons.prediction import keep
+from diffusion_lessons.prediction import Denoiser, keep
 from diffusion_lessons.sampling import SampleStep
-from diffusion_lessons.schedule import NUM_TRAIN_TIMESTEPS, add_noise
+from diffusion_lessons.schedule import NUM_TRAIN_TIMESTEPS, Schedule, add_noise
 
 from . import repaint
 from .adapters import Adapters
@@ -272,21 +272,28 @@ class TextToImage(Adapters, LoRALoader):
         )
         if x_0 is None:
             return sampling.dpm_solver(denoiser, self.schedule, latents, sampling.times(steps))
-        arguments.shape("x_0", x_0, latents.shape, ", as pipe.encode returns them")
-        usual = 0.8 if mask is None else 1.0
-        times = self.get_timesteps(steps, usual if strength is None else strength)
+        start = self._from_picture(denoiser, latents, x_0, steps, strength, mask)
         rounds = arguments.number("jump_n_sample", jump_n_sample, 1, 100)
-        if mask is not None:
-            denoiser = keep(denoiser, self.schedule, x_0, mask.to(x_0.device))
-        if len(times) == 1:
+        if len(start[-1]) == 1:
             return iter(())
-        if times[0] < 1:  # at 1 noise alone, so that nothing of the picture is left
-            t = times[:1].to(x_0).expand(len(x_0))
-            latents = add_noise(x_0, latents, t, self.schedule)
-        start = denoiser, self.schedule, latents, times
         if rounds == 1:
             return sampling.dpm_solver(*start)
         return sampling.resampled(*start, rounds, partial(self.noise, len(prompts), generator))
+
+    def _from_picture(
+        self, denoiser: Denoiser, noise: Tensor, x_0: Tensor, num_inference_steps: int,
+        strength: float | None, mask: Tensor | None,
+    ) -> tuple[Denoiser, Schedule, Tensor, Tensor]:  # fmt: skip
+        """Return what a sampler walks with, from x_0 under noise; its last is the times, t_0 to 0,
+        only 0 where nothing is to be done. For arguments and errors see `steps`."""
+        arguments.shape("x_0", x_0, noise.shape, ", as pipe.encode returns them")
+        usual = 0.8 if mask is None else 1.0
+        times = self.get_timesteps(num_inference_steps, usual if strength is None else strength)
+        if mask is not None:
+            denoiser = keep(denoiser, self.schedule, x_0, mask.to(x_0.device))
+        if 0 < times[0] < 1:  # at 1 noise alone, so that nothing of the picture is left
+            noise = add_noise(x_0, noise, times[:1].to(x_0).expand(len(x_0)), self.schedule)
+        return denoiser, self.schedule, noise, times
 
     def get_timesteps(self, num_inference_steps: int, strength: float) -> Tensor:
         """Return the times of a walk from a picture, t_0 to 0; a method of `diffusers`."""
