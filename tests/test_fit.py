@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from diffusion_lessons.training.fit import Fit, TrainStep, uninterrupted
+from diffusion_lessons.training.fit import Fit, TrainStep, in_half, uninterrupted
 
 
 def network():
@@ -173,3 +173,13 @@ def test_it_follows_the_model_to_the_gpu():
     assert {t.device.type for t in state.values()} == {"cpu"}
     fit.restore(state, 4)
     assert len(list(fit)) == 1 and next(fit.ema.parameters()).is_cuda
+
+
+@pytest.mark.parametrize(("bf16", "found"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_half_precision_is_for_processors_that_have_instructions_for_it(monkeypatch, bf16, found):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_bf16": bf16})
+    weights = torch.ones(2, 2)
+    with in_half(True, torch.device("cpu")):
+        assert (weights @ weights).dtype == found
+    with in_half(False, torch.device("cpu")):
+        assert (weights @ weights).dtype == torch.float32

@@ -37,9 +37,10 @@ class TextToImage(Adapters, LoRALoader):
     """A caption encoder, a text U-Net and an autoencoder, working together.
 
     reader: the caption encoder with its training heads. unet: denoises latents. autoencoder:
-    decodes them into pictures. card: "schedule" and "kind" of the U-Net, the "sample_size" of its
-    latents (8 where the card has none), their "scaling_factor", and the defaults of a call,
-    "num_inference_steps" and "guidance_scale".
+    decodes them into pictures. card: "schedule" and "kind" of the U-Net, the "sampler" (a function
+    of `sampling`; "dpm_solver" where the card has none), the "sample_size" of its latents (8 where
+    the card has none), their "scaling_factor", and the defaults of a call, "num_inference_steps"
+    and "guidance_scale".
 
     Attributes:
         encoder: words to context.
@@ -52,6 +53,7 @@ class TextToImage(Adapters, LoRALoader):
         self.card, size = card, card.get("sample_size", 8)
         self.latent_shape = (unet.channels, size, size)
         self.schedule, self.kind = getattr(schedule, card["schedule"]), card["kind"]
+        self.sampler = getattr(sampling, card.get("sampler", "dpm_solver"))
         self.scaling_factor = card["scaling_factor"]
         self.null_context = self.encode_prompt([""])
         self._quick: dict[nn.Module, Callable] = {}  # by network: what computes the same, quicker
@@ -236,7 +238,7 @@ class TextToImage(Adapters, LoRALoader):
         control_image: Any = None,
         controlnet_conditioning_scale: float = 1.0,
     ) -> Iterator[SampleStep]:
-        """Walk from noise to latents with DPM-Solver++, yielding each step.
+        """Walk from noise to latents with the card's sampler, yielding each step.
 
         latents: noise to start from, (N, C, h, w), one for each prompt; None: of seed 0. interval:
         the times between which guidance acts, see `conditioning.guided`. x_0: latents to begin
@@ -271,13 +273,13 @@ class TextToImage(Adapters, LoRALoader):
             unet, self.schedule, self.kind, context, null_context, scale, interval
         )
         if x_0 is None:
-            return sampling.dpm_solver(denoiser, self.schedule, latents, sampling.times(steps))
+            return self.sampler(denoiser, self.schedule, latents, sampling.times(steps))
         start = self._from_picture(denoiser, latents, x_0, steps, strength, mask)
         rounds = arguments.number("jump_n_sample", jump_n_sample, 1, 100)
         if len(start[-1]) == 1:
             return iter(())
         if rounds == 1:
-            return sampling.dpm_solver(*start)
+            return self.sampler(*start)
         return sampling.resampled(*start, rounds, partial(self.noise, len(prompts), generator))
 
     def _from_picture(

@@ -7,7 +7,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from diffusion_lessons.models import TextUNet, UNet
 from diffusion_lessons.pipeline import TextToImage
 from diffusion_lessons.prediction import as_denoiser
 from diffusion_lessons.training import Batches, train
-from diffusion_lessons.training.fit import Fit
+from diffusion_lessons.training.fit import Fit, in_half
 
 from .recipe import FRESH_SEED, SCORED, SHEET, Recipe, save_sheet
 
@@ -137,6 +137,7 @@ class TextToImageRecipe(DrawingRecipe):
     half: bool  # see `training.train`
     num_inference_steps: int  # the pipeline's defaults
     guidance_scale: float
+    sampler: ClassVar[str] = "dpm_solver"  # a function of `sampling`
     built = TextUNet
     built_with = ("widths", "blocks")
 
@@ -160,10 +161,9 @@ class TextToImageRecipe(DrawingRecipe):
         """Return the scenes to learn from and their scaled latents (N, 4, 8, 8)."""
         autoencoder, card = models.load_autoencoder(self.autoencoder)
         autoencoder, scenes, parts = autoencoder.to(device), self.scenes(), []
-        half = torch.autocast(device.type, torch.bfloat16, enabled=self.half)
         for start in tqdm(range(0, len(scenes), _ENCODED), desc="drawing and encoding"):
             images = self.draw(scenes[start : start + _ENCODED]).to(device)
-            with torch.inference_mode(), half:
+            with torch.inference_mode(), in_half(self.half, device):
                 mean, _ = autoencoder.encode(images)
             parts.append(mean.float() * card["scaling_factor"])
         return scenes, torch.cat(parts)
@@ -203,7 +203,7 @@ class TextToImageRecipe(DrawingRecipe):
         """Return the whole model around a U-Net that this recipe trained."""
         reader, _ = models.load_caption_reader(self.captions)
         autoencoder, card = models.load_autoencoder(self.autoencoder)
-        kept = ("schedule", "kind", "num_inference_steps", "guidance_scale")
+        kept = ("schedule", "kind", "sampler", "num_inference_steps", "guidance_scale")
         return TextToImage(reader, unet, autoencoder, {
             "parts": {"captions": self.captions, "autoencoder": self.autoencoder},
             "sample_size": 8,  # height and width of a postcard's latents
