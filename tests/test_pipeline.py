@@ -187,9 +187,9 @@ def test_the_card_names_the_sampler():
     flow = small_pipe(schedule="flow", kind="velocity", sampler="euler")
     context = flow.encode_prompt([HOUSE])
     denoiser = as_denoiser(lambda x_t, t: flow.unet(x_t, t, context), schedule.flow, "velocity")
-    found = sampling.finish(flow.steps(HOUSE, None, 3, 1.0, latents=START))
+    found = sampling.finish(flow.steps(HOUSE, None, 8, 1.0, latents=START))
     for walk, same in ((sampling.euler, True), (sampling.dpm_solver, False)):
-        by_hand = sampling.finish(walk(denoiser, schedule.flow, START, sampling.times(3)))
+        by_hand = sampling.finish(walk(denoiser, schedule.flow, START, sampling.times(8)))
         assert close(found, by_hand) == same, walk.__name__
 
 
