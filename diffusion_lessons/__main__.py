@@ -35,7 +35,7 @@ def train_weights(name: str) -> int:
     recipe; 130, as for every interrupted program, if it was stopped.
     """
     from . import data, recipes, workspace
-    from .training import resume
+    from .training import distributed, resume
 
     if name not in recipes.NAMES:
         print(
@@ -43,7 +43,10 @@ def train_weights(name: str) -> int:
         )
         return 2
     try:
-        recipes.train(name)
+        with distributed.processes():
+            recipes.train(name)
+            if distributed.rank():
+                return 0
         path = workspace.own_path(f"{name}.safetensors")
         print(f"Done: {path}. The lessons use these weights from now on.")
         print("To go back to those of the course, delete that file.")

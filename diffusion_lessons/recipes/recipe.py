@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from diffusion_lessons import pictures, workspace
 from diffusion_lessons.models import count_parameters
-from diffusion_lessons.training import resume
+from diffusion_lessons.training import distributed, resume
 from diffusion_lessons.training.fit import Fit
 
 FRESH_SEED = 1_000_000_000  # scores use this and the two after it; no training seed is among them
@@ -37,7 +37,14 @@ class Recipe(ABC):
     def begin(self, name: str, device: torch.device) -> Fit:
         """Return the training of the weights `name`, before its first step."""
         torch.manual_seed(self.seed)
-        return self._fit(self._untrained(name).to(device), device)
+        share, rest = divmod(self.batch, distributed.size())
+        if rest:
+            raise ValueError(
+                f"a batch of {self.batch} in {distributed.size()} processes: choose as many as "
+                "divide it, such as torchrun --nproc-per-node 2"
+            )
+        each = replace(self, batch=share)
+        return each._fit(each._untrained(name).to(device), device)
 
     def train(self, name: str, purpose: str) -> None:
         """Train and score the weights `name`; write them and their card. See `recipes.train`."""
@@ -45,6 +52,8 @@ class Recipe(ABC):
         workspace.check_writable(path)
         fit = self.begin(name, workspace.pick_device())
         seconds = resume.carry_out(name, asdict(self), fit)
+        if distributed.rank():
+            return
         print("scoring on fresh pictures ...")
         try:
             model = fit.ema.half().float().eval().requires_grad_(False)  # as it ships

@@ -3,6 +3,7 @@
 loss     the diffusion loss, and `train`, which fits a denoiser to it
 fit      the loop that fits any network to any loss
 muon     the optimizer: Muon for a network's inner weights, AdamW for the others
+distributed  one training in several processes, each with a share of every batch
 resume   a long training kept on disk: stopped at any moment, resumed by the next call
 """
 

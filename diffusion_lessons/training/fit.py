@@ -21,6 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from diffusion_lessons import arguments
 
+from . import distributed
 from .muon import Muon
 
 
@@ -44,7 +45,8 @@ class Fit:
             `inner_weights`, AdamW the others.
         steps, learning_rate: how many in all, and the peak of the rate.
         loss: from a step's number to its loss, a tensor of one number. Its random numbers have to
-            follow from that number alone, so that a resumed training repeats them.
+            follow from that number alone, so that a resumed training repeats them. Of several
+            processes, see `distributed`, each has numbers of its own.
         weight_decay, betas: of AdamW.
         warm_up: the share of the steps over which the learning rate rises.
         ema_decay: of the running average of the weights, such as 0.999, or None for no average. It
@@ -116,8 +118,11 @@ class Fit:
     def _gradient(self) -> float:
         """Leave the gradient of this step's loss in the parameters; return the loss."""
         self.model.zero_grad(set_to_none=True)
-        loss = self._loss(self.step)
+        # Each process has a number of its own, so data and noise of its own.
+        loss = self._loss(self.step * distributed.size() + distributed.rank())
         loss.backward()
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        distributed.average([*gradients, loss := loss.detach()])
         length = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0).item()
         value = loss.item()
         if not (math.isfinite(value) and math.isfinite(length)):

@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 
 from diffusion_lessons import workspace
 
+from . import distributed
 from .fit import Fit, uninterrupted
 
 KEEP_EVERY = 60.0  # seconds between two writes of an unfinished training
@@ -55,16 +56,19 @@ def carry_out(name: str, recipe: dict, fit: Fit) -> dict[str, int]:
         )
     on_cpu = next(fit.model.parameters()).device.type == "cpu"
     clock, unit = (time.process_time, "CPU") if on_cpu else (time.monotonic, "GPU")
-    started, kept_at = clock() - seconds[unit], time.monotonic()
+    started, kept_at = clock() - seconds[unit] / distributed.size(), time.monotonic()
 
     def keep() -> None:
         with uninterrupted():
-            seconds[unit] = clock() - started
+            seconds[unit] = (clock() - started) * distributed.size()  # all do the same work
+            if distributed.rank():
+                return
             notes = {"step": fit.step, "fingerprint": print_of, "seconds": seconds}
             workspace.save_partial(name, fit.state(), notes)
 
     try:
-        with tqdm(fit, total=fit.steps, initial=fit.step, desc=name, unit="step") as bar:
+        first = {"initial": fit.step, "disable": distributed.rank() > 0}
+        with tqdm(fit, total=fit.steps, desc=name, unit="step", **first) as bar:
             for done in bar:
                 bar.set_postfix(loss=f"{done.loss:.3f}", refresh=False)
                 if time.monotonic() - kept_at > KEEP_EVERY:
