@@ -12,14 +12,16 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from bench import results
-from diffusion_lessons import recipes
+from diffusion_lessons import conditioning, postcards, recipes
 from diffusion_lessons.data import Batch
-from diffusion_lessons.training import distributed
+from diffusion_lessons.training import Batches, distributed
 
 RECIPE, WARM, STEPS, ROUNDS = recipes.RECIPES["postcards"], 5, 40, 3
 
@@ -33,12 +35,16 @@ def settings() -> dict:
 class NoiseRecipe(recipes.TextToImageRecipe):
     """The recipe `postcards`, on noise."""
 
-    def latents(self, device: torch.device) -> tuple:
-        """Return noise for latents."""
-        return None, torch.randn(512, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    def latents(self, device: torch.device) -> tuple[postcards.Scenes, Tensor]:
+        """Return a few scenes, and noise for latents."""
+        noise = torch.randn(512, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+        return postcards.sample_scenes(1, 0), noise
 
-    def batches(self, scenes, latents, device, drop=None):  # noqa: ANN001, ANN201
-        """Return batches of noise."""
+    def batches(
+        self, scenes: postcards.Scenes, latents: Tensor, device: torch.device,
+        drop: Callable[..., Tensor] = conditioning.drop_captions,
+    ) -> Batches:  # fmt: skip
+        """Return the same batch of noise for every step."""
         context = torch.randn(self.batch, 32, 128, generator=torch.Generator().manual_seed(0))
         return lambda step: Batch(latents[: self.batch], context, [])
 
