@@ -90,6 +90,17 @@ def marking(marked: torch.Tensor | None = REGION) -> PageWidget:
     return widgets.mark(picture, lambda _, *asked: painted(*asked), "a cat", marked)
 
 
+PROMPTS = ["a red house", "a cat on snow", "two boats"]
+PAIRS = torch.rand(3, 2, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+SEEN = [(f"left picture {i}", f"right picture {i}") for i in range(3)]
+RULE = "prefers the darker one", [1, -1, 0]
+
+
+def choosing(folder: str | None = None) -> PageWidget:
+    """Three pairs, and a rule; the choices are kept in a folder that is thrown away."""
+    return widgets.choose(PAIRS, PROMPTS, SEEN, RULE, folder or tempfile.mkdtemp())
+
+
 def watched() -> PageWidget:
     """A training that ended early, with a stage of pictures and one of points."""
     with widgets.watch(total=40, alt="sprites the network draws") as view:
@@ -119,6 +130,7 @@ EVERY: dict[str, Callable[[], PageWidget]] = {
     "guess a number": lambda: widgets.guess("How many?"),
     "plane": lambda: widgets.plane(TITLE),
     "mark": marking,
+    "choose": choosing,
     "sketch": lambda: widgets.sketch(painted, "a cat"),
     "watch": watched,
     "watch at first": lambda: widgets.watch(total=10, alt="sprites"),

@@ -13,7 +13,8 @@ from tests.every_widget import EVERY, live, marking, studio
 
 
 @pytest.mark.parametrize(
-    "name", ["scrub", "live", "guess", "plane", "mark", "watch at first", "studio", "quiz"]
+    "name",
+    ["scrub", "live", "guess", "plane", "mark", "choose", "watch at first", "studio", "quiz"],
 )
 def test_the_message_that_opens_a_widget_has_its_state(name, monkeypatch):
     """A page that is shown before later messages arrive would find empty traits."""

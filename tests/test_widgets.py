@@ -21,7 +21,7 @@ from diffusion_lessons.widgets.plane import REACH, SHAPES
 from diffusion_lessons.widgets.scrub import LARGEST
 from diffusion_lessons.widgets.still import spread
 from diffusion_lessons.workspace import DamagedFile
-from tests.every_widget import REGION, marking, painted
+from tests.every_widget import PAIRS, PROMPTS, REGION, SEEN, choosing, marking, painted
 from tests.small_pipe import small_pipe
 
 STOPS = ["none", "some", "all"]
@@ -445,3 +445,46 @@ def _guess(*options):
 def test_what_does_not_fit_is_refused_in_a_sentence(use, message):
     with pytest.raises(ValueError, match=message):
         use()
+
+
+# --- choosing between two pictures ---
+
+
+def test_choices_are_kept_and_gone_on_with_for_the_same_pictures_alone(tmp_path):
+    choosing(tmp_path).chosen = [1, -1]
+    assert choosing(tmp_path).chosen == [1, -1]
+    others = widgets.choose(-PAIRS, PROMPTS, SEEN, folder=tmp_path)
+    assert others.chosen == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", '{"chosen": [0]}', '{"pictures": 3}', "null", "{"],
+    ids=["empty", "a list", "of no pictures", "of others", "null", "cut off"],
+)
+def test_a_file_of_choices_that_cannot_be_read_stops_nothing(tmp_path, text):
+    (tmp_path / "taste.json").write_text(text)
+    assert choosing(tmp_path).chosen == []
+
+
+def test_choices_live_in_the_widget_where_nothing_can_be_written(read_only_folder):
+    widget = choosing(read_only_folder)
+    widget.chosen = [0, 1]
+    assert widget.chosen == [0, 1] and choosing(read_only_folder).chosen == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"images": PAIRS[:, 0]}, "images has shape .*: give .* N pairs"),
+        ({"prompts": PROMPTS[:2]}, r"images has shape .*: give \(2, 2, 3, B, B\)"),
+        ({"seen": SEEN[:2]}, "2 pairs of texts and 3 choices"),
+        ({"seen": [("one",)] * 3}, "give one of each for a pair"),
+        ({"rule": ("likes it", [0, 1])}, "2 choices of the rule"),
+        ({"rule": ("likes it", [0, 1, 2])}, "the rule chose 2: it may choose"),
+    ],
+)
+def test_pairs_that_do_not_fit_are_refused(tmp_path, changes, words):
+    given = {"images": PAIRS, "prompts": PROMPTS, "seen": SEEN, "folder": tmp_path} | changes
+    with pytest.raises(ValueError, match=words):
+        widgets.choose(**given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod, sqrt
 from typing import Any, Self
 
@@ -32,10 +32,11 @@ class LoRA(nn.Module):
             self._add(f"{layer}.lora_B", torch.zeros(outputs, rank, *(1 for _ in inputs[1:])))
 
     @classmethod
-    def of(cls, network: nn.Module, rank: int = 4, alpha: float = 4.0) -> Self:
-        """Return a new one for all convolutions and linear layers of a network."""
-        kinds = (nn.Conv2d, nn.Linear)
-        layers = {n: layer for n, layer in network.named_modules() if isinstance(layer, kinds)}
+    def of(cls, network: nn.Module, rank: int = 4, alpha: float = 4.0, within: str = "") -> Self:
+        """Return a new one for all convolutions and linear layers of a network, or for those alone
+        whose names contain `within`, such as "cross_attn"."""
+        kinds, named = (nn.Conv2d, nn.Linear), network.named_modules()
+        layers = {n: layer for n, layer in named if isinstance(layer, kinds) and within in n}
         return cls({n: layer.weight.shape for n, layer in layers.items()}, rank, alpha)
 
     def _add(self, path: str, weight: Tensor) -> None:
@@ -66,7 +67,12 @@ class LoRA(nn.Module):
             found[f"{layer}.weight"] = (scale * b.flatten(1) @ a.flatten(1)).view(shape)
         return found
 
-    def forward(self, network: nn.Module, *inputs: Tensor) -> Tensor:
-        """Return what the network computes with its weights changed; the network stays as it is."""
+    def on(self, network: nn.Module) -> Callable[..., Tensor]:
+        """Return a function that computes what the network does with its weights changed, as they
+        are to be now; the network stays as it is."""
         merged = {n: network.get_parameter(n) + change for n, change in self.changes().items()}
-        return torch.func.functional_call(network, merged, inputs)
+        return lambda *inputs: torch.func.functional_call(network, merged, inputs)
+
+    def forward(self, network: nn.Module, *inputs: Tensor) -> Tensor:
+        """Return what the network computes with its weights changed, see `on`."""
+        return self.on(network)(*inputs)

@@ -43,6 +43,27 @@ def diffusion_loss(
     (B, K), or context (B, L, D), or None. Raises ValueError for shapes that do not fit and an
     unknown kind. DDPM eq. 14; Salimans & Ho 2022 section 4 on the weights.
     """
+    return _squared_error(model, x_0, t, eps, schedule, kind, given).mean()
+
+
+def loss_of_each(
+    model: Callable[..., Tensor],
+    x_0: Tensor,
+    t: Tensor,
+    eps: Tensor,
+    schedule: Schedule,
+    kind: str,
+    given: Tensor | None = None,
+) -> Tensor:
+    """Return the `diffusion_loss` of each item of a batch, (B,). Arguments and errors as there."""
+    return _squared_error(model, x_0, t, eps, schedule, kind, given).flatten(1).mean(1)
+
+
+def _squared_error(
+    model: Callable[..., Tensor], x_0: Tensor, t: Tensor, eps: Tensor, schedule: Schedule,
+    kind: str, given: Tensor | None,
+) -> Tensor:  # fmt: skip
+    """Return the weighted squared error of each number, shape of x_0."""
     rates = schedule(t)
     x_t = add_noise(x_0, eps, t, lambda _: rates)
     output = model(x_t, t) if given is None else model(x_t, t, given)
@@ -50,7 +71,7 @@ def diffusion_loss(
     error = (output - target(kind, x_0, eps, signal_rate, noise_rate)) ** 2
     if kind == "x_0":
         error = error * (1 / noise_rate**2).clamp(max=LARGEST_WEIGHT)
-    return error.mean()
+    return error
 
 
 def spread_times(count: int, generator: torch.Generator) -> Tensor:

@@ -3,6 +3,7 @@
     scrub(...)   frames computed ahead, moved in the page without the kernel: the first choice
     live(...)    the kernel draws each new picture: for a new seed, a new prompt, a model call
     studio(...)  pictures from words: the way from noise, a gallery of what one keeps
+    choose(...)  two pictures at a time, of which the learner likes one better
     guess(...)   a prediction before the reveal, compared with the truth after it
     plane(...)   points in the plane that the learner draws
     mark(...)    a part of a picture to repaint; sketch(...) an outline for a picture to follow
@@ -14,6 +15,7 @@ behind (`text/html` and `image/png`) for readers of the stored notebook, where n
 """
 
 from .canvas import mark, sketch
+from .choose import choose
 from .course_map import course_map
 from .guess import guess
 from .live import Choice, Slider, Text, live
@@ -31,6 +33,7 @@ __all__ = [
     "Points",
     "Slider",
     "Text",
+    "choose",
     "course_map",
     "guess",
     "live",

@@ -10,7 +10,7 @@ from tests.browser.driving import axe_faults
 from tests.every_widget import EVERY
 
 ALL = pytest.mark.parametrize("name", EVERY)
-MODULES = ["scrub", "live", "guess", "plane", "canvas", "watch", "studio", "quiz"]
+MODULES = ["scrub", "live", "guess", "plane", "canvas", "choose", "watch", "studio", "quiz"]
 
 
 @ALL
