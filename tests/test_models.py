@@ -18,6 +18,10 @@ UNETS = {  # how each is built, three noisy pictures or latents, and their label
         lambda: models.TextUNet(4, (32, 64), (1, 2), context_channels=24),
         normal(3, 4, 8, 8), normal(3, 5, 24),
     ),
+    "transformer": (
+        lambda: models.Transformer(width=64, depth=2, context_channels=24),
+        normal(3, 4, 8, 8), normal(3, 5, 24),
+    ),
 }  # fmt: skip
 each_unet = pytest.mark.parametrize("build, x_t, given", UNETS.values(), ids=UNETS)
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from .autoencoder import Autoencoder
 from .layers import CrossAttention, ResBlock, cross_attentions
+from .transformer import Transformer
 
 # torch's exporter imports the package onnx for this step alone, which such graphs do not need.
 _NEEDS_ONNX = "torch.onnx._internal.torchscript_exporter.onnx_proto_utils._add_onnxscript_fn"
@@ -60,6 +61,13 @@ class QuickDecoder(_Quick):
     """The decoder of an autoencoder as a function that computes the same."""
 
     function = staticmethod(Autoencoder.decode)
+
+
+class QuickTransformer(_Quick):
+    """A `Transformer` as a function that computes the same. Unlike a U-Net's, its words change from
+    block to block and with the time, so nothing of a caption can be computed once for a walk."""
+
+    function = staticmethod(Transformer.run)
 
 
 class QuickUNet(_Quick):
