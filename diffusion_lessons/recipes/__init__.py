@@ -15,12 +15,13 @@ from .drawing import GeneratorRecipe, TextToImageRecipe
 from .lora import LoRARecipe
 from .readers import CaptionsRecipe, FashionJudgeRecipe, OutlineJudgeRecipe, RecogniserRecipe
 from .recipe import FRESH_SEED, Recipe
+from .taste import Taste
 
 __all__ = [
-    "FRESH_SEED", "LIVE", "LIVE_AUTOENCODER", "LIVE_LATENT", "LIVE_LORA", "NAMES", "RECIPES",
-    "AutoencoderRecipe", "CaptionsRecipe", "ControlNetRecipe", "FashionJudgeRecipe",
+    "FRESH_SEED", "LIVE", "LIVE_AUTOENCODER", "LIVE_LATENT", "LIVE_LORA", "LIVE_TASTE", "NAMES",
+    "RECIPES", "AutoencoderRecipe", "CaptionsRecipe", "ControlNetRecipe", "FashionJudgeRecipe",
     "GeneratorRecipe", "IPAdapterRecipe", "LoRARecipe", "OutlineJudgeRecipe", "Recipe",
-    "RecogniserRecipe", "TextToImageRecipe", "train",
+    "RecogniserRecipe", "Taste", "TextToImageRecipe", "train",
 ]  # fmt: skip
 
 _FOR_MEASURING = "for measuring only: no loss and no choice of weights ever uses it."
@@ -121,6 +122,12 @@ LIVE_LATENT = TextToImageRecipe(
     kinds={"single": 1.0}, widths=(64, 128), blocks=(1, 2), schedule="cosine", kind="x_0",
     p_uncond=0.1, full=1.0, steps=320, batch=32, learning_rate=2e-2, ema_decay=0.99,
     half=False, num_inference_steps=8, guidance_scale=3.0,
+)  # fmt: skip
+
+#: What lesson 07 tunes to the learner's taste while they look on.
+LIVE_TASTE = Taste(
+    seed=30, pairs=40, left_open="sky", since=0.5, within="cross_attn", rank=4, alpha=4.0,
+    beta=60.0, steps=100, batch=8, learning_rate=6e-3, weight=5.0,
 )  # fmt: skip
 
 
