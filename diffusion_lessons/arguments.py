@@ -9,7 +9,9 @@ import numpy as np
 from torch import Tensor
 
 
-def number(name: str, value: float, low: int, high: int, hint: str = "", real: bool = False) -> int:
+def number(
+    name: str, value: float, low: float, high: float, hint: str = "", real: bool = False
+) -> int:
     """Return a whole number from low to high as an int; `real`: any number, as a float.
 
     numpy's numbers count as well: they come out of np.arange and of data frames. Raises TypeError

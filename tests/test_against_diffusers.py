@@ -7,7 +7,8 @@ whatever it is given, so its own code runs here with float64 put in that place. 
 - DPM-Solver++: `final_sigmas_type="zero"`, its default, makes it end in the guess of x_0 by a first
   order step, as ours does. `lower_order_final` and `euler_at_final` then change nothing, and
   `lambda_min_clipped` stays off: it would leave out the noisiest rows of the cosine table.
-- Euler for flow: it gets our times. Its own list ends at t = 1/1000 before 0, ours falls evenly.
+- Euler for flow: it gets our times, before they are shifted, for it shifts what it is given. Its
+  own list for N steps differs, see `test_where_flow_of_diffusers_steps_to_by_itself`.
 """
 
 import sys
@@ -195,9 +196,10 @@ def test_where_ddim_of_diffusers_steps_to_with_30_steps():
 
 
 @pytest.mark.parametrize("num_steps", NUMBERS_OF_STEPS)
+@pytest.mark.parametrize("shift", [1.0, 3.0, 1 / 3])
 @pytest.mark.parametrize("sampler", [sampling.euler, sampling.ddim, sampling.dpm_solver])
-def test_walks_on_the_straight_schedule(sampler, num_steps):
-    times = sampling.times(num_steps)
+def test_walks_on_the_straight_schedule(sampler, shift, num_steps):
+    times = sampling.times(num_steps, shift)
     if sampler is sampling.dpm_solver:
         flow = {"use_flow_sigmas": True, "prediction_type": "flow_prediction"}
         scheduler = DPM_SOLVER(**flow, final_sigmas_type="zero")
@@ -205,10 +207,44 @@ def test_walks_on_the_straight_schedule(sampler, num_steps):
         scheduler.sigmas = times.double()  # its own begin at t = 0.999; it can begin at 1 as well
         scheduler.set_begin_index(0)
     else:
-        scheduler = FLOW_EULER()
-        scheduler.set_timesteps(sigmas=times[:-1].double().tolist())
+        scheduler = FLOW_EULER(shift=shift)
+        scheduler.set_timesteps(sigmas=sampling.times(num_steps)[:-1].double().tolist())
+        torch.testing.assert_close(scheduler.sigmas, times.double(), rtol=1e-6, atol=1e-7)
+        torch.testing.assert_close(scheduler.timesteps, 1000 * scheduler.sigmas[:-1])
     denoiser = as_denoiser(network, schedule.flow, "velocity")
     assert_same_walk(sampler(denoiser, schedule.flow, X_START, times), scheduler)
+
+
+@pytest.mark.parametrize("num_steps", [2, 4, 10, 30])
+@pytest.mark.parametrize("shift", [1.0, 3.0])
+def test_where_flow_of_diffusers_steps_to_by_itself(shift, num_steps):
+    """Asked for N steps it spreads N times from 1 to the last of its table, so that one step of N
+    is hardly any: from there to 0. The last of the table, 1/1000, is shifted when the scheduler is
+    made, and all N are shifted when the list is: that one twice, with shift 3 to 9/1000.
+
+    The pipelines of Flux give it our list, `linspace(1, 1 / N, N)`; that of Stable Diffusion 3
+    leaves it to the scheduler.
+    """
+    scheduler = FLOW_EULER(shift=shift)
+    scheduler.set_timesteps(num_steps)
+
+    def shifted(t):
+        return shift * t / (1 + (shift - 1) * t)
+
+    theirs = shifted(torch.linspace(1, shifted(0.001), num_steps, dtype=torch.float64))
+    torch.testing.assert_close(scheduler.sigmas[:-1], theirs, rtol=1e-6, atol=0)
+    assert scheduler.sigmas[-2] == pytest.approx(shifted(shifted(0.001)), rel=1e-6)
+    ours = torch.linspace(1, 1 / num_steps, num_steps, dtype=torch.float64)
+    found = sampling.times(num_steps, shift)[:-1].double()  # ours are rounded to thousandths
+    torch.testing.assert_close(found, shifted(ours), rtol=0, atol=5e-4 * shift)
+
+
+@pytest.mark.parametrize("num_steps", [1, 7, 50])
+def test_a_walk_in_shifted_times_is_shifted_once(num_steps):
+    """Twice by 3 is once by 9: whoever shifts a list that is shifted already is elsewhere."""
+    even, once, twice = (sampling.times(num_steps, shift) for shift in (1.0, 3.0, 9.0))
+    torch.testing.assert_close(3 * once / (1 + 2 * once), twice)
+    assert (even[1:-1] < once[1:-1]).all() and (once[1:-1] < twice[1:-1]).all()
 
 
 def test_mixing_on_the_straight_schedule():

@@ -229,6 +229,23 @@ def test_a_wrong_number_of_steps_is_named(bad):
         times(bad)
 
 
+def test_shifted_times_are_as_noisy_in_a_mean_of_pixels():
+    """The mean of s^2 pixels, alike but for their noise, has noise s times smaller. Beside its
+    signal it is at the shifted time as large as one pixel's noise at the time itself."""
+    even, shifted = times(10), times(10, shift=4.0)
+    assert shifted[0] == 1 and shifted[-1] == 0 and (shifted[1:-1] > even[1:-1]).all()
+    ratio = (even / (1 - even))[1:-1]
+    torch.testing.assert_close((shifted / (1 - shifted) / 4)[1:-1], ratio)
+    assert torch.equal(times(30, shift=1.0), times(30))
+
+
+@pytest.mark.parametrize("bad", [0, -1.0, float("nan"), 101, "3"])
+def test_a_wrong_shift_is_named(bad):
+    error = TypeError if bad == "3" else ValueError
+    with pytest.raises(error, match=f"shift is {bad!r}: give a number from 0.01 to 100"):
+        times(10, bad)
+
+
 def test_a_walk_may_begin_and_end_anywhere():
     """Half of the way, then the other half, is the whole way, where no noise is added."""
     denoiser, when = mixture_denoiser(schedule.cosine), times(10)
