@@ -3,7 +3,8 @@
 from importlib import import_module
 
 MEASUREMENTS = """scrubbing memory lesson_times live_training predictions copying samplers fashion
-growth guidance steering ip_adapter controlnet text_to_image builds processes live_slider""".split()
+growth guidance steering ip_adapter controlnet flow text_to_image builds
+processes live_slider""".split()
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
-"""The exercises of lesson 07: the loss of choices.
+"""The exercises of lesson 07: flow_loss, flow_step, bug_shift; the loss of choices.
 
-A network's losses are given as functions from x_0, t and eps to the loss of each picture, (B,).
+Of the first three data and noise are points (B, D), and t is one time for each, (B, 1). The last
+is given a network's losses as functions from x_0, t and eps to the loss of each picture, (B,).
 """
 
 from functools import partial
@@ -10,6 +11,110 @@ from torch import Tensor
 from torch.nn import functional
 
 from .exercise import Exercise, draw, normal
+
+
+def _ask(x_t: Tensor, t: Tensor) -> Tensor:
+    """A network that looks at x_t and at t."""
+    return torch.sin(2 * x_t) + 0.3 * x_t + t**2
+
+
+def _times(*times: float) -> Tensor:
+    return torch.tensor(times)[:, None]
+
+
+flow_loss = Exercise(  # Liu et al. 2022, eq. 1, with the sign of time and velocity turned
+    """
+    def my_flow_loss(ask, x_0, eps, t):
+        x_t = (1 - t) * x_0 + t * eps
+        u = eps - x_0
+        return (ask(x_t, t) - u).square().mean()
+    """,
+    praise="A straight path from data to noise, and its velocity as the target: rectified flow.",
+    trials={
+        f"{len(t)} points": {"ask": _ask} | draw("x_0 eps", len(t), 2) | {"t": t}
+        for t in (_times(0.1, 0.5, 0.8, 0.95), _times(0.3, 0.6), _times(0.02))
+    },
+    slips={
+        "(1 - t) * x_0 + t * eps => t * x_0 + (1 - t) * eps":
+            "t and 1 - t are exchanged: at t = 0 yours is pure noise. In this course t = 0 is the "
+            "clean end, and t = 1 the noise.",
+        "u = eps - x_0 => u = x_0 - eps":
+            "The velocity points to the data. That is the sign of Liu et al., whose time runs from "
+            "noise to data. Here t grows towards the noise, and so does x_t: eps - x_0.",
+        "(1 - t) * x_0 + t * eps => t * x_0 + (1 - t) * eps; u = eps - x_0 => u = x_0 - eps":
+            "Time runs the other way here, as in Liu et al.: data at 1. The course has data at "
+            "t = 0 and noise at t = 1, in the path and in the velocity.",
+        "u = eps - x_0 => u = eps":
+            "The target is the noise, as in lesson 02. A velocity says how x_t changes with t: "
+            "take the slope of (1 - t) * x_0 + t * eps.",
+        "u = eps - x_0 => u = eps - x_t":
+            "The velocity leads from the data to the noise, all the way: eps - x_0. From x_t on it "
+            "would be shorter and shorter.",
+        "(1 - t) * x_0 + t * eps => (1 - t**2) ** 0.5 * x_0 + t * eps":
+            "The squares of the two rates add up to 1: that path is curved. On a straight path the "
+            "rates themselves do: 1 - t and t.",
+        "ask(x_t, t) => ask(x_0, t)":
+            "The network is shown the clean data. It has to answer for x_t.",
+        ".square().mean() => .square().sum()":
+            "It is the sum of the squares; a loss is their mean, whatever the size of the batch.",
+    },
+)  # fmt: skip
+
+flow_step = Exercise(  # Liu et al. 2022, algorithm 1
+    """
+    def my_flow_step(x_t, u, t, t_next):
+        return x_t + (t_next - t) * u
+    """,
+    praise="Straight on with the velocity, for as long as the step takes.",
+    trials={
+        f"{count} points, from t = {t} to {t_next}": draw("x_t u", count, 2, t=t, t_next=t_next)
+        for count, t, t_next in [(4, 1.0, 0.75), (1, 0.1, 0.0), (7, 0.6, 0.2)]
+    },
+    slips={
+        "t_next - t => t - t_next":
+            "The step goes up, to more noise. u points to the noise, and t_next is below t: let "
+            "t_next - t, which is below 0, turn it round.",
+        "x_t + (t_next - t) * u => x_t - t * u":
+            "It walks all the way to t = 0 at once. A step lasts from t to t_next only.",
+        "x_t + (t_next - t) * u => x_t + t * u":
+            "It walks by t, and towards the noise. A step lasts t_next - t.",
+        "x_t + (t_next - t) * u => x_t - t_next * u":
+            "It walks by t_next. A step lasts t_next - t, however late it is.",
+        "x_t + (t_next - t) * u => x_t - u":
+            "It walks for the whole time from 1 to 0. A step lasts t_next - t.",
+        "x_t + (t_next - t) * u => (t_next - t) * u":
+            "That is the change alone. It is added to where the walk is: x_t + ...",
+        "x_t + (t_next - t) * u => (1 - t_next) * x_t + t_next * u":
+            "u is no noise to be mixed in. It says how fast x_t moves, and where to.",
+    },
+)  # fmt: skip
+
+bug_shift = Exercise(  # Esser et al. 2024, eq. 23
+    """
+    def published_times(num_steps, shift):
+        t = torch.linspace(1, 0, num_steps + 1)
+        return shift * t / (1 + (shift - 1) * t)
+    """,
+    praise="Shifted once: with shift 3 the middle of the walk is at t = 0.75.",
+    trials={
+        f"{n} steps, shift {shift:g}": {"num_steps": n, "shift": shift}
+        for n, shift in [(4, 3.0), (10, 1.5), (1, 2.0), (5, 1.0)]
+    },
+    slips={
+        "t = torch.linspace(1, 0, num_steps + 1) => "
+        "t = torch.linspace(1, 0, num_steps + 1)\n    t = shift * t / (1 + (shift - 1) * t)":
+            "This behaves as printed: with shift 3, half of the walk lies above t = 0.9. Which "
+            "shift would give that, applied once?",
+        "return shift * t / (1 + (shift - 1) * t) => return t":
+            "The times are not shifted at all.",
+        "shift * t / (1 + (shift - 1) * t) => t / (shift + (1 - shift) * t)":
+            "That is the inverse: it spends the steps where there is little noise.",
+        "shift * t / (1 + (shift - 1) * t) => (shift * t).clamp(max=1)":
+            "The times pile up at 1. The formula's divisor keeps them below: 1 + (shift - 1) * t.",
+        "torch.linspace(1, 0, num_steps + 1) => torch.linspace(0, 1, num_steps + 1)":
+            "They rise: from the clean picture to noise. A sampler goes the other way.",
+    },
+)  # fmt: skip
 
 
 def _losses(x_0: Tensor, t: Tensor, eps: Tensor, scale: float) -> Tensor:
