@@ -15,6 +15,7 @@ from bench import (
     growth,
     guidance,
     ip_adapter,
+    keys,
     live_slider,
     live_training,
     lora,
@@ -23,6 +24,7 @@ from bench import (
     results,
     samplers,
     steering,
+    steering_sliders,
     text_to_image,
 )
 from bench.ours import Ours
@@ -33,7 +35,7 @@ from tests.claims import Between, claims, plain
 
 SETTLED = (
     controlnet, copying, fashion, growth, guidance, ip_adapter, live_slider, live_training,
-    lora, predictions, samplers, steering, text_to_image,
+    lora, predictions, samplers, steering, steering_sliders, text_to_image,
 )  # fmt: skip
 WITHOUT_SUM = {"fashion", "live_training", "predictions"}
 RIGHT, POSITIVE = "everything right", Between(1e-9, inf)
@@ -125,6 +127,10 @@ PEAKS = at("memory/peaks/beyond_importing_torch")
     ("live_slider/in a burst/requests left open", 0),
     ("live_slider/in a burst/the last position is shown", True),
     ("live_slider/in a burst/shown", f"guidance scale {BURST['last position']}"),
+
+    ("steering_sliders/rows/*/slider", [*steering_sliders.PANELS.values()]),
+    ("steering_sliders/rows/*/presses", [keys.BLOCKS * keys.PRESSES] * 4),
+    ("steering_sliders/rows/*/median_ms", Between(0, steering_sliders.PROMISED_MS)),
 
     ("live_training/rows/*/seed", list(live_training.SEEDS)),
     ("live_training/mean_share", Between(live_training.PROMISED_SHARE, 1)),

@@ -69,8 +69,9 @@ def test_what_starts_at_zero_is_what_does_in_diffusers():
 def test_a_scale_and_a_pictures_tokens_behind_the_words(pipe):
     residuals = [0.5 * part for part in pipe.controlnet(X_T, T, CONTEXT, LINES)]
     longer, scale = torch.cat([CONTEXT, normal(2, 4, 32)], dim=1), torch.full((2, 1, 1, 1), 0.5)
+    seen = pipe.controlnet.read_outline(LINES)
     for context in (CONTEXT, longer):
-        steered = ControlledUNet(pipe.unet, pipe.controlnet, 32)(X_T, T, context, LINES, scale)
+        steered = ControlledUNet(pipe.unet, pipe.controlnet, 32)(X_T, T, context, seen, scale)
         assert torch.equal(steered, pipe.unet(X_T, T, context, residuals))
     with pytest.raises(ValueError, match=r"outline has shape \(1, 1, 64, 64\): give \(2, 1, 64"):
         pipe.controlnet(X_T, T, CONTEXT, LINES[:1])

@@ -94,7 +94,7 @@ def test_without_a_picture_and_at_scale_0_it_is_the_frozen_model_bit_for_bit(pip
         assert torch.equal(drawn(each), plain)
 
 
-def test_the_engine_computes_the_same_at_every_scale_until_the_network_changes():
+def test_the_engine_computes_the_same_at_every_scale_until_a_layer_changes():
     pipe, plain = TextToImage.from_pretrained(), TextToImage.from_pretrained()
     plain._quick = {}
     for each in (pipe, plain):
@@ -106,7 +106,11 @@ def test_the_engine_computes_the_same_at_every_scale_until_the_network_changes()
         assert torch.allclose(drawn(pipe, ip_adapter_image=ONE), wanted, atol=1e-3)
     looking = pipe.ip_adapter.attached(pipe.unet)
     assert pipe._quick[pipe.unet].on(looking) is not looking
-    pipe.unet.head.bias.data += 1
+    for each in (pipe, plain):
+        each.unet.head.bias.data += 1
+    wanted = drawn(plain, ip_adapter_image=ONE)
+    assert torch.allclose(drawn(pipe, ip_adapter_image=ONE), wanted, atol=1e-3)
+    pipe.unet.head.register_forward_hook(lambda *given: None)
     assert pipe._quick[pipe.unet].on(looking) is looking
 
 

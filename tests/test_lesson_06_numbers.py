@@ -17,6 +17,8 @@ BENCH = results.read("steering")
 CHANGED, LEFT = BENCH["image to image"], BENCH["left of the horizon"]
 WAYS = {(row["way"], row["jump_n_sample"]): row for row in BENCH["inpainting"]}
 STYLED = results.read("lora")
+TAKEN = results.read("ip_adapter")
+WON = {about: {row["scale"]: row for row in rows} for about, rows in TAKEN["in conflict"].items()}
 SAID_RIGHT = [
     [STYLED[way]["sepia"][kind]["all but the colour, 95 % interval"]
      for way in ("shipped", "full fine-tuning")]
@@ -62,6 +64,22 @@ def guess(x_t: torch.Tensor, t: torch.Tensor, rates: object = None) -> Predictio
     ("All intervals overlap", [
         max(ends[0] for ends in pair) < min(ends[1] for ends in pair) for pair in SAID_RIGHT
      ], [True, True]),
+    ("`make bench` showed <128> postcards", WON["colour"][1.0]["pictures"]),
+    ("at λ = 1 the words still win most often, though less than half of the time",
+     sorted(("words", "picture", "neither"), key=WON["colour"][1.0].get)[-1:]
+     + [WON["colour"][1.0]["words"] < 0.5], ["words", True]),
+    ("1.5 the picture is ahead",
+     [WON["colour"][scale]["picture"] > WON["colour"][scale]["words"] for scale in (1.0, 1.5)],
+     [False, True]),
+    ("The sky is never the picture's", [row["picture"] for row in WON["sky"].values()], [0] * 6),
+    ("A colour gives way before a thing does",
+     [WON["colour"][s]["words"] < WON["object"][s]["words"] for s in (0.5, 0.75, 1.0)], [True] * 3),
+    ("one picture in four obeys neither",
+     [WON["colour"][1.0]["neither"], WON["object"][1.5]["neither"]], Between(0.2, 0.3)),
+    ("the colour in <95> of 100 (<89> to <97>)", [100 * share for share in (
+        WON["colour"][0.25]["words"], *WON["colour"][0.25]["words, 95 % interval"])]),
+    ("thing and colour come over together in <36> of 100",
+     [100 * row["object and colour"] for row in TAKEN["without words"] if row["scale"] == 0.25]),
     ("", LESSON.numbers("half-boat", r"boat in (\d+) of 12$"), [Between(0, 12), Between(0, 12)]),
 )  # fmt: skip
 def test_what_the_lesson_states(claim):

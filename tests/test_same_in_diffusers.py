@@ -8,8 +8,10 @@ from types import SimpleNamespace
 
 import diffusers
 import nbformat
+import numpy as np
 import pytest
 import torch
+from torchvision.transforms.functional import to_pil_image
 
 from diffusion_lessons import latents, sampling, schedule
 from diffusion_lessons.pipeline import TextToImage
@@ -151,3 +153,36 @@ def test_lesson_06_calls_what_the_pipelines_have():
     exec(lines.replace("import diffusers\n", ""), names)
     assert {method for _, method in calls} >= {"from_pretrained", "__call__"}
     assert {name for name, _ in calls} == made.keys() and len(made) > 1
+
+
+def test_lesson_06_runs_as_printed_and_each_scale_counts(tmp_path, monkeypatch):
+    """On tiny random parts in folders of the names that are printed: nothing is downloaded."""
+    for package in ("transformers", "peft"):
+        pytest.importorskip(package)
+    from tests import tiny_diffusers
+
+    tiny_diffusers.save_all(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    diffusers.utils.logging.disable_progress_bar()
+    mask = torch.zeros(64, 64)
+    mask[20:50, 10:40] = 1
+    shown = {"day": normal(3, 64, 64), "outline": normal(3, 64, 64, seed=1), "mask": mask[None]}
+    shown = {name: to_pil_image(part.clamp(0, 1)) for name, part in shown.items()}
+
+    def painted(lines: str) -> dict:
+        names = dict(shown)
+        torch.manual_seed(0)
+        exec(lines, names)
+        return {name: np.asarray(names[name]) for name in ("night", "tree", "alike", "house")}
+
+    lines = lines_of("06")
+    printed = painted(lines)
+    assert {picture.shape for picture in printed.values()} == {(64, 64, 3)}
+    for scales in (["=0.7)"], ["(0.6)", "scale=1.0"]):  # LoRA; IP-Adapter and ControlNet
+        without = lines
+        for scale in scales:
+            assert lines.count(scale) == 1
+            without = without.replace(scale, re.sub(r"\d\.\d", "0.0", scale))
+        others = painted(without)
+        changed = {name for name in printed if (others[name] != printed[name]).any()}
+        assert changed == {"alike", "house"} - ({"house"} if len(scales) == 1 else set())

@@ -88,8 +88,14 @@ def _sizes(message: str, trial: Trial) -> str:
             f"Each number of `{first}` meets each of `{second}`: {first}[:, None] has shape "
             f"(B, 1), and {first}[:, None] * {second} one line for each number of `{first}`."
         )
+    most = max(tensors.values(), key=lambda v: v.ndim)
+    if flat and most.ndim == 4 and len(tensors[flat[0]]) == most.shape[1] != len(most):
+        return (
+            f"`{flat[0]}` has shape (C,), one number for each channel. It needs trailing axes to "
+            f"meet the rest, (B, C, h, w): {flat[0]}[:, None, None]."
+        )
     if flat:
-        axes = ", None" * (max(v.ndim for v in tensors.values()) - 1)
+        axes = ", None" * (most.ndim - 1)
         return (
             f"`{flat[0]}` has shape (B,), one number for each of the batch. It needs trailing axes "
             f"to meet the rest: {flat[0]}[:{axes}]."

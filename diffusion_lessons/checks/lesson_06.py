@@ -145,6 +145,10 @@ lora_merge = Exercise(  # Hu et al. 2022 (LoRA), equation 3
             "The factor alpha / rank is missing: it says how large the change is, at any rank.",
         "scale * alpha / rank * (b @ a)":
             "That is the change alone. The frozen weight stays: weight + ...",
+        "scale * (weight + alpha / rank * (b @ a))":
+            "The frozen weight is scaled too. At scale 0 it has to be as it was.",
+        "alpha / rank => rank / alpha":
+            "The factor is upside down: the change is divided by the rank, and grows with alpha.",
         "b @ a => a.T @ b.T": "It is turned: of shape (in, out). b @ a has the shape of weight.",
     },
 )  # fmt: skip
@@ -193,6 +197,8 @@ zero_conv = Exercise(  # Zhang et al. 2023 (ControlNet), section 3.1
     slips={
         "skip + scale * said => scale * (skip + said)":
             "The skip is scaled as well. At scale 0 the U-Net has to be as it was.",
+        "skip + scale * torch.einsum('oc,bchw->bohw', weight, found) + bias[:, None, None]":
+            "The bias is added whatever the scale. It belongs to what the branch says: inside.",
         "scale * said": "The skip is lost: what the U-Net had is to stay, skip + ...",
         "oc,bchw => co,bchw": "The weight is turned: its rows make the new channels.",
     },
@@ -222,6 +228,11 @@ two_looks = Exercise(  # Ye et al. 2023 (IP-Adapter), equation 5
             "The picture is looked up with the keys of words. It has keys of its own: to_k_ip.",
         "to_v_ip(picture) => to_v(picture)":
             "The picture answers with the values of words. It has its own: to_v_ip.",
+        "(q @ torch.cat([to_k(words), to_k_ip(picture)]).T).softmax(dim=-1) "
+        "@ torch.cat([to_v(words), scale * to_v_ip(picture)])":
+            "The tokens are appended to the words, and share one softmax with them: each look at "
+            "the picture is one less at the words. Take two softmaxes, and add what they find.",
+        "scale * said + shown": "The scale stands at the words. It says how much the picture adds.",
         "(1 - scale) * said + scale * shown":
             "It mixes the two. The words' answer stays whole; the picture's is added.",
     },

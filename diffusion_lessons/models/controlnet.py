@@ -67,18 +67,22 @@ class ControlNet(TextUNet):
         self.refuse_misfits(x_t, t, context)
         sizes = (len(x_t), 1, *(FOLD * side for side in x_t.shape[2:]))
         arguments.shape("outline", outline, sizes, ", a line drawing for each of the latents")
-        return self.run(x_t, self.embed(t), context, outline)
+        return self.run(x_t, self.embed(t), context, self.read_outline(outline))
 
     def run(  # type: ignore[override]
-        self, x_t: Tensor, emb: Tensor, context: Tensor, outline: Tensor
+        self, x_t: Tensor, emb: Tensor, context: Tensor, seen: Tensor
     ) -> list[Tensor]:
-        """Do what `forward` does, from the embedding of the times (B, emb)."""
-        levels = self.descend(self.stem(x_t) + self.read_outline(outline), emb, context)
+        """Do what `forward` does, from the embedding of the times (B, emb) and what `read_outline`
+        has seen, (B, width, h, w)."""
+        levels = self.descend(self.stem(x_t) + seen, emb, context)
         return [conv(level) for conv, level in zip(self.zero_convs, levels, strict=True)]
 
 
 class ControlledUNet(nn.Module):
     """A text U-Net with its branch: called as the U-Net is, with an outline and a scale.
+
+    The outline is handed over as `seen`, what the branch's `read_outline` makes of it: it is the
+    same at every step.
 
     words: how many of the context the branch reads, where more than words are in it. `embed` and
     `run` are, as those of the U-Net, the two halves of `forward`.
@@ -89,21 +93,21 @@ class ControlledUNet(nn.Module):
         self.unet, self.controlnet, self.words = unet, controlnet, words
 
     def forward(
-        self, x_t: Tensor, t: Tensor, context: Tensor, outline: Tensor, scale: Tensor
+        self, x_t: Tensor, t: Tensor, context: Tensor, seen: Tensor, scale: Tensor
     ) -> Tensor:
         """Return the U-Net's output with `scale` (B, 1, 1, 1) times the residuals; as in both."""
-        residuals = self.controlnet(x_t, t, context[:, : self.words], outline)
-        return self.unet(x_t, t, context, [scale * part for part in residuals])
+        self.unet.refuse_misfits(x_t, t, context)
+        return self.run(x_t, self.embed(t), context, seen, scale)
 
     def embed(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """Return the embeddings of times (B,) in both networks."""
         return self.unet.embed(t), self.controlnet.embed(t)
 
     def run(
-        self, x_t: Tensor, emb: tuple[Tensor, ...], context: Tensor, outline: Tensor, scale: Tensor
+        self, x_t: Tensor, emb: tuple[Tensor, ...], context: Tensor, seen: Tensor, scale: Tensor
     ) -> Tensor:
         """Do what `forward` does, from what `embed` returns."""
-        residuals = self.controlnet.run(x_t, emb[1], context, outline)
+        residuals = self.controlnet.run(x_t, emb[1], context[:, : self.words], seen)
         return self.unet.run(x_t, emb[0], context, residuals=[scale * part for part in residuals])
 
 

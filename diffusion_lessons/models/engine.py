@@ -1,24 +1,28 @@
 """The networks of text to image, run by ONNX Runtime: the same pictures in about half the time.
 
 torch packs the weights of a convolution again at each call, and spends some microseconds on every
-layer; on maps of 8x8 that is half of the time. ONNX Runtime packs them once. The weights stay those
-of the network: where somebody has changed it, a weight, a layer or a hook, torch runs it.
+layer; on maps of 8x8 that is half of the time. ONNX Runtime packs them once; where somebody has
+changed weights since, it is handed the new ones at each call, which takes a sixth more. Where a
+layer or a hook was changed, torch runs the network.
 """
 
 import copy
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Self, cast
 from unittest import mock
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from .autoencoder import Autoencoder
-from .layers import CrossAttention, ResBlock, cross_attentions
+from .layers import CrossAttention, ResBlock, cross_attentions, twin
 from .transformer import Transformer
+
+Weights = Mapping[str, Tensor]
 
 # torch's exporter imports the package onnx for this step alone, which such graphs do not need.
 _NEEDS_ONNX = "torch.onnx._internal.torchscript_exporter.onnx_proto_utils._add_onnxscript_fn"
@@ -30,7 +34,7 @@ class _Quick:
     function: Callable[..., Tensor]  # from the network and tensors (B, ...) to (B, ...)
 
     def __init__(self, network: nn.Module):
-        self.network, self._original = network, _state(network)
+        self.network, self._layers, self._packed = network, _layers(network), _weights(network)
         self._built: dict[tuple, Callable[..., Tensor]] = {}
 
     def __deepcopy__(self, memo: dict) -> Self:
@@ -39,22 +43,29 @@ class _Quick:
     def __call__(self, *inputs: Tensor) -> Tensor:
         """Return the function's output."""
         plain = getattr(self.network, self.function.__name__)
-        return self.run(*inputs) if self.fits() else plain(*inputs)
+        return self.run(self.changed(), *inputs) if self.fits() else plain(*inputs)
 
     def fits(self) -> bool:
-        """Return whether the network is still the one that was given, and on the CPU."""
-        return next(self.network.parameters()).is_cpu and _state(self.network) == self._original
+        """Return whether the layers are still those that were given, and on the CPU."""
+        return next(self.network.parameters()).is_cpu and _layers(self.network) == self._layers
 
-    def run(self, *inputs: Tensor) -> Tensor:
-        """Do what a call does, where the network fits."""
+    def changed(self) -> Weights:
+        """Return the weights by name where they are others than were given; else nothing."""
+        if _weights(self.network) == self._packed:
+            return {}
+        held = (*self.network.named_parameters(), *self.network.named_buffers())
+        return {name: tensor.detach().contiguous() for name, tensor in held}
+
+    def run(self, weights: Weights, *inputs: Tensor) -> Tensor:
+        """Do what a call does, where the network fits; with `weights`, where it has others."""
         threads, sizes = torch.get_num_threads(), [tensor.shape[1:] for tensor in inputs]
-        key = (threads, *sizes)
+        key = (threads, bool(weights), *sizes)
         if key not in self._built:
             shared = {id(weight): weight for weight in self.network.parameters()}
             twin: Any = copy.deepcopy(self.network, shared)  # other layers, the same weights
             twin.forward = partial(self.function, twin)
-            self._built[key] = _build(twin, inputs, threads)
-        return self._built[key](*inputs)
+            self._built[key] = _build(twin, inputs, threads, not weights)
+        return self._built[key](weights, *inputs)
 
 
 class QuickDecoder(_Quick):
@@ -77,7 +88,7 @@ class QuickUNet(_Quick):
     A context is folded into the weights once, so once in a walk that hands over the same tensor.
     """
 
-    _walk: tuple[Tensor | None, list[Tensor]] = (None, [])
+    _walk: tuple[Tensor | None, Weights, list[Tensor]] = (None, {}, [])
 
     @staticmethod
     def function(unet: Any, x_t: Tensor, t: Tensor, *inputs: Tensor) -> Tensor:
@@ -99,11 +110,22 @@ class QuickUNet(_Quick):
         return unet.run(x_t, unet.embed(t), folded[0], *more)
 
     def on(self, network: nn.Module) -> Callable[..., Tensor]:
-        """Return what computes the same as another network on the same weights, as quickly; the
-        other network where this one has been changed."""
+        """Return what computes the same as another network with these layers, as quickly; the other
+        network where this one has been changed."""
         quick = type(self)(network)
-        quick._built = self._built
+        quick._built, quick._packed = self._built, self._packed
         return quick if self.fits() else network
+
+    def with_weights(self, weights: Weights) -> Callable[..., Tensor]:
+        """Return what computes the same with some weights, by name, in place of the network's own;
+        where gradients are on, one through which they reach these weights."""
+        if torch.is_grad_enabled():
+            return lambda *inputs: functional_call(self.network, dict(weights), inputs)
+        network = twin(self.network)
+        for name, weight in weights.items():
+            layer, _, own = name.rpartition(".")
+            network.get_submodule(layer)._parameters[own] = nn.Parameter(weight, False)
+        return self.on(network)
 
     def __call__(  # type: ignore[override]
         self, x_t: Tensor, t: Tensor, context: Tensor, *more: Tensor
@@ -112,16 +134,18 @@ class QuickUNet(_Quick):
         walk = self._walk  # one tuple, as walks in two threads may take turns here
         if walk[0] is not context:
             del walk
-            self._walk = None, []  # a megabyte for each caption, before as many are taken again
+            self._walk = None, {}, []  # megabytes for each caption, before as many are taken again
             layers = cross_attentions(self.network) if self.fits() else ()
-            walk = self._walk = context, [part for layer in layers for part in fold(layer, context)]
-        if not walk[1]:
+            folded = [part for layer in layers for part in fold(layer, context)]
+            walk = self._walk = context, self.changed() if folded else {}, folded
+        _, weights, folded = walk
+        if not folded:
             return self.network(x_t, t, context, *more)
         half = len(x_t) // 2
         twice = not more and 2 * half == len(x_t)
         twice = twice and all(torch.equal(v[:half], v[half:]) for v in (x_t, t))
         # guidance: what stands before the first caption is computed once
-        return self.run(x_t[:half] if twice else x_t, t, *more, *walk[1])
+        return self.run(weights, x_t[:half] if twice else x_t, t, *more, *folded)
 
 
 def fold(layer: CrossAttention, context: Tensor) -> list[Tensor]:
@@ -152,21 +176,32 @@ def _answer(layer: Any, folded: tuple[Tensor, ...], *x: Any) -> Tensor:
     return x[0] + found.transpose(1, 2).reshape(-1, c, h, w)
 
 
-def _state(network: nn.Module) -> tuple:
-    """Return all that decides what a network computes: its layers, their hooks, its weights; sums
-    reveal what was written into `weight.data`, which torch does not count as a change."""
-    layers, weights = [], []
+def _layers(network: nn.Module) -> list[tuple]:
+    """Return all that decides what a network computes, but for its weights: its layers with the
+    learner's own methods, their hooks, and what each weight is like."""
+    layers = []
     for layer in network.modules():
         hooks = (*layer._forward_hooks, *layer._forward_pre_hooks)
         own = filter(callable, vars(layer).values())  # a `forward` or `decode` of the learner's
-        layers.append((type(layer), type(layer).forward, *own, *hooks))
-        weights += [weight.detach() for weight in layer._parameters.values() if weight is not None]
+        sizes = [(n, w.shape, w.dtype) for n, w in layer._parameters.items() if w is not None]
+        layers.append((type(layer), type(layer).forward, *own, *hooks, *sizes))
+    return layers
+
+
+def _weights(network: nn.Module) -> tuple:
+    """Return what tells weights from others; sums reveal what was written into `weight.data`, which
+    torch does not count as a change, nor any of a tensor of inference mode."""
+    weights = [weight.detach() for weight in network.parameters()]
     sums = torch.stack([weight.sum() for weight in weights]).tolist()
-    return layers, [(weight.data_ptr(), weight._version) for weight in weights], sums
+    return [(w.data_ptr(), None if w.is_inference() else w._version) for w in weights], sums
 
 
-def _build(network: nn.Module, inputs: tuple[Tensor, ...], threads: int) -> Callable[..., Tensor]:
-    """Return a session of ONNX Runtime; the network where that, or torch's exporter, is missing."""
+def _build(
+    network: nn.Module, inputs: tuple[Tensor, ...], threads: int, packed: bool
+) -> Callable[..., Tensor]:
+    """Return a session of ONNX Runtime that is called with weights and inputs, and holds the
+    weights itself if they are `packed`; torch's call where that, or torch's exporter, is missing.
+    """
     names, graph = [f"input_{n}" for n in range(len(inputs))], io.BytesIO()
     axes = {name: {0: name} for name in [*names, "output"]}
     try:
@@ -176,18 +211,21 @@ def _build(network: nn.Module, inputs: tuple[Tensor, ...], threads: int) -> Call
             warnings.simplefilter("ignore")  # torch calls this exporter, and slices in it, dated
             torch.onnx.export(
                 network, inputs, cast(Any, graph), input_names=names, opset_version=17,
-                output_names=["output"], dynamic_axes=axes, dynamo=False,
+                output_names=["output"], dynamic_axes=axes, dynamo=False, export_params=packed,
+                do_constant_folding=packed,
             )  # fmt: skip
     except (ImportError, AttributeError):
-        return network
+        return lambda weights, *inputs: functional_call(network, dict(weights), inputs)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # they never give it back
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(graph.getvalue(), options, ["CPUExecutionProvider"])
+    asked = [one.name for one in session.get_inputs()]
 
-    def run(*inputs: Tensor) -> Tensor:
-        feed = dict(zip(names, (tensor.numpy() for tensor in inputs), strict=True))
+    def run(weights: Weights, *inputs: Tensor) -> Tensor:
+        given = {**weights, **dict(zip(names, inputs, strict=True))}
+        feed = {name: given[name].numpy() for name in asked}
         return torch.from_numpy(session.run(None, feed)[0])
 
     return run

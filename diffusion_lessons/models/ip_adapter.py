@@ -1,6 +1,5 @@
 """The IP-Adapter: a picture as a prompt for a text U-Net that stays frozen. Ye et al. 2023."""
 
-import copy
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .layers import cross_attentions
+from .layers import cross_attentions, twin
 from .unet import TextUNet
 
 
@@ -38,7 +37,7 @@ class IPAdapter(nn.Module):
     def attached(self, unet: TextUNet, scale: float = 1.0) -> TextUNet:
         """Return a U-Net on the same weights, for contexts (B, L + tokens, width) that end with a
         picture's tokens. Raises ValueError for a U-Net with other cross-attentions."""
-        unet = _twin(unet)
+        unet = twin(unet)
         layers: list[Any] = cross_attentions(unet)
         found = [(layer.to_kv.in_features, layer.to_kv.out_features) for layer in layers]
         if found != self.fits:
@@ -59,10 +58,3 @@ def words_and_picture(
     words, picture = context[:, :-tokens], context[:, -tokens:]
     k, v = layer.keys_values(picture, to_kv)
     return [layer.keys_values(words), torch.stack([k, scale * v])]
-
-
-def _twin(network: Any) -> Any:
-    """Return a network of new layers on the same weights: quicker than a deep copy."""
-    twin = copy.copy(network)
-    twin._modules = {name: layer and _twin(layer) for name, layer in network._modules.items()}
-    return twin

@@ -4,8 +4,10 @@ Each has the interface of its namesake in `diffusers`: a map (B, C, h, w), then 
 time (B, emb) and the context (B, L, D) where the layer takes them, to a map.
 """
 
+import copy
 from collections.abc import Callable
 from functools import reduce
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +35,14 @@ def start_at_zero(layer: nn.Conv2d | nn.Linear) -> nn.Module:
     for weight in layer.parameters():
         nn.init.zeros_(weight)
     return layer
+
+
+def twin(network: Any) -> Any:
+    """Return a network of new layers on the same weights: quicker than a deep copy."""
+    other = copy.copy(network)
+    other._parameters = dict(network._parameters)
+    other._modules = {name: layer and twin(layer) for name, layer in network._modules.items()}
+    return other
 
 
 def count_parameters(model: nn.Module) -> int:

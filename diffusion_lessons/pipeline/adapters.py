@@ -15,6 +15,7 @@ class Adapters:
     """What a pipeline may load besides its own parts."""
 
     unet: models.TextUNet
+    null_context: Tensor
     ip_adapter: models.IPAdapter | None = None
     ip_adapter_scale = 1.0
     controlnet: models.ControlNet | None = None
@@ -71,9 +72,11 @@ class Adapters:
         steered = self._quick.get(self.controlnet)
         if network is unet or steered is None or steered.network.unet is not network:
             steered = models.ControlledUNet(network, self.controlnet, conditioning.LENGTH)
+        with torch.no_grad():
+            seen = self.controlnet.read_outline(outlines.to(self.null_context))
 
         def follow(x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:
-            lines = outlines.to(x_t).repeat(len(x_t) // len(outlines), 1, 1, 1)
-            return steered(x_t, t, context, lines, torch.full_like(lines[..., :1, :1], scale))
+            each = seen.repeat(len(x_t) // len(seen), 1, 1, 1)
+            return steered(x_t, t, context, each, torch.full_like(each[:, :1, :1, :1], scale))
 
         return follow
