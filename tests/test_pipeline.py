@@ -258,7 +258,7 @@ REFUSED = [
       for name, rows in tables(__file__)["refused"].items() for chosen, message in rows),
     ({"prompt": "x" * 10_000}, PromptError, "10,000 characters"),
     ({"guidance_scale": float("nan")}, ValueError, "guidance_scale is nan"),
-    ({"generator": [seeded(0), seeded(1)]}, ValueError, "2 generators for 1 pictures"),
+    ({"generator": [seeded(0), seeded(1)]}, ValueError, "2 generators for 1 picture:"),
 ]  # fmt: skip
 
 

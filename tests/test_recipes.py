@@ -322,3 +322,9 @@ def test_text_to_image_learns_from_the_kinds_of_scenes_that_its_recipe_says():
     shown = TEXT.scenes()
     assert len(shown) == TEXT.pictures
     assert postcards.kinds(shown).tolist() == [0] * 6 + [2] * 6
+
+
+def test_a_style_that_is_not_there_is_named_with_those_that_are():
+    unknown = dataclasses.replace(recipes.LIVE_LORA, style="sephia")
+    with pytest.raises(ValueError, match="style is 'sephia': choose one of 'plain'|'sepia'"):
+        unknown.draw(postcards.sample_scenes(1, seed=0))

@@ -76,7 +76,8 @@ def paste(painted: Tensor, images: Tensor, mask: Tensor) -> Tensor:
 def refuse_other_number(what: str, number: int, pictures: int) -> None:
     """Raise ValueError where there is not one of them for each picture."""
     if number != pictures:
-        raise ValueError(f"{number} {what} for {pictures} pictures: give one each, or one for all")
+        those = f"{pictures} picture{'s' if pictures > 1 else ''}"
+        raise ValueError(f"{number} {what} for {those}: give one each, or one for all")
 
 
 def one_each(what: str, given: Any, count: int, each: int) -> list:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffusion_lessons import models, postcards, schedule
+from diffusion_lessons import arguments, models, postcards, schedule
 from diffusion_lessons.models import LoRA, TextUNet
 from diffusion_lessons.pipeline import TextToImage
 from diffusion_lessons.postcards.styles import STYLES
@@ -34,7 +34,8 @@ class LoRARecipe(TextToImageRecipe):
     built = LoRA  # type: ignore[assignment]
 
     def draw(self, scenes: postcards.Scenes) -> Tensor:
-        """Draw scenes to learn from, in the style."""
+        """Draw scenes to learn from, in the style. Raises ValueError for one that is not there."""
+        arguments.choice("style", self.style, [*STYLES])
         return STYLES[self.style](super().draw(scenes))
 
     def _untrained(self, name: str) -> LoRA | TextUNet:
