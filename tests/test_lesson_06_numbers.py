@@ -19,11 +19,11 @@ WAYS = {(row["way"], row["jump_n_sample"]): row for row in BENCH["inpainting"]}
 STYLED = results.read("lora")
 TAKEN = results.read("ip_adapter")
 WON = {about: {row["scale"]: row for row in rows} for about, rows in TAKEN["in conflict"].items()}
+ALL_WEIGHTS = STYLED["full fine-tuning"]["lantern"]
 SAID_RIGHT = [
-    [STYLED[way]["sepia"][kind]["all but the colour, 95 % interval"]
-     for way in ("shipped", "full fine-tuning")]
+    [STYLED[way]["lantern"][kind]["all, 95 % interval"] for way in ("shipped", "full fine-tuning")]
     for kind in ("single", "single, held-out pairs")
-]  # fmt: skip
+]
 SOLVED = {name: one.function for name, one in checks.EXERCISES.items()}
 
 
@@ -59,9 +59,9 @@ def guess(x_t: torch.Tensor, t: torch.Tensor, rates: object = None) -> Predictio
     ("The soft rim does what resampling hardly does",
      [seam("pasted"), seam("pasted at a sharp edge", 4)], [Between(0, 1.3), Between(2, 9)]),
     ("and beside it five times the difference", "5 * (naive" in LESSON.cells["naive"].source, True),
-    ("64 postcards in sepia … r is small, 4 here",
+    ("64 postcards by lantern light … r is small, 4 here",
      (recipes.LIVE_LORA.pictures, recipes.LIVE_LORA.rank), [64, 4]),
-    ("All intervals overlap", [
+    ("both obey the caption alike: the intervals overlap", [
         max(ends[0] for ends in pair) < min(ends[1] for ends in pair) for pair in SAID_RIGHT
      ], [True, True]),
     ("`make bench` showed <128> postcards", WON["colour"][1.0]["pictures"]),
@@ -80,6 +80,16 @@ def guess(x_t: torch.Tensor, t: torch.Tensor, rates: object = None) -> Predictio
         WON["colour"][0.25]["words"], *WON["colour"][0.25]["words, 95 % interval"])]),
     ("thing and colour come over together in <36> of 100",
      [100 * row["object and colour"] for row in TAKEN["without words"] if row["scale"] == 0.25]),
+    ("What all weights forget are *plain* postcards … so no word takes it off",
+     [ALL_WEIGHTS[kind]["plain"] for kind in ("single", "single, held-out pairs")],
+     Between(0, 0.1)),
+    ("LoRAs that were trained for the frozen network no longer fit",
+     [row["in the style"] for row in ALL_WEIGHTS["other styles"].values()], Between(0, 0.6)),
+    ("", [row["in the style"] for row in ALL_WEIGHTS["of the frozen"].values()], Between(0.85, 1)),
+    ("its file is a thirtieth as large",
+     ALL_WEIGHTS["bytes"] / STYLED["shipped"]["lantern"]["bytes"], Between(28, 34)),
+    ("Sepia takes the colours away, and with them nearly all that this judge reads",
+     STYLED["ceilings"]["sepia"]["all"], Between(0, 0.05)),
     ("", LESSON.numbers("half-boat", r"boat in (\d+) of 12$"), [Between(0, 12), Between(0, 12)]),
 )  # fmt: skip
 def test_what_the_lesson_states(claim):

@@ -1,7 +1,10 @@
 """LoRA: the numbers of `peft`, in the pipeline the methods of `diffusers`; at weight 0 no trace."""
 
 import dataclasses
+import json
 from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +16,7 @@ from diffusion_lessons.models import LoRA
 from diffusion_lessons.pipeline import TextToImage
 from diffusion_lessons.postcards.styles import STYLES
 from diffusion_lessons.scoring import styles
+from tests import claims
 from tests.small_pipe import normal, seeded, small_pipe
 
 HOUSE = "a red house on snow at night"
@@ -60,17 +64,23 @@ def test_merged_weights_give_what_the_two_small_layers_beside_give(pipe):
     assert not torch.allclose(merged, frozen, atol=0.1)
 
 
-def test_peft_computes_the_same_from_the_same_tensors(pipe):
-    peft = pytest.importorskip("peft")
+def test_peft_computed_the_same_from_the_same_tensors(pipe):
+    """Its numbers are kept, every second pixel: it brings `transformers`, which the suite's imports
+    of `diffusers` would then take twice as long for. Where it is installed it computes again."""
     lora = learned(pipe.unet)
-    layers = list(lora.settings["shapes"])
-    config = peft.LoraConfig(r=4, lora_alpha=8, target_modules=layers)
     expected = lora(pipe.unet, *INPUTS)
-    theirs = peft.get_peft_model(pipe.unet, config)
-    named = {f"base_model.model.{name}": tensor for name, tensor in lora.state_dict().items()}
-    assert not peft.set_peft_model_state_dict(theirs, named).unexpected_keys
-    assert torch.allclose(theirs(*INPUTS), expected, atol=1e-3)
-    assert torch.allclose(theirs.merge_and_unload()(*INPUTS), expected, atol=1e-3)
+    kept = torch.tensor(claims.tables(__file__)["output"])
+    assert torch.allclose(expected[:, :, ::2, ::2].flatten(1), kept, atol=2e-4)
+    assert not torch.allclose(pipe.unet(*INPUTS)[:, :, ::2, ::2].flatten(1), kept, atol=0.05)
+    if find_spec("peft"):
+        import peft
+
+        config = peft.LoraConfig(r=4, lora_alpha=8, target_modules=list(lora.settings["shapes"]))
+        theirs = peft.get_peft_model(pipe.unet, config)
+        named = {f"base_model.model.{name}": tensor for name, tensor in lora.state_dict().items()}
+        assert not peft.set_peft_model_state_dict(theirs, named).unexpected_keys
+        assert torch.allclose(theirs(*INPUTS), expected, atol=1e-3)
+        assert torch.allclose(theirs.merge_and_unload()(*INPUTS), expected, atol=1e-3)
 
 
 def test_a_new_one_changes_nothing_and_can_learn(pipe):
@@ -142,9 +152,13 @@ def test_several_are_added_each_with_its_weight(pipe):
 
 
 REFUSED = [
-    ("load_lora_weights", ("lora-nix",), ValueError, "no weights 'lora-nix'. Choose 'lora-pencil'"),
+    ("load_lora_weights", ("lora-nix",), ValueError, "no weights 'lora-nix'. Choose 'lora-beams'"),
+    ("load_lora_weights", ("nowhere/style.safetensors",), ValueError,
+     "no weights 'nowhere/style.safetensors'. Choose 'lora-beams'"),
+    ("load_lora_weights", (Path("style.safetensors"),), ValueError, "Choose 'lora-beams'"),
+    ("load_lora_weights", (7,), ValueError, "there are no weights 7. Choose 'lora-beams'"),
     ("load_lora_weights", ("judge",), ValueError, "'judge' is no LoRA but: Reads"),
-    ("load_lora_weights", ("lora-sepia",), ValueError, "'lora-sepia' is a LoRA of another network"),
+    ("load_lora_weights", ("lora-beams",), ValueError, "'lora-beams' is a LoRA of another network"),
     ("load_lora_weights", (LoRA({"nix": (2, 3)}), "mine"), ValueError, "there is no such layer"),
     ("set_adapters", ("lora-nix",), ValueError, "'lora-nix' is no adapter here: loaded are 'old'"),
     ("set_adapters", (["old", "new"], 1.0), ValueError, "'new' is no adapter here"),
@@ -173,7 +187,7 @@ def test_the_recipe_learns_a_style_and_full_fine_tuning_is_the_same_without_a_lo
     for rank, learns in ((4, 124_704), (None, models.count_parameters(frozen))):
         recipe = dataclasses.replace(recipes.LIVE_LORA, rank=rank, steps=2, pictures=10, batch=2)
         scenes = recipe.scenes()
-        assert torch.equal(recipe.draw(scenes), STYLES["sepia"](postcards.draw(scenes)))
+        assert torch.equal(recipe.draw(scenes), STYLES["lantern"](postcards.draw(scenes)))
         fit = recipe.begin("lora", torch.device("cpu"))
         assert sum(p.numel() for p in fit.model.parameters() if p.requires_grad) == learns
         before = [weight.clone() for weight in fit.model.parameters()]
@@ -181,13 +195,15 @@ def test_the_recipe_learns_a_style_and_full_fine_tuning_is_the_same_without_a_lo
         assert not all(map(torch.equal, before, fit.model.parameters()))
 
 
-@pytest.mark.parametrize("style", ["sepia", "poster", "pencil"])
-def test_a_shipped_one_is_small_and_paints_in_its_style(style):
+@pytest.mark.parametrize("style", ["lantern", "beams", "cinema"])
+def test_a_shipped_one_is_that_of_the_live_training_small_and_in_its_style(style):
     name = f"lora-{style}"
     assert workspace.data_path("weights", f"{name}.safetensors").stat().st_size <= 500_000
     _, card = models.load_lora(name)
+    live = dataclasses.asdict(dataclasses.replace(recipes.LIVE_LORA, style=style))
+    assert card["recipe"] == json.loads(json.dumps(live))
     assert (card["style"], card["model"]) == (style, "postcards")
-    assert card["scores"]["in the style"] >= {"sepia": 0.9, "poster": 0.7, "pencil": 0.6}[style]
+    assert card["scores"]["in the style"] >= 0.9
 
 
 def test_the_reader_of_styles_reads_real_ones_before_and_after_the_autoencoder():

@@ -45,7 +45,7 @@ TINY = {
         channels=(32, 32, 32),
         schedule="cosine", kind="x_0", ema_decay=0.9, **SHORT,
     ),
-    "lora-sepia": dataclasses.replace(recipes.LIVE_LORA, pictures=12, ema_decay=0.9, **SHORT),
+    "lora-lantern": dataclasses.replace(recipes.LIVE_LORA, pictures=12, ema_decay=0.9, **SHORT),
     "postcards-32": SPRITES, "postcards": TEXT, "fashion": dataclasses.replace(
         SPRITES, data="fashion-mnist", size=32, channels=1, schedule="flow",
     ),
@@ -53,7 +53,7 @@ TINY = {
 TEXT_PARTS = ("captions", "autoencoder")
 PARTS = {"postcards": TEXT_PARTS, "ip-adapter": (*TEXT_PARTS, "postcards")}
 PARTS["controlnet-outline"] = PARTS["ip-adapter"]
-PARTS["lora-sepia"] = PARTS["ip-adapter"]
+PARTS["lora-lantern"] = PARTS["ip-adapter"]
 
 
 @pytest.fixture(autouse=True)
@@ -138,7 +138,7 @@ STOPS = {
     "postcards-32": (0, 1, 4), "fashion": (0, 4), "recogniser": (3,), "fashion-judge": (5,),
     "captions": (2,), "autoencoder": (3,), "postcards": (2,), "ip-adapter": (4,),
     "outline-judge": (4,), "controlnet-outline": (3,),
-    "lora-sepia": (2,),
+    "lora-lantern": (2,),
 }  # fmt: skip
 
 

@@ -59,9 +59,9 @@ def in_a_style(name):
 
 
 SHEETS = [
-    ("lora-sepia", in_a_style, 2),
-    ("lora-poster", in_a_style, 2),
-    ("lora-pencil", in_a_style, 2),
+    ("lora-lantern", in_a_style, 2),
+    ("lora-beams", in_a_style, 2),
+    ("lora-cinema", in_a_style, 2),
     ("postcards-32", from_labels, 3),
     ("fashion", from_labels, 3),
     ("postcards", from_captions, 2),

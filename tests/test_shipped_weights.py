@@ -86,8 +86,9 @@ def test_the_judge_of_clothes_is_good_enough_to_judge():
 def test_readme_says_how_long_the_trainings_took(project):
     """From a minute to an hour, on the processor that the cards name."""
     text = (project / "README.md").read_text(encoding="utf-8")
-    assert "takes from a minute (`lora-sepia`) to an hour on a processor" in text
+    assert "takes from a minute (`lora-lantern`) to an hour on a processor" in text
     cards = [workspace.load_weights(name)[1] for name in recipes.NAMES]
     seconds = {card["name"]: card["CPU seconds of training"] for card in cards}
-    assert min(seconds, key=seconds.get) == "lora-sepia" and seconds["lora-sepia"] < 90
+    assert max(took for name, took in seconds.items() if name.startswith("lora-")) < 60
+    assert min(seconds, key=seconds.get).startswith("lora-")
     assert 2700 < max(seconds.values()) < 3900

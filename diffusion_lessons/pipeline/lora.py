@@ -23,7 +23,7 @@ class LoRALoader:
     def load_lora_weights(self, lora: str | LoRA, adapter_name: str | None = None) -> None:
         """Load a LoRA, and switch it on alone, at weight 1. Others that were loaded stay at hand.
 
-        lora: weights such as "lora-sepia", or what was just trained, of which a copy is kept.
+        lora: weights such as "lora-lantern", or what was just trained, of which a copy is kept.
         adapter_name: what `set_adapters` shall call it; None: as its weights, or "default".
 
         Raises:
@@ -47,7 +47,7 @@ class LoRALoader:
 
         Raises TypeError or ValueError for another name or weight; then all stays as it was.
         """
-        names = arguments.texts("adapter_names", adapter_names, "lora-sepia")
+        names = arguments.texts("adapter_names", adapter_names, "lora-lantern")
         given: Any = adapter_weights
         weights = list(given) if isinstance(given, (list, tuple)) else [given] * len(names)
         if len(weights) != len(names):

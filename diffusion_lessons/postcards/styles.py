@@ -1,6 +1,7 @@
-"""Other ways to paint the same postcard: sepia, poster, pencil and neon.
+"""Other ways to paint the same postcard, which a later lesson teaches the model.
 
-The autoencoder sees them in its training, so that a later lesson can teach the model a style.
+The autoencoder saw four of them in its training: sepia, poster, pencil and neon. Lantern, beams and
+cinema came later. They change light, not things, so what a postcard shows can still be read.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+_LUMINANCE = [0.299, 0.587, 0.114]  # of red, green and blue, ITU-R BT.601
+
 
 def sepia(images: Tensor) -> Tensor:
     """Paint in brown and cream, as an old photograph."""
     dark, light = images.new_tensor([[0.16, 0.09, 0.05], [1.0, 0.93, 0.78]]).view(2, 1, 3, 1, 1)
-    weights = images.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)  # luminance, ITU-R BT.601
+    weights = images.new_tensor(_LUMINANCE).view(1, 3, 1, 1)
     grey = ((images + 1) / 2 * weights).sum(1, keepdim=True)
     return (dark + (light - dark) * grey) * 2 - 1
 
@@ -41,18 +44,46 @@ def neon(images: Tensor) -> Tensor:
     return (0.10 * colour + vivid * (0.9 * edges + 0.35 * glow)).clamp(0, 1) * 2 - 1
 
 
+def lantern(images: Tensor) -> Tensor:
+    """Light the middle warmly, and leave the corners in the dark."""
+    y, x = (torch.linspace(-1, 1, side) for side in images.shape[-2:])
+    away = (y[:, None].square() + x.square()).sqrt().to(images)
+    warm = images.new_tensor([1.0, 0.8, 0.4]).view(3, 1, 1)
+    lit = (images + 1) / 2 * (1.15 - 0.33 * away).clamp(max=1)
+    return (lit + 0.14 * warm * (1 - away).clamp(min=0)).clamp(0, 1) * 2 - 1
+
+
+def beams(images: Tensor) -> Tensor:
+    """Let the light fall in slanting beams, 26 pixels apart."""
+    y, x = (torch.arange(side) for side in images.shape[-2:])
+    light = (0.5 + 0.5 * torch.sin((x + 0.6 * y[:, None]) * 2 * torch.pi / 26)).to(images)
+    warm = images.new_tensor([1.0, 0.9, 0.6]).view(3, 1, 1)
+    shaded = (images + 1) / 2 * (0.78 + 0.22 * light)
+    return (shaded + 0.09 * warm * light).clamp(0, 1) * 2 - 1
+
+
+def cinema(images: Tensor) -> Tensor:
+    """Tint what is light with gold and what is dark with teal, as films do."""
+    colour = (images + 1) / 2
+    grey = (colour * images.new_tensor(_LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    gold, teal = images.new_tensor([[0.14, 0.02, -0.22], [-0.14, 0.02, 0.12]]).view(2, 1, 3, 1, 1)
+    return (colour + grey * gold + (1 - grey) * teal).clamp(0, 1) * 2 - 1
+
+
+_MIXED = (sepia, poster, pencil, neon)  # by `styled`: what an autoencoder learned from stays so
 #: By name, what turns pictures (N, 3, H, W) in [-1, 1] into the same pictures in that style.
 STYLES: dict[str, Callable[[Tensor], Tensor]] = {
-    style.__name__: style for style in (sepia, poster, pencil, neon)
+    style.__name__: style for style in (*_MIXED, lantern, beams, cinema)
 }
 
 
 def styled(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Return the pictures, about a `share` of them each in a style of `STYLES` chosen at random."""
+    """Return the pictures, about a `share` of them in sepia, as posters, in pencil or in neon, as
+    chance has it."""
     dice = torch.rand(len(images), generator=generator)
     mixed = images.clone()
-    for index, paint in enumerate(STYLES.values()):
-        low, high = share * index / len(STYLES), share * (index + 1) / len(STYLES)
+    for index, paint in enumerate(_MIXED):
+        low, high = share * index / len(_MIXED), share * (index + 1) / len(_MIXED)
         chosen = (dice >= low) & (dice < high)
         if chosen.any():
             mixed[chosen] = paint(images[chosen])
