@@ -34,6 +34,16 @@ class Adapters:
         hint = " (0 ignores the picture, 1 is as in training)"
         self.ip_adapter_scale = arguments.number("scale", scale, 0, 2, hint, real=True)
 
+    def load_controlnet(self, name: str = "controlnet-outline") -> None:
+        """Load the branch that follows `control_image`, an outline. Errors as in `from_pretrained`.
+
+        In `diffusers` a pipeline gets it with `from_pipe(pipe, controlnet=...)`.
+        """
+        self.controlnet, _ = models.load_controlnet(name)
+        self.controlnet.to(self.null_context.device)
+        steered = models.ControlledUNet(self.unet, self.controlnet, conditioning.LENGTH)
+        self._quick = {**self._quick, self.controlnet: models.QuickUNet(steered)}
+
     def with_pictures(
         self, images: Tensor, unet: Unet, context: Tensor, null_context: Tensor
     ) -> tuple[Unet, Tensor, Tensor]:
@@ -64,8 +74,8 @@ class Adapters:
         hint = " (0 ignores the outline, 1 is as it was trained)"
         scale = arguments.number("controlnet_conditioning_scale", scale, 0, 2, hint, real=True)
         if self.controlnet is None:
-            example = "TextToImage.from_pretrained(controlnet='controlnet-outline')"
-            raise ValueError(f"control_image needs a ControlNet, and none is loaded: {example}")
+            hint = "call pipe.load_controlnet() first"
+            raise ValueError(f"control_image needs a ControlNet, and none is loaded: {hint}")
         if scale == 0:
             return unet
         network: Any = getattr(unet, "network", unet)  # what is behind a quick one

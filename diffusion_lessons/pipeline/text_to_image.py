@@ -74,9 +74,7 @@ class TextToImage(Adapters, LoRALoader):
         pipe = cls(reader, unet, autoencoder, card | {"scaling_factor": about["scaling_factor"]})
         pipe._quick = {unet: models.QuickUNet(unet), autoencoder: models.QuickDecoder(autoencoder)}
         if controlnet is not None:
-            branch, _ = models.load_controlnet(controlnet)
-            pipe._quick[branch] = models.QuickUNet(models.ControlledUNet(unet, branch))
-            pipe.controlnet = branch
+            pipe.load_controlnet(controlnet)
         return pipe
 
     def to(self, device: torch.device | str) -> Self:
