@@ -23,8 +23,6 @@ PROBE = (
 )
 BARE = "import torch"
 LIMIT_MB = 500
-NOT_YET_MB = {"06_steering": 550}
-"""Lessons over the limit, with what they must not grow beyond until they keep it."""
 
 
 def peak_mb(notebook: NotebookNode, folder: Path) -> float:

@@ -137,10 +137,7 @@ PEAKS = at("memory/peaks/beyond_importing_torch")
     ("live_training/longest_cpu_seconds", Between(0, live_training.PROMISED_SECONDS)),
 
     ("memory: every lesson, in MB", [[name, PEAKS.get(name)] for name in sorted(PEAKS)],
-     [[path.stem, Between(0, memory.NOT_YET_MB.get(path.stem, memory.LIMIT_MB))]
-      for path in memory.tool.lessons()]),
-    ("memory: what is not kept by now", [PEAKS[lesson] for lesson in memory.NOT_YET_MB],
-     [Between(memory.LIMIT_MB, inf)] * len(memory.NOT_YET_MB)),
+     [[path.stem, Between(0, memory.LIMIT_MB)] for path in memory.tool.lessons()]),
 
     ("samplers: every row", list(STEPS),
      [[name, n] for name, steps in samplers.STEPS.items() for n in steps]),
