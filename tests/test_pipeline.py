@@ -288,7 +288,9 @@ def test_whole_numbers_and_scales_may_be_numpy_s(pipe, number):
 
 
 def test_a_model_that_is_none_is_refused_by_name():
-    with pytest.raises(ValueError, match="'postcards-32' is no TextUNet.*'postcards'"):
+    with pytest.raises(
+        ValueError, match="'postcards-32' is no TextUNet or Transformer but.*'postcards'"
+    ):
         TextToImage.from_pretrained("postcards-32")
     with pytest.raises(ValueError, match="there are no weights 'postcard'. Choose 'postcards'"):
         TextToImage.from_pretrained("postcard")

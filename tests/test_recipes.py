@@ -28,6 +28,10 @@ TEXT = recipes.TextToImageRecipe(
     kind="x_0", p_uncond=0.5, full=0.5, steps=6, batch=4, learning_rate=1e-2,
     ema_decay=0.9, half=False, num_inference_steps=2, guidance_scale=2.0,
 )  # fmt: skip
+TRANSFORMER = recipes.TransformerRecipe(
+    **{name: value for name, value in vars(TEXT).items() if name not in TEXT.built_with}
+    | {"width": 32, "depth": 1, "patch": 2, "schedule": "flow", "kind": "velocity"}
+)
 SHORT = {"steps": 6, "batch": 4, "learning_rate": 1e-3}
 TINY = {
     "recogniser": recipes.RecogniserRecipe(seed=1, **SHORT),
@@ -299,6 +303,20 @@ def test_the_parts_of_text_to_image_are_made_and_work_together(small):
     assert made("controlnet-outline")[1]["parts"] == {"unet": "postcards"}
     pipe = TextToImage.from_pretrained("postcards", controlnet="controlnet-outline")
     assert pipe("a red house", output_type="pt").images.shape == (1, 3, 64, 64)
+
+
+def test_a_transformer_stands_in_the_place_of_the_unet():
+    for part in TEXT_PARTS:
+        recipes.train(part)
+    TRANSFORMER.train("postcards-dit", "A test.")
+    pipe = TextToImage.from_pretrained("postcards-dit")
+    assert (pipe.card["sampler"], pipe.card["transformer"]["depth"]) == ("euler", 1)
+    quick = pipe("a red house", output_type="pt", generator=torch.Generator().manual_seed(0))
+    pipe._quick = {}
+    plain = pipe("a red house", output_type="pt", generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(quick.images, plain.images, atol=1 / 255)
+    with pytest.raises(ValueError, match="'controlnet-outline' steers a U-Net, and this model"):
+        TextToImage.from_pretrained("postcards-dit", controlnet="controlnet-outline")
 
 
 def test_the_captions_to_learn_from_hold_empty_and_full_ones():

@@ -12,6 +12,7 @@ from .shipped import (
     load_autoencoder,
     load_caption_reader,
     load_controlnet,
+    load_denoiser,
     load_ip_adapter,
     load_lora,
     load_text_unet,
@@ -24,6 +25,6 @@ __all__ = [
     "Attention", "Autoencoder", "CaptionEncoder", "CaptionReader", "ControlNet", "ControlledUNet",
     "CrossAttention", "Down", "IPAdapter", "LoRA", "PointNet", "QuickDecoder", "QuickTransformer",
     "QuickUNet", "ResBlock", "TextUNet", "Transformer", "UNet", "Up", "count_parameters",
-    "load_autoencoder", "load_caption_reader", "load_controlnet", "load_ip_adapter", "load_lora",
-    "load_text_unet", "load_unet", "time_features", "zero_conv",
+    "load_autoencoder", "load_caption_reader", "load_controlnet", "load_denoiser",
+    "load_ip_adapter", "load_lora", "load_text_unet", "load_unet", "time_features", "zero_conv",
 ]  # fmt: skip

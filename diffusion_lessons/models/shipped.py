@@ -11,6 +11,7 @@ from .caption_encoder import CaptionReader
 from .controlnet import ControlNet
 from .ip_adapter import IPAdapter
 from .lora import LoRA
+from .transformer import Transformer
 from .unet import TextUNet, UNet
 
 
@@ -24,54 +25,64 @@ def load_unet(name: str) -> tuple[UNet, dict]:
         ValueError: no weights of this name, or of another network; the message lists the U-Nets.
         workspace.DamagedFile: missing, cut short, altered, of another version, or not fitting.
     """
-    return _load(name, "unet", UNet)
+    return _load(name, unet=UNet)
 
 
 def load_autoencoder(name: str = "autoencoder") -> tuple[Autoencoder, dict]:
     """Return the shipped autoencoder and its card, whose "scaling_factor" brings its latents to a
     standard deviation of 1. Errors as in `load_unet`."""
-    return _load(name, "autoencoder", Autoencoder)
+    return _load(name, autoencoder=Autoencoder)
 
 
 def load_caption_reader(name: str = "captions") -> tuple[CaptionReader, dict]:
     """Return the shipped caption encoder with its training heads, and its card, which lists the
     "words" that it knows. Errors as in `load_unet`."""
-    return _load(name, "caption_reader", CaptionReader)
+    return _load(name, caption_reader=CaptionReader)
 
 
 def load_text_unet(name: str = "postcards") -> tuple[TextUNet, dict]:
     """Return the shipped U-Net that takes captions, and its card, which names "schedule", "kind"
     and the "parts" it works with. Errors as in `load_unet`."""
-    return _load(name, "text_unet", TextUNet)
+    return _load(name, text_unet=TextUNet)
+
+
+def load_denoiser(name: str = "postcards") -> tuple[TextUNet | Transformer, dict]:
+    """Return the shipped network that takes captions, of whichever kind, and its card, as
+    `load_text_unet` does. Errors as in `load_unet`."""
+    return _load(name, text_unet=TextUNet, transformer=Transformer)
 
 
 def load_controlnet(name: str = "controlnet-outline") -> tuple[ControlNet, dict]:
     """Return the shipped branch that follows an outline, and its card, whose "parts" name the U-Net
     that it was trained beside. Errors as in `load_unet`."""
-    return _load(name, "controlnet", ControlNet)
+    return _load(name, controlnet=ControlNet)
 
 
 def load_ip_adapter(name: str = "ip-adapter") -> tuple[IPAdapter, dict]:
     """Return the shipped IP-Adapter and its card. Errors as in `load_unet`."""
-    return _load(name, "ip_adapter", IPAdapter)
+    return _load(name, ip_adapter=IPAdapter)
 
 
 def load_lora(name: str) -> tuple[LoRA, dict]:
     """Return the LoRA `name`, and its card, which names the "model" that it changes and its
     "style". Errors as in `load_unet`."""
-    return _load(name, "lora", LoRA)
+    return _load(name, lora=LoRA)
 
 
-def _load(name: str, key: str, network: type[nn.Module]) -> tuple:
-    """Build the network that the card of the weights `name` describes under `key`, and load it."""
+def _load(name: str, **networks: type[nn.Module]) -> tuple:
+    """Build the network that the card of the weights `name` describes, under the key that it has
+    here, and load it."""
     files = [*workspace.own_path().glob("[!.]*.safetensors"), *map(Path, workspace.checksums())]
     known = sorted({file.stem for file in files if file.suffix == ".safetensors"})
     tensors, card = workspace.load_weights(name) if name in known else ({}, {})
-    if key not in card:
-        what = f"{name!r} is no {network.__name__} but: {card.get('purpose', 'unknown')}"
-        fit = [repr(other) for other in known if key in workspace.load_weights(other)[1]]
+    keys = networks.keys() & card
+    if not keys:
+        kinds = " or ".join(network.__name__ for network in networks.values())
+        what = f"{name!r} is no {kinds} but: {card.get('purpose', 'unknown')}"
+        fit = [repr(other) for other in known if networks.keys() & workspace.load_weights(other)[1]]
         problem = what if name in known else f"there are no weights {name!r}."
         raise ValueError(f"{problem} Choose {' or '.join(fit)}.")
-    model = network(**card[key])
+    (key,) = keys
+    model = networks[key](**card[key])
     workspace.fit_weights(model, tensors, name)
     return model.eval().requires_grad_(False), card

@@ -120,8 +120,8 @@ class Transformer(nn.Module):
     def __init__(
         self,
         channels: int = 4,
-        width: int = 160,
-        depth: int = 5,
+        width: int = 192,
+        depth: int = 4,
         patch: int = 2,
         context_channels: int = 128,
     ):

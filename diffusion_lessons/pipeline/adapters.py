@@ -14,7 +14,7 @@ Unet = Any  # a TextUNet, or what is called as it is
 class Adapters:
     """What a pipeline may load besides its own parts."""
 
-    unet: models.TextUNet
+    unet: Any  # a TextUNet, or a Transformer
     null_context: Tensor
     ip_adapter: models.IPAdapter | None = None
     ip_adapter_scale = 1.0
@@ -35,10 +35,13 @@ class Adapters:
         self.ip_adapter_scale = arguments.number("scale", scale, 0, 2, hint, real=True)
 
     def load_controlnet(self, name: str = "controlnet-outline") -> None:
-        """Load the branch that follows `control_image`, an outline. Errors as in `from_pretrained`.
+        """Load the branch that follows `control_image`, an outline. Errors as in `from_pretrained`,
+        and ValueError where a transformer stands in the place of the U-Net.
 
         In `diffusers` a pipeline gets it with `from_pipe(pipe, controlnet=...)`.
         """
+        if isinstance(self.unet, models.Transformer):
+            raise ValueError(f"{name!r} steers a U-Net, and this model has a transformer instead")
         self.controlnet, _ = models.load_controlnet(name)
         self.controlnet.to(self.null_context.device)
         steered = models.ControlledUNet(self.unet, self.controlnet, conditioning.LENGTH)

@@ -1,24 +1,24 @@
 """LoRAs in the pipeline: loaded, weighed, added, fused, as in `diffusers`."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from diffusion_lessons import arguments, models
-from diffusion_lessons.models import LoRA, TextUNet
+from diffusion_lessons.models import LoRA
 
 
 class LoRALoader:
     """What a pipeline does with LoRAs; its U-Net's own weights are kept meanwhile."""
 
-    unet: TextUNet
-    _quick: dict[nn.Module, Callable]
+    unet: Any  # a TextUNet, or a Transformer
+    _quick: dict[nn.Module, Any]
     _loras: Mapping[str, LoRA] = {}
     _frozen: Mapping[str, Tensor] = {}  # the U-Net's own weights, while there are LoRAs
-    _unfused: Callable | None = None  # what computes the frozen U-Net quicker, while one is fused
+    _unfused: Any = None  # what computes the frozen U-Net quicker, while one is fused
 
     def load_lora_weights(self, lora: str | LoRA, adapter_name: str | None = None) -> None:
         """Load a LoRA, and switch it on alone, at weight 1. Others that were loaded stay at hand.
@@ -77,7 +77,7 @@ class LoRALoader:
         self.unfuse_lora()
         self._unfused = self._quick.get(self.unet)
         if self._unfused is not None:
-            self._quick = {**self._quick, self.unet: models.QuickUNet(self.unet)}
+            self._quick = {**self._quick, self.unet: type(self._unfused)(self.unet)}
 
     def unfuse_lora(self) -> None:
         """Undo `fuse_lora`; the LoRAs stay switched on."""

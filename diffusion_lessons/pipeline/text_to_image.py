@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from diffusion_lessons import arguments, conditioning, models, pictures, sampling, schedule
-from diffusion_lessons.models import Autoencoder, CaptionReader, TextUNet
+from diffusion_lessons.models import Autoencoder, CaptionReader, TextUNet, Transformer
 from diffusion_lessons.prediction import Denoiser, keep
 from diffusion_lessons.sampling import SampleStep
 from diffusion_lessons.schedule import NUM_TRAIN_TIMESTEPS, Schedule, add_noise
@@ -34,13 +34,13 @@ class Output:
 
 
 class TextToImage(Adapters, LoRALoader):
-    """A caption encoder, a text U-Net and an autoencoder, working together.
+    """A caption encoder, a network that denoises and an autoencoder, working together.
 
-    reader: the caption encoder with its training heads. unet: denoises latents. autoencoder:
-    decodes them into pictures. card: "schedule" and "kind" of the U-Net, the "sampler" (a function
-    of `sampling`; "dpm_solver" where the card has none), the "sample_size" of its latents (8 where
-    the card has none), their "scaling_factor", and the defaults of a call, "num_inference_steps"
-    and "guidance_scale".
+    reader: the caption encoder with its training heads. unet: denoises latents; a transformer may
+    take its place. autoencoder: decodes them into pictures. card: "schedule" and "kind" of the
+    denoiser, the "sampler" (a function of `sampling`; "dpm_solver" where the card has none), the
+    "sample_size" of its latents (8 where the card has none), their "scaling_factor", and the
+    defaults of a call, "num_inference_steps" and "guidance_scale".
 
     Attributes:
         encoder: words to context.
@@ -48,7 +48,10 @@ class TextToImage(Adapters, LoRALoader):
         latent_shape: of the latents of one picture, (C, h, w).
     """
 
-    def __init__(self, reader: CaptionReader, unet: TextUNet, autoencoder: Autoencoder, card: dict):
+    def __init__(
+        self, reader: CaptionReader, unet: TextUNet | Transformer, autoencoder: Autoencoder,
+        card: dict,
+    ):  # fmt: skip
         self.encoder, self.unet, self.autoencoder = reader.encoder, unet, autoencoder
         self.card, size = card, card.get("sample_size", 8)
         self.latent_shape = (unet.channels, size, size)
@@ -68,11 +71,12 @@ class TextToImage(Adapters, LoRALoader):
             ValueError: no such model or branch; the message lists those that there are.
             workspace.DamagedFile: weights that are missing or not whole; the message says which.
         """
-        unet, card = models.load_text_unet(name)
+        unet, card = models.load_denoiser(name)
         reader, _ = models.load_caption_reader(card["parts"]["captions"])
         autoencoder, about = models.load_autoencoder(card["parts"]["autoencoder"])
         pipe = cls(reader, unet, autoencoder, card | {"scaling_factor": about["scaling_factor"]})
-        pipe._quick = {unet: models.QuickUNet(unet), autoencoder: models.QuickDecoder(autoencoder)}
+        quick = models.QuickUNet if isinstance(unet, TextUNet) else models.QuickTransformer
+        pipe._quick = {unet: quick(unet), autoencoder: models.QuickDecoder(autoencoder)}
         if controlnet is not None:
             pipe.load_controlnet(controlnet)
         return pipe

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from .adapters import ControlNetRecipe, IPAdapterRecipe
 from .autoencoder import AutoencoderRecipe
-from .drawing import GeneratorRecipe, TextToImageRecipe
+from .drawing import GeneratorRecipe, TextToImageRecipe, TransformerRecipe
 from .lora import LoRARecipe
 from .readers import CaptionsRecipe, FashionJudgeRecipe, OutlineJudgeRecipe, RecogniserRecipe
 from .recipe import FRESH_SEED, Recipe
@@ -21,7 +21,7 @@ __all__ = [
     "FRESH_SEED", "LIVE", "LIVE_AUTOENCODER", "LIVE_LATENT", "LIVE_LORA", "LIVE_TASTE", "NAMES",
     "RECIPES", "AutoencoderRecipe", "CaptionsRecipe", "ControlNetRecipe", "FashionJudgeRecipe",
     "GeneratorRecipe", "IPAdapterRecipe", "LoRARecipe", "OutlineJudgeRecipe", "Recipe",
-    "RecogniserRecipe", "Taste", "TextToImageRecipe", "train",
+    "RecogniserRecipe", "Taste", "TextToImageRecipe", "TransformerRecipe", "train",
 ]  # fmt: skip
 
 _FOR_MEASURING = "for measuring only: no loss and no choice of weights ever uses it."

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from diffusion_lessons import conditioning, data, models, postcards, sampling, schedule, scoring
 from diffusion_lessons.data import Batch, PictureSet
-from diffusion_lessons.models import TextUNet, UNet
+from diffusion_lessons.models import TextUNet, Transformer, UNet
 from diffusion_lessons.pipeline import TextToImage
 from diffusion_lessons.prediction import as_denoiser
 from diffusion_lessons.training import Batches, train
@@ -123,26 +123,23 @@ class GeneratorRecipe(DrawingRecipe):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextToImageRecipe(DrawingRecipe):
-    """How the U-Net of the text-to-image model is trained."""
+class LatentRecipe(DrawingRecipe):
+    """How the network of a text-to-image model is trained, on latents."""
 
     captions: str  # the names of the weights it works with, which stay as they are
     autoencoder: str
     pictures: int  # are drawn and encoded once; each step takes some, with new captions
     kinds: dict[str, float]  # the share of each kind of scene, see `postcards.sample_scenes`
-    widths: tuple[int, int]
-    blocks: tuple[int, int]
     p_uncond: float  # the share of the captions that are dropped
     full: float  # the share of the captions that mention everything
     half: bool  # see `training.train`
     num_inference_steps: int  # the pipeline's defaults
     guidance_scale: float
     sampler: ClassVar[str] = "dpm_solver"  # a function of `sampling`
-    built = TextUNet
-    built_with = ("widths", "blocks")
+    card_key: ClassVar[str]  # under which the card has the settings of the network
 
     def network(self) -> dict:
-        """Return the settings of the `TextUNet`, by name."""
+        """Return the settings of the network, by name."""
         _, card = models.load_caption_reader(self.captions)
         return super().network() | {"context_channels": card["caption_reader"]["width"]}
 
@@ -196,11 +193,11 @@ class TextToImageRecipe(DrawingRecipe):
 
         return batch
 
-    def _fit(self, model: TextUNet, device: torch.device) -> Fit:
+    def _fit(self, model: nn.Module, device: torch.device) -> Fit:
         return self._denoise(model, self.batches(*self.latents(device), device), self.half)
 
-    def pipeline(self, unet: TextUNet) -> TextToImage:
-        """Return the whole model around a U-Net that this recipe trained."""
+    def pipeline(self, unet: Any) -> TextToImage:
+        """Return the whole model around a network that this recipe trained."""
         reader, _ = models.load_caption_reader(self.captions)
         autoencoder, card = models.load_autoencoder(self.autoencoder)
         kept = ("schedule", "kind", "sampler", "num_inference_steps", "guidance_scale")
@@ -215,15 +212,39 @@ class TextToImageRecipe(DrawingRecipe):
         *_, last = model.steps(asked, latents=model.noise(len(asked), dice))
         return model.decode(last.x_next)
 
-    def _describe(self, name: str, model: TextUNet) -> dict:
+    def _describe(self, name: str, model: nn.Module) -> dict:
         pipe = self.pipeline(model.cpu())
         first = postcards.captions(postcards.sample_scenes(SHEET, 0), 0)
         mix = ", ".join(f"{share:.0%} of kind {kind!r}" for kind, share in self.kinds.items())
         return {
-            "text_unet": self.network(),
+            self.card_key: self.network(),
             **pipe.card,
             "data": f"postcards ({mix}), encoded, with captions written anew each time",
             **self._measure(
                 name, pipe, first, first, lambda draw: scoring.follows(draw, SCORED, FRESH_SEED)
             ),
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextToImageRecipe(LatentRecipe):
+    """How the U-Net of the text-to-image model is trained."""
+
+    widths: tuple[int, int]
+    blocks: tuple[int, int]
+    built = TextUNet
+    built_with = ("widths", "blocks")
+    card_key = "text_unet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerRecipe(LatentRecipe):
+    """How a transformer in the place of that U-Net is trained, on straight paths."""
+
+    width: int
+    depth: int
+    patch: int
+    built = Transformer
+    built_with = ("width", "depth", "patch")
+    card_key = "transformer"
+    sampler = "euler"
