@@ -1,13 +1,17 @@
 """The diffusion transformer starts as the identity, agrees with diffusers, and knows its places."""
 
+import contextlib
+
 import pytest
 import torch
 from diffusers.models.attention import JointTransformerBlock
 from diffusers.models.normalization import AdaLayerNormContinuous
 
+from diffusion_lessons.checks import lesson_07
 from diffusion_lessons.models import QuickTransformer, Transformer, transformer
 from diffusion_lessons.models.transformer import JointBlock, adapted, positions
 from diffusion_lessons.training.fit import inner_weights
+from tests.mutants import mutants
 from tests.small_pipe import awake, normal
 
 PLACES, WORDS, EMB = normal(2, 16, 64, seed=1), normal(2, 5, 64, seed=2), normal(2, 64, seed=3)
@@ -173,3 +177,55 @@ def test_what_does_not_fit_is_refused(message, given):
 def test_a_width_without_whole_heads_is_refused(width):
     with pytest.raises(ValueError, match=f"width is {width}: give a multiple of 32"):
         Transformer(width=width)
+
+
+# --- what lesson 07 builds ---
+
+MADE = {name: getattr(lesson_07, name) for name in ("adaln", "joint")}
+SLIPS = [(name, key) for name, one in MADE.items() for key in one.slips]
+
+
+@torch.no_grad()
+def test_the_two_pieces_together_are_the_block():
+    block, shape = awake(JointBlock(64)), (PLACES, WORDS)
+    adaln, joint = (MADE[name].function for name in ("adaln", "joint"))
+    streams = block.places, block.words
+    modulation = [stream.modulate(EMB) for stream in streams]
+
+    def norm(x):
+        return torch.nn.functional.layer_norm(x, (64,), eps=transformer.EPSILON)
+
+    def asked(number, adapted_x):
+        qkv = streams[number].to_qkv(adapted_x).unflatten(2, (3, 2, 32)).permute(2, 0, 3, 1, 4)
+        q, k, v = qkv
+        return torch.stack([streams[number].norm_q(q), streams[number].norm_k(k), v])
+
+    adapted_x = [adapted(x, *of[:2]) for x, of in zip(shape, modulation, strict=True)]
+    found = joint(*(asked(number, x) for number, x in enumerate(adapted_x))).split([16, 5], dim=2)
+    mine = []
+    for x, stream, of, each in zip(shape, streams, modulation, found, strict=True):
+        looked = stream.to_out(each.transpose(1, 2).flatten(2))
+        x = adaln(x, norm, lambda _, looked=looked: looked, *of[:3])
+        mine.append(adaln(x, norm, stream.mlp, *of[3:5], of[5]))
+    for one, theirs in zip(mine, block(*shape, EMB), strict=True):
+        assert torch.allclose(one, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "key"), SLIPS)
+def test_each_slip_is_named(name, key):
+    exercise = MADE[name]
+    assert exercise(exercise.function).verdict == "right"
+    found = exercise(exercise.compiled(exercise.wrong(key)))
+    assert found.verdict == "not yet" and exercise.slips[key][1:] in found.words[-1]
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_no_small_fault_passes(name):
+    exercise = MADE[name]
+    inputs = [*next(iter(exercise.trials.values())).values()]
+    for source in mutants(exercise.source):
+        faulty = exercise.compiled(source)
+        with contextlib.suppress(Exception):
+            if torch.equal(faulty(*inputs), exercise.function(*inputs)):
+                continue  # written otherwise, such as dim=(-1)
+        assert exercise(faulty).verdict != "right", source

@@ -1,6 +1,7 @@
-"""The exercises of lesson 07: flow_loss, flow_step, bug_shift; the loss of choices.
+"""The exercises of lesson 07: flow_loss, flow_step, bug_shift; adaln, joint; the loss of choices.
 
-Of the first three data and noise are points (B, D), and t is one time for each, (B, 1). The last
+Of the first three data and noise are points (B, D), and t is one time for each, (B, 1). Of the
+next two tokens are (B, N, C), and each of queries, keys and values is (B, heads, N, 32). The last
 is given a network's losses as functions from x_0, t and eps to the loss of each picture, (B,).
 """
 
@@ -123,6 +124,18 @@ def _losses(x_0: Tensor, t: Tensor, eps: Tensor, scale: float) -> Tensor:
     return error.square().flatten(1).mean(1)
 
 
+def _tokens(count: int) -> dict:
+    """Tokens with their norm, what follows it, and a shift, a scale and a gate for each item."""
+    modulation = {
+        name: normal(2, 1, 6, seed=n) for n, name in enumerate(("shift", "scale", "gate"))
+    }
+    return {
+        "x": 2 * normal(2, count, 6, seed=3) + 1,
+        "norm": partial(functional.layer_norm, normalized_shape=(6,)),
+        "layer": partial(functional.linear, weight=normal(6, 6, seed=4), bias=normal(6, seed=5)),
+    } | modulation
+
+
 dpo_loss = Exercise(  # Wallace et al. 2024 (Diffusion-DPO), equation 14
     """
     def my_dpo_loss(winners, losers, t, eps, tuned, frozen, beta):
@@ -161,4 +174,68 @@ dpo_loss = Exercise(  # Wallace et al. 2024 (Diffusion-DPO), equation 14
             "makes a loss small. Put a minus before it.",
     },
     names={"functional": functional},
+)  # fmt: skip
+
+adaln = Exercise(  # Peebles & Xie 2023, section 3.2 (adaLN-zero)
+    """
+    def my_adaln(x, norm, layer, shift, scale, gate):
+        return x + gate * layer(norm(x) * (1 + scale) + shift)
+    """,
+    praise="With shift, scale and gate at zero it changes nothing: so an untrained block begins.",
+    trials={f"{count} tokens": _tokens(count) for count in (5, 3)},
+    slips={
+        "gate * layer => layer":
+            "The gate is missing. Then an untrained block adds whatever its random weights make.",
+        "gate * layer => (1 + gate) * layer":
+            "1 + gate is not zero at first: the block would change its tokens before it has "
+            "learned how. Only the scale gets a 1.",
+        "(1 + scale) => scale":
+            "At scale 0 nothing of x comes through, and zero is where training begins: 1 + scale.",
+        "norm(x) * (1 + scale) + shift => norm(x * (1 + scale) + shift)":
+            "Scaled and shifted first, and then normalised, which takes most of it away again.",
+        "norm(x) * (1 + scale) + shift => (norm(x) + shift) * (1 + scale)":
+            "The shift is scaled, too. First scale, then shift.",
+        "x + gate * => gate *":
+            "The shortcut is lost: with the gate closed, x itself has to come through. x + ...",
+        "gate * (x + layer(norm(x) * (1 + scale) + shift))":
+            "The gate is before x as well: closed, it lets nothing through at all.",
+        "norm(x) * => x *": "x is not normalised: norm(x).",
+    },
+)  # fmt: skip
+
+joint = Exercise(  # Esser et al. 2024 (Stable Diffusion 3), section 4
+    """
+    def my_joint(of_places, of_words):
+        q, k, v = torch.cat([of_places, of_words], dim=-2)
+        return (q @ k.mT / 32**0.5).softmax(dim=-1) @ v
+    """,
+    praise="One attention for all: places ask places and words, and so do the words.",
+    trials={
+        f"{places} places, {words} words": {
+            "of_places": normal(3, 2, 2, places, 32, seed=1),
+            "of_words": normal(3, 2, 2, words, 32, seed=2),
+        }
+        for places, words in [(4, 3), (2, 5)]
+    },
+    slips={
+        "softmax(dim=-1) => softmax(dim=-2)":
+            "The softmax runs over those who ask. Each token shares its attention among those that "
+            "it asks: the last axis.",
+        "q @ k.mT / 32**0.5 => q @ k.mT":
+            "The products are not divided by the root of 32. They are so large that one token "
+            "takes all the attention.",
+        "32**0.5 => 32": "Divided by 32 instead of its root: all are asked nearly alike.",
+        "[of_places, of_words] => [of_words, of_places]":
+            "The words come first. Whoever calls this takes the first tokens for the places.",
+        "(q @ of_places[1].mT / 32**0.5).softmax(dim=-1) @ of_places[2]":
+            "Only places are asked, so nobody hears a word of the caption: q @ k.mT, with the keys "
+            "of both.",
+        "(q @ of_words[1].mT / 32**0.5).softmax(dim=-1) @ of_words[2]":
+            "Only words are asked: that is lesson 05's cross-attention. Here places ask each other "
+            "as well, in the same softmax.",
+        "torch.cat([(q @ k.mT / 32**0.5).softmax(dim=-1) @ v "
+        "for q, k, v in (of_places, of_words)], dim=-2)":
+            "Places ask places, and words ask words: the two never meet. Put them into one "
+            "sequence before the softmax.",
+    },
 )  # fmt: skip
