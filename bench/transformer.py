@@ -20,7 +20,7 @@ import dataclasses
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -105,7 +105,7 @@ def cpu(work: Callable[[], object]) -> float:
     return time.process_time() - started
 
 
-def in_turn(works: dict[str, Callable[[], object]], turns: int) -> dict[str, float]:
+def in_turn(works: Mapping[str, Callable[[], object]], turns: int) -> dict[str, float]:
     """The median CPU seconds of each; they take turns, and the first turn does not count."""
     took: dict[str, list[float]] = {name: [] for name in works}
     for turn in range(turns + 1):
@@ -279,14 +279,16 @@ def table(figures: dict) -> str:
     return "\n".join(lines)
 
 
-def main(chosen: list[str]) -> None:
-    """Take one run (name and seed), or all; write data/bench/transformer.json of those there are.
+def main(chosen: Sequence[str] = ()) -> None:
+    """Take all runs, or the chosen one, a network and a seed, or for "table" none of them; write
+    data/bench/transformer.json of those that are kept.
 
-    Cost and growth are measured again only where the file has none of these settings."""
+    Cost and growth are measured again only where the file has other settings."""
     results.on_one_core()
-    for name, seed in [(chosen[0], int(chosen[1]))] if chosen else [
-        (name, seed) for seed in SEEDS for name in NETWORKS
-    ]:  # fmt: skip
+    runs = [(name, seed) for seed in SEEDS for name in NETWORKS]
+    if chosen:
+        runs = [one for one in runs if [one[0], str(one[1])] == list(chosen)]
+    for name, seed in runs:
         run(name, seed)
     there = {name: [run(name, seed) for seed in SEEDS if finished(name, seed)] for name in NETWORKS}
     before = results.read(Path(__file__).stem)
