@@ -25,6 +25,7 @@ from bench import (
     samplers,
     steering,
     steering_sliders,
+    taste,
     text_to_image,
 )
 from bench.ours import Ours
@@ -35,7 +36,7 @@ from tests.claims import Between, claims, plain
 
 SETTLED = (
     controlnet, copying, fashion, growth, guidance, ip_adapter, live_slider, live_training,
-    lora, predictions, samplers, steering, steering_sliders, text_to_image,
+    lora, predictions, samplers, steering, steering_sliders, taste, text_to_image,
 )  # fmt: skip
 WITHOUT_SUM = {"fashion", "live_training", "predictions"}
 RIGHT, POSITIVE = "everything right", Between(1e-9, inf)
@@ -85,6 +86,8 @@ PASTED = [REPAINTED["pasted", rounds] for rounds in (1, steering.JUMPS)]
 SHARP = [REPAINTED["pasted at a sharp edge", rounds] for rounds in (1, steering.JUMPS)]
 FOLLOWED = {row["name"]: row for row in at("controlnet/rows")}
 FULLY = FOLLOWED["scale 1.0"]
+TASTES = at("taste/pooled")
+LIKED = TASTES["40 choices"]
 PEAKS = at("memory/peaks/beyond_importing_torch")
 
 
@@ -144,6 +147,13 @@ PEAKS = at("memory/peaks/beyond_importing_torch")
     ("samplers/rows/*/pictures", [samplers.PICTURES] * len(STEPS)),
     ("samplers: more steps come closer to real pictures",
      [STEPS[name, n[0]] - STEPS[name, n[-1]] for name, n in samplers.STEPS.items()], POSITIVE),
+
+    ("taste: every tuning", list(TASTES), list(taste.TUNED)),
+    ("taste: after 40 choices", LIKED["win rate"], Between(0.75, 1)),
+    ("taste: each seed of choices learns", LIKED["win rate of each seed"], Between(0.6, 1)),
+    ("taste: seconds of tuning", LIKED["CPU seconds"], Between(0, 60)),
+    ("taste: what was not chosen became harder, beside what was",
+     [row["losers"] - row["winners"] for row in LIKED["change of the loss"]], POSITIVE),
 
     ("text_to_image: ratios", [at(f"text_to_image/diffusers_over_ours/{n}/*") for n in "12"],
      [[approx(theirs / ours, abs=0.01) for theirs, ours in zip(

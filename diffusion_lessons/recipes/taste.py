@@ -65,7 +65,7 @@ class Pairs:
     the left and in the right picture."""
 
     prompts: list[str]
-    said: list[tuple[str, str]]
+    said: list[tuple[str, ...]]
     latents: Tensor
     images: Tensor
 
@@ -85,7 +85,6 @@ class Taste:
     steps: int
     batch: int  # pairs
     learning_rate: float
-    weight: float  # at which the LoRA paints, see `TextToImage.set_adapters`
 
     def prompts(self, count: int, seed: int) -> list[postcards.Caption]:
         """Return captions of one thing, in which `left_open` is left out; none is the other's."""
@@ -101,11 +100,11 @@ class Taste:
         latents, images = (made.unflatten(0, (-1, 2)) for made in paint(pipe, twice, self.seed))
         open_ = torch.stack([reader.read(side)[self.left_open] for side in images.unbind(1)], 1)
         rows = (open_[:, 0] != open_[:, 1]).nonzero()[: self.pairs, 0]
-        words = [PHRASES[self.left_open][value][0] for value in VALUES[self.left_open]]
+        phrases = [PHRASES[self.left_open][value] for value in VALUES[self.left_open]]
         prompts = [drawn[row] for row in rows.tolist()]
-        places = zip(prompts, open_[rows].tolist(), strict=True)
-        said = [
-            (f"{text} {words[left]}", f"{text} {words[right]}") for text, (left, right) in places
+        said = [  # in all words that there are for it, in turn
+            tuple(f"{text} {phrases[value][n % len(phrases[value])]}" for value in both)
+            for n, (text, both) in enumerate(zip(prompts, open_[rows].tolist(), strict=True))
         ]
         return Pairs(prompts, said, latents[rows], images[rows])
 
