@@ -1,21 +1,20 @@
 """The lines that end each lesson, "The same in `diffusers`": they run, and say the same as ours."""
 
-import ast
 import inspect
 import re
-from pathlib import Path
-from types import SimpleNamespace
 
 import diffusers
 import nbformat
 import numpy as np
 import pytest
 import torch
+from diffusers.pipelines.deprecated.repaint import RePaintPipeline
 from torchvision.transforms.functional import to_pil_image
 
 from diffusion_lessons import latents, sampling, schedule
 from diffusion_lessons.pipeline import TextToImage
 from diffusion_lessons.prediction import as_denoiser
+from tests import tiny_diffusers
 from tests.small_pipe import normal
 from tools import notebooks as tool
 
@@ -74,93 +73,26 @@ def test_lesson_04_encodes_scales_and_decodes(monkeypatch):
 
 
 def test_the_pipeline_takes_the_arguments_of_ours_and_lesson_05_and_guides_by_its_line():
-    """Its source alone: to import it, `transformers` would have to be installed."""
-    folder = Path(diffusers.__file__).parent / "pipelines" / "stable_diffusion"
+    def parameters(pipeline):
+        return set(inspect.signature(pipeline.__call__).parameters)
 
-    def parameters(path):
-        source = path.read_text(encoding="utf-8")
-        calls = [
-            node
-            for node in ast.walk(ast.parse(source))
-            if isinstance(node, ast.FunctionDef) and node.name == "__call__"
-        ]
-        return source, {argument.arg for argument in calls[0].args.args}
-
-    source, theirs = parameters(folder / "pipeline_stable_diffusion.py")
-    _, inpaint = parameters(folder / "pipeline_stable_diffusion_inpaint.py")
-    _, repaint = parameters(folder.parent / "deprecated" / "repaint" / "pipeline_repaint.py")
-    ours = set(inspect.signature(TextToImage.__call__).parameters)
-    _, control = parameters(folder.parent / "controlnet" / "pipeline_controlnet_inpaint.py")
-    outline = {"control_image", "controlnet_conditioning_scale"}
+    theirs, inpaint = map(
+        parameters, (diffusers.StableDiffusionPipeline, diffusers.StableDiffusionInpaintPipeline)
+    )
+    control = parameters(diffusers.StableDiffusionControlNetInpaintPipeline)
+    ours, outline = parameters(TextToImage), {"control_image", "controlnet_conditioning_scale"}
     assert ours - theirs - outline == {"image", "strength", "mask_image", "jump_n_sample"}
-    assert ours - inpaint - outline == {"jump_n_sample"} <= repaint
+    assert ours - inpaint - outline == {"jump_n_sample"} <= parameters(RePaintPipeline)
     assert outline <= control
     named = re.findall(r"(\w+)=", lines_of("05").partition("= pipe(")[2])
     assert named and set(named) <= theirs
+    source = inspect.getsource(diffusers.StableDiffusionPipeline)
     assert "guidance_scale * (noise_pred_text - noise_pred_uncond)" in source
     assert "self._guidance_scale > 1" in source, "1 or less: off"
 
 
-def functions_of(name: str, folder: Path) -> dict[str, set[str]]:
-    """Methods of a class of `diffusers` and of all that it inherits from there, read from source
-    alone: to their arguments, with "**" where any are taken."""
-    found, waiting, files = {}, [name], [*folder.rglob("*.py")]
-    while waiting:
-        name = waiting.pop()
-        pattern = re.compile(rf"^class {name}\b", re.MULTILINE)
-        texts = (path.read_text(encoding="utf-8") for path in files)
-        source = next((text for text in texts if pattern.search(text)), "")
-        for node in ast.parse(source).body:
-            if isinstance(node, ast.ClassDef) and node.name == name:
-                waiting += [base.id for base in node.bases if isinstance(base, ast.Name)]
-                for part in node.body:
-                    if isinstance(part, ast.FunctionDef):
-                        named = {a.arg for a in (*part.args.args, *part.args.kwonlyargs)}
-                        found.setdefault(part.name, named | ({"**"} if part.args.kwarg else set()))
-    return found
-
-
-class Recorded:
-    """Stands for a class of `diffusers`: takes only the calls that its source takes."""
-
-    def __init__(self, name: str, folder: Path, calls: list):
-        self.name, self.calls, self.takes = name, calls, functions_of(name, folder)
-
-    def __getattr__(self, method: str):
-        if method == "images":  # of a call
-            return [self]
-        assert method in self.takes, f"{self.name} has no {method}"
-
-        def call(*given, **named):
-            unknown = named.keys() - self.takes[method]
-            assert not unknown or "**" in self.takes[method], f"{self.name}.{method}: {unknown}"
-            self.calls.append((self.name, method))
-            return self
-
-        return call
-
-    def __call__(self, **named):
-        return self.__getattr__("__call__")(**named)
-
-
-def test_lesson_06_calls_what_the_pipelines_have():
-    folder, calls, made = Path(diffusers.__file__).parent, [], {}
-    lines = lines_of("06")
-    for name in set(re.findall(r"diffusers\.(\w+)", lines)):
-        assert hasattr(diffusers, name)
-        made[name] = Recorded(name, folder, calls)
-    names = dict.fromkeys(("day", "mask", "outline"), None) | {"diffusers": SimpleNamespace(**made)}
-    exec(lines.replace("import diffusers\n", ""), names)
-    assert {method for _, method in calls} >= {"from_pretrained", "__call__"}
-    assert {name for name, _ in calls} == made.keys() and len(made) > 1
-
-
 def test_lesson_06_runs_as_printed_and_each_scale_counts(tmp_path, monkeypatch):
     """On tiny random parts in folders of the names that are printed: nothing is downloaded."""
-    for package in ("transformers", "peft"):
-        pytest.importorskip(package)
-    from tests import tiny_diffusers
-
     tiny_diffusers.save_all(tmp_path)
     monkeypatch.chdir(tmp_path)
     diffusers.utils.logging.disable_progress_bar()

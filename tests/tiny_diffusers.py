@@ -7,8 +7,17 @@ import json
 from pathlib import Path
 
 import diffusers
+import peft
 import torch
 from torch import nn
+from transformers import (
+    CLIPImageProcessor,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTokenizer,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+)
 
 GROUPS, WIDTH = 8, 32
 LEVELS = {
@@ -44,8 +53,6 @@ def save_all(folder: Path) -> None:
 
 def _save_readers(folder: Path, unet: nn.Module, autoencoder: nn.Module, words: list[str]) -> None:
     """The pipeline with what reads its words: letters, here."""
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
-
     (folder / "vocab.json").write_text(json.dumps({word: n for n, word in enumerate(words)}))
     (folder / "merges.txt").write_text("#version: 0.2\n")
     files = (str(folder / name) for name in ("vocab.json", "merges.txt"))
@@ -60,8 +67,6 @@ def _save_readers(folder: Path, unet: nn.Module, autoencoder: nn.Module, words: 
 
 
 def _save_lora(folder: Path, unet: nn.Module) -> None:
-    import peft
-
     settings = peft.LoraConfig(r=2, target_modules=["to_q", "to_v"], init_lora_weights=False)
     unet.add_adapter(settings)
     weights = peft.get_peft_model_state_dict(unet)
@@ -71,8 +76,6 @@ def _save_lora(folder: Path, unet: nn.Module) -> None:
 
 def _save_ip_adapter(folder: Path, unet: nn.Module) -> None:
     """Its encoder of pictures, its tokens, and keys and values for every second attention."""
-    from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
-
     reader = CLIPVisionModelWithProjection(CLIPVisionConfig(image_size=32, patch_size=16, **READER))
     reader.save_pretrained(folder / "image_encoder")
     CLIPImageProcessor(size=32, crop_size=32).save_pretrained(folder / "image_encoder")
