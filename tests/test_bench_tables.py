@@ -27,6 +27,7 @@ from bench import (
     steering_sliders,
     taste,
     text_to_image,
+    turbo,
 )
 from bench.ours import Ours
 from diffusion_lessons import models
@@ -36,7 +37,7 @@ from tests.claims import Between, claims, plain
 
 SETTLED = (
     controlnet, copying, fashion, growth, guidance, ip_adapter, live_slider, live_training,
-    lora, predictions, samplers, steering, steering_sliders, taste, text_to_image,
+    lora, predictions, samplers, steering, steering_sliders, taste, text_to_image, turbo,
 )  # fmt: skip
 WITHOUT_SUM = {"fashion", "live_training", "predictions"}
 RIGHT, POSITIVE = "everything right", Between(1e-9, inf)
@@ -88,6 +89,11 @@ FOLLOWED = {row["name"]: row for row in at("controlnet/rows")}
 FULLY = FOLLOWED["scale 1.0"]
 TASTES = at("taste/pooled")
 LIKED = TASTES["40 choices"]
+PAINTED = {turbo.Painter(row["weights"], row["steps"], row["scale"]): row
+           for row in at("turbo/rows")}  # fmt: skip
+STUDENTS = [PAINTED[turbo.Painter(turbo.STUDENT, calls, 1.0)] for calls in (1, 2, 4)]
+BURNT = PAINTED[turbo.Painter(turbo.STUDENT, 2, 2.5)]
+UNGUIDED = [PAINTED[turbo.Painter(turbo.TEACHER, calls, 1.0)] for calls in (1, 2, 4)]
 PEAKS = at("memory/peaks/beyond_importing_torch")
 
 
@@ -97,7 +103,9 @@ PEAKS = at("memory/peaks/beyond_importing_torch")
     ("builds/rows/*/ratio",
      [approx(r["earlier, ms"] / r["now, ms"], abs=0.01) for r in at("builds/rows/*")]),
     ("builds/rows/*/ratio", Between(0.9, inf)),  # nothing became slower
-    ("builds/rows/guided picture, 10 steps/ratio", Between(1.8, inf)),
+    ("builds/rows/guided picture, 10 steps/ratio", Between(1.7, inf)),  # 1.85 when it is quiet
+    # A frame, 16 ms, where that commit takes 83: on a busy machine both take longer.
+    (f"builds/rows/{builds.SOONEST}/ratio", Between(83 / 16, inf)),
     ("builds/largest difference of the picture, of 255", Between(0, 1)),
 
     ("fashion: contestants' own settings", [entry["settings"] for entry in ENTRIES.values()],
@@ -277,6 +285,23 @@ PEAKS = at("memory/peaks/beyond_importing_torch")
      CONFLICT["colour"][1.5]["picture"] - CONFLICT["colour"][1.5]["words"], POSITIVE),
     ("ip_adapter: the sky is always that of the words", at("ip_adapter/in conflict/sky/*/words"),
      Between(0.95, 1)),
+
+    ("turbo: every row", list(PAINTED), list(turbo.PAINTERS)),
+    ("turbo: right does not tell a blur", [row["single"][RIGHT] for row in STUDENTS + UNGUIDED[:1]],
+     Between(0.97, 1)),
+    ("turbo: but the horizon, and the roughness, do",
+     [UNGUIDED[0]["diversity"]["horizon"]["spread"],
+      min(one["roughness"]["mean"] for one in STUDENTS) - UNGUIDED[0]["roughness"]["mean"]],
+     [Between(0, 0.15), Between(0.2, inf)]),
+    ("turbo: every call comes closer to the teacher, and closer than the teacher's own as many",
+     [one["colour distance"]["mean"] - other["colour distance"]["mean"] for one, other in (
+         *pairwise(STUDENTS), *zip(UNGUIDED, STUDENTS, strict=True))], POSITIVE),
+    ("turbo: two calls are as diverse as the teacher, one is less so",
+     [row["diversity"]["horizon"]["spread"] / PAINTED[turbo.LONG]["diversity"]["horizon"]["spread"]
+      for row in STUDENTS[:2]], [Between(0.6, 0.9), Between(0.8, 1.1)]),
+    ("turbo: guided again it is further off, and burns",
+     [BURNT["colour distance"]["mean"] - STUDENTS[1]["colour distance"]["mean"],
+      BURNT["clipped"] - STUDENTS[1]["clipped"]], POSITIVE),
 )  # fmt: skip
 def test_a_table_holds_what_it_must(claim):
     """Of each claim: a place in a file, or what is computed from some; what it has to be."""

@@ -49,6 +49,10 @@ TINY = {
         channels=(32, 32, 32),
         schedule="cosine", kind="x_0", ema_decay=0.9, **SHORT,
     ),
+    "postcards-turbo": recipes.DistillRecipe(
+        teacher="postcards", teacher_steps=2, teacher_scale=2.0,
+        visits=((1, 0, 1), (2, 1, 1), (4, 2, 2)), **vars(TEXT) | {"pictures": 64},
+    ),
     "lora-lantern": dataclasses.replace(recipes.LIVE_LORA, pictures=12, ema_decay=0.9, **SHORT),
     "postcards-32": SPRITES, "postcards": TEXT, "fashion": dataclasses.replace(
         SPRITES, data="fashion-mnist", size=32, channels=1, schedule="flow",
@@ -57,7 +61,7 @@ TINY = {
 TEXT_PARTS = ("captions", "autoencoder")
 PARTS = {"postcards": TEXT_PARTS, "ip-adapter": (*TEXT_PARTS, "postcards")}
 PARTS["controlnet-outline"] = PARTS["ip-adapter"]
-PARTS["lora-lantern"] = PARTS["ip-adapter"]
+PARTS["postcards-turbo"] = PARTS["lora-lantern"] = PARTS["ip-adapter"]
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +76,7 @@ def small(monkeypatch, tmp_path):
     monkeypatch.setattr(workspace, "checksums", lambda: shipped)
     monkeypatch.setattr(workspace, "pick_device", lambda: torch.device("cpu"))
     monkeypatch.setattr(recipes, "RECIPES", dict(TINY))
-    rooms = ("adapters", "lora", "drawing", "autoencoder", "readers")
+    rooms = ("adapters", "distill", "lora", "drawing", "autoencoder", "readers")
     for room in (getattr(recipes, name) for name in rooms):
         monkeypatch.setattr(room, "SCORED", 48)
         monkeypatch.setattr(room, "SHEET", 16, raising=False)
@@ -142,7 +146,7 @@ STOPS = {
     "postcards-32": (0, 1, 4), "fashion": (0, 4), "recogniser": (3,), "fashion-judge": (5,),
     "captions": (2,), "autoencoder": (3,), "postcards": (2,), "ip-adapter": (4,),
     "outline-judge": (4,), "controlnet-outline": (3,),
-    "lora-lantern": (2,),
+    "lora-lantern": (2,), "postcards-turbo": (3,),
 }  # fmt: skip
 
 

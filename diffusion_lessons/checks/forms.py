@@ -31,6 +31,11 @@ def wrong_form(result: object, expected: Tensor, trial: Trial, given: list) -> l
         return [*words, _single_number(trial)] if many_for_one else words
     if result.shape != expected.shape:
         return _words_for_shape(result, expected, trial)
+    if result.requires_grad and not expected.requires_grad:
+        return [
+            "The result still carries a gradient: training would go back through all that made it, "
+            "and change that too. What is only to be copied is computed under torch.no_grad()."
+        ]
     return _wrong_dtype(result, expected, trial)
 
 

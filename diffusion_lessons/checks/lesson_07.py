@@ -1,11 +1,14 @@
-"""The exercises of lesson 07: flow_loss, flow_step, bug_shift; adaln, joint; the loss of choices.
+"""The exercises of lesson 07: flow_loss, flow_step, bug_shift; adaln, joint; the loss of choices;
+distill_target.
 
 Of the first three data and noise are points (B, D), and t is one time for each, (B, 1). Of the
-next two tokens are (B, N, C), and each of queries, keys and values is (B, heads, N, 32). The last
-is given a network's losses as functions from x_0, t and eps to the loss of each picture, (B,).
+next two tokens are (B, N, C), and each of queries, keys and values is (B, heads, N, 32). The loss
+is given a network's losses as functions from x_0, t and eps to the loss of each picture, (B,). A
+teacher is a function from x_t, t, one number, and a context to its guess of x_0.
 """
 
 from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -238,4 +241,60 @@ joint = Exercise(  # Esser et al. 2024 (Stable Diffusion 3), section 4
             "Places ask places, and words ask words: the two never meet. Put them into one "
             "sequence before the softmax.",
     },
+)  # fmt: skip
+
+
+_WEIGHT = torch.tensor([0.7, 0.4], requires_grad=True)  # a network's, so that it has a gradient
+
+
+def _teacher(x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:
+    """Guess x_0 as a network might: from what is seen, when, and what it is to be."""
+    return torch.tanh(_WEIGHT[0] * x_t - t**2) + _WEIGHT[1] * context
+
+
+def _step(x_t: Tensor, x_0_hat: Tensor, t: Tensor, t_next: Tensor) -> Tensor:
+    """Take a step of a walk, straight towards the guess."""
+    return x_0_hat + (x_t - x_0_hat) * t_next / t
+
+
+distill_target = Exercise(  # Salimans & Ho 2022, algorithm 2; Meng et al. 2023 on guidance
+    """
+    def my_distill_target(teacher, noise, context, null_context, times, guidance_scale, step):
+        x_t = noise
+        with torch.no_grad():
+            for t, t_next in pairwise(times):
+                without, told = teacher(x_t, t, null_context), teacher(x_t, t, context)
+                x_0_hat = without + guidance_scale * (told - without)
+                x_t = step(x_t, x_0_hat, t, t_next)
+        return x_t
+    """,
+    praise="One definite picture for each noise, with the guidance already in it.",
+    trials={
+        f"{count} latents, {steps} steps, scale {scale}": {"teacher": _teacher}
+        | draw("noise context null_context", count, 4, 3, 3)
+        | {"times": torch.linspace(1, 0, steps + 1), "guidance_scale": scale, "step": _step}
+        for count, steps, scale in [(3, 4, 2.5), (2, 8, 4.0), (2, 2, 1.5)]
+    },
+    slips={
+        "noise":
+            "That is where the walk begins. A student that learns it gives the noise back.",
+        "in pairwise(times) => in [(times[0], 0 * times[0])]":
+            "That is the teacher's first guess, a mean of all pictures that fit: a blur. Walk on, "
+            "over all times, and take where the walk ends.",
+        "guidance_scale * (told - without) => guidance_scale**2 * (told - without)":
+            "The guidance is in it twice, and the pictures burn. Guide the two answers once.",
+        "x_0_hat = without + guidance_scale * (told - without) => x_0_hat = told":
+            "The teacher walks without guidance. The student will have none of its own: it has to "
+            "be in the target.",
+        "null_context), teacher(x_t, t, context) => "
+        "null_context), teacher(x_t, t_next, context)":
+            "The teacher is told the wrong time for x_t: that is as noisy as t says, and not as "
+            "t_next does.",
+        "teacher(x_t, t, null_context), teacher(x_t, t, context) => "
+        "teacher(x_t, t_next, null_context), teacher(x_t, t_next, context)":
+            "The teacher is told t_next, and x_t is still as noisy as t says.",
+        "step(x_t, x_0_hat => step(noise, x_0_hat":
+            "Each step starts again from the noise. A walk goes on from where it is: x_t.",
+    },
+    names={"pairwise": pairwise},
 )  # fmt: skip

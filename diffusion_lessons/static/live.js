@@ -2,13 +2,13 @@
 
 const TYPING_MS = 700; // a text is sent when the typing pauses: half a word is seldom known
 
-/** A line of text; `moved` hears when the typing pauses or ends. */
-function textLine(name, _words, start, moved) {
+/** A line of text; `moved` hears when the typing pauses or ends, or of each letter at once. */
+function textLine(name, _words, start, moved, atOnce) {
   const line = textField(name, start);
   let typing = 0;
   line.input.addEventListener("input", () => {
     clearTimeout(typing);
-    typing = setTimeout(moved, TYPING_MS);
+    typing = setTimeout(moved, atOnce ? 0 : TYPING_MS);
   });
   line.input.addEventListener("change", () => {
     clearTimeout(typing);
@@ -23,7 +23,9 @@ function render({ model, el }) {
   const pictures = pictureRow();
   const words = make("p", { className: "dl-words", attrs: { role: "status" } });
   const { places } = model.get("request");
-  const controls = model.get("controls").map(({ kind, name, words }, i) => CONTROLS[kind](name, words, places[i], moved));
+  const controls = model.get("controls").map(({ kind, name, words, at_once }, i) =>
+    CONTROLS[kind](name, words, places[i], moved, at_once),
+  );
   const talk = asking(model, {
     show(answer) {
       if (answer.problem) return;

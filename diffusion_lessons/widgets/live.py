@@ -81,10 +81,16 @@ class Choice(Control):
 
 @dataclass(frozen=True)
 class Text(Control):
-    """A line of text, such as a prompt."""
+    """A line of text, such as a prompt; drawn when the typing pauses, or `at_once` at each letter,
+    for a draw that knows what to do with half a word."""
 
     name: str
     start: str = ""
+    at_once: bool = False
+
+    def payload(self) -> dict:
+        """Return what every control does, and whether each letter counts."""
+        return super().payload() | {"at_once": self.at_once}
 
 
 class Live(Asking):

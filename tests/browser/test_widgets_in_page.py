@@ -200,6 +200,18 @@ def test_text_is_sent_when_the_typing_pauses_or_ends(page):
     assert sent(page)[-1] == {"request": {"id": 2, "places": [0, "a red house", 0]}}
 
 
+def test_a_text_that_counts_letter_by_letter_is_sent_at_each(page):
+    page.clock.install()
+    shown = widgets.live(
+        lambda values, _: (FRAMES[0, :1], "noise", values["prompt"]),
+        [widgets.Text("prompt", at_once=True)],
+    )
+    put(page, shown)
+    page.get_by_role("textbox", name="prompt").press_sequentially("a")
+    page.clock.run_for(1)
+    assert sent(page) == [{"request": {"id": 1, "places": ["a"]}}]
+
+
 def test_each_of_two_pictures_has_its_caption(page):
     put(page, live_of_three())
     assert page.locator("figcaption").all_inner_texts() == ["before", "after"]
