@@ -273,3 +273,18 @@ def test_a_failing_cell_stops_the_run(tmp_path):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")])
     with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
         tool.execute(notebook, tmp_path)
+
+
+def test_what_is_stored_is_what_a_newcomer_sees(tmp_path, monkeypatch):
+    """Not the gallery, nor the solved exercises, of whoever runs it for committing."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "mine"))
+    cell = nbformat.v4.new_code_cell(
+        "from diffusion_lessons import workspace\nworkspace.user_path()"
+    )
+    cell.metadata["tags"] = ["keep_output"]
+    path = tmp_path / "one.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    tool.main(["run", str(path)])
+    (output,) = nbformat.read(path, as_version=4).cells[0].outputs
+    found = output["data"]["text/plain"]
+    assert "diffusion-lessons" in found and str(tmp_path) not in found
