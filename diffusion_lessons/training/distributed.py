@@ -43,15 +43,22 @@ def size() -> int:
     return distributed.get_world_size() if _together() else 1
 
 
-def average(tensors: Sequence[Tensor]) -> None:
-    """Replace each tensor by its mean over all processes, in one message."""
+def add(tensors: Sequence[Tensor]) -> None:
+    """Replace each tensor by its sum over all processes, in one message."""
     if size() == 1:
         return
     flat = torch.cat([tensor.flatten() for tensor in tensors])
     distributed.all_reduce(flat)
-    parts = (flat / size()).split([tensor.numel() for tensor in tensors])
+    parts = flat.split([tensor.numel() for tensor in tensors])
     for tensor, part in zip(tensors, parts, strict=True):
         tensor.copy_(part.view_as(tensor))
+
+
+def average(tensors: Sequence[Tensor]) -> None:
+    """Replace each tensor by its mean over all processes."""
+    add(tensors)
+    for tensor in tensors:
+        tensor.div_(size())
 
 
 def _together() -> bool:

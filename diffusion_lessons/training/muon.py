@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
+from . import distributed
+
 MOMENTUM = 0.95
 ADAMW_SHARE = 0.3  # AdamW's learning rate, as a share of Muon's
 _POLYNOMIAL = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024: x -> a x + b x^3 + c x^5
@@ -82,13 +84,22 @@ class Muon:
             beta1=self.betas[0], beta2=self.betas[1],
         )  # fmt: skip
         inner = [name for name in gradients if name in self.inner]
-        for name, momentum in zip(inner, *self._remembered(inner, "momentum"), strict=True):
-            weight, gradient = self.weights[name], gradients[name]
+        inner.sort(key=lambda name: gradients[name].numel())  # to share them out in equal parts
+        directions = []
+        for n, (name, momentum) in enumerate(
+            zip(inner, *self._remembered(inner, "momentum"), strict=True)
+        ):
+            gradient = gradients[name]
             momentum.mul_(MOMENTUM).add_(gradient)
+            mine = n % distributed.size() == distributed.rank()
             ahead = gradient + MOMENTUM * momentum  # Nesterov
+            directions.append(orthogonalised(ahead) if mine else torch.zeros_like(ahead))
+        distributed.add(directions)
+        for name, direction in zip(inner, directions, strict=True):
+            weight = self.weights[name]
             size = rate * 0.2 * math.sqrt(max(len(weight), weight[0].numel()))
             weight.mul_(1 - rate * self.weight_decay)
-            weight.add_(orthogonalised(ahead), alpha=-size)
+            weight.add_(direction, alpha=-size)
 
     def _remembered(self, names: list[str], *keys: str) -> list[list[Tensor]]:
         """Return what is remembered of weights, by key; zeros of those that were never stepped."""
