@@ -15,6 +15,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import diffusion_lessons
+from diffusion_lessons import recipes
 from diffusion_lessons.workspace import sha256
 from tools import setup_course
 
@@ -122,3 +123,9 @@ def test_a_clone_by_git_for_windows_has_the_same_bytes(project, tmp_path):
     listed = json.loads((project / "data" / "checksums.json").read_text())
     changed = [n for n, sha in listed.items() if sha256(tmp_path / "c" / "data" / n) != sha]
     assert not changed, "see .gitattributes"
+
+
+def test_readme_names_every_network_that_can_be_trained(project):
+    text = (project / "README.md").read_text("utf-8")
+    missing = {name for name in recipes.NAMES if f"`{name}`" not in text}
+    assert not missing
