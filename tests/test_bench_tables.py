@@ -12,6 +12,7 @@ from bench import (
     controlnet,
     copying,
     fashion,
+    flow,
     growth,
     guidance,
     ip_adapter,
@@ -37,7 +38,7 @@ from diffusion_lessons.scoring import factors
 from tests.claims import Between, claims, plain
 
 SETTLED = (
-    controlnet, copying, fashion, growth, guidance, ip_adapter, live_slider, live_training,
+    controlnet, copying, fashion, flow, growth, guidance, ip_adapter, live_slider, live_training,
     lora, predictions, processes, samplers, steering, steering_sliders, taste, text_to_image, turbo,
 )  # fmt: skip
 WITHOUT_SUM = {"fashion", "live_training", "predictions"}
@@ -84,6 +85,7 @@ TAKEN = {row["scale"]: row for row in at("ip_adapter/without words")}
 WHERE = {row["shown"]: row for row in at("ip_adapter/beside")}
 CONFLICT = {name: {row["scale"]: row for row in at(f"ip_adapter/in conflict/{name}")}
             for name in ip_adapter.CONFLICTS}  # fmt: skip
+RACED = {name: one["CPU seconds of training"] for name, one in at("flow/race/sides").items()}
 PASTED = [REPAINTED["pasted", rounds] for rounds in (1, steering.JUMPS)]
 SHARP = [REPAINTED["pasted at a sharp edge", rounds] for rounds in (1, steering.JUMPS)]
 FOLLOWED = {row["name"]: row for row in at("controlnet/rows")}
@@ -247,6 +249,18 @@ PEAKS = at("memory/peaks/beyond_importing_torch")
     ("lora: and LoRAs of other styles no longer fit",
      at(f"lora/full fine-tuning/*/other styles/*/{lora.IN_STYLE}"), Between(0, 0.6)),
     ("lora/shipped/*/bytes", [Between(0, 500_000)] * 3),
+    ("flow: every number of calls", at("flow/race/rows/*/calls"), list(flow.CALLS)),
+    ("flow/race/seeds", 3),
+    ("flow/race/pictures", Between(512, inf)),
+    ("flow: both sides cost the same FLOPs", len(
+        {one for side in at("flow/race/sides/*") for one in side["TFLOPs of training"]}), 1),
+    ("flow: and the same CPU seconds, within 5 %", sum(RACED["flow"]) / sum(RACED["cosine"]),
+     Between(0.95, 1.05)),
+    ("flow: more calls end nearer to the fine walk", [
+        a[flow.OFF] > b[flow.OFF] for a, b in pairwise(at("flow/shipped"))
+        if a["sampler"] == b["sampler"] and a["calls"] < b["calls"]], Between(1, 1)),
+    ("flow: each shipped network by each sampler", len(at("flow/shipped")),
+     len(flow.CALLS) * sum(map(len, flow.SHIPPED.values()))),
     ("controlnet/rows/*/pictures", [controlnet.PICTURES] * len(FOLLOWED)),
     ("controlnet: outlines are followed, as far as so few pictures tell",
      FULLY[f"{controlnet.OVERLAP}, 95 % interval"][1], Between(0.85, 1)),

@@ -54,6 +54,8 @@ TINY = {
         visits=((1, 0, 1), (2, 1, 1), (4, 2, 2)), **vars(TEXT) | {"pictures": 64},
     ),
     "lora-lantern": dataclasses.replace(recipes.LIVE_LORA, pictures=12, ema_decay=0.9, **SHORT),
+    "postcards-flow": recipes.FlowRecipe(**vars(TEXT) | {"schedule": "flow", "kind": "velocity"}),
+    "postcards-dit": TRANSFORMER,
     "postcards-32": SPRITES, "postcards": TEXT, "fashion": dataclasses.replace(
         SPRITES, data="fashion-mnist", size=32, channels=1, schedule="flow",
     ),
@@ -62,6 +64,7 @@ TEXT_PARTS = ("captions", "autoencoder")
 PARTS = {"postcards": TEXT_PARTS, "ip-adapter": (*TEXT_PARTS, "postcards")}
 PARTS["controlnet-outline"] = PARTS["ip-adapter"]
 PARTS["postcards-turbo"] = PARTS["lora-lantern"] = PARTS["ip-adapter"]
+PARTS["postcards-flow"] = PARTS["postcards-dit"] = TEXT_PARTS
 
 
 @pytest.fixture(autouse=True)
@@ -146,7 +149,7 @@ STOPS = {
     "postcards-32": (0, 1, 4), "fashion": (0, 4), "recogniser": (3,), "fashion-judge": (5,),
     "captions": (2,), "autoencoder": (3,), "postcards": (2,), "ip-adapter": (4,),
     "outline-judge": (4,), "controlnet-outline": (3,),
-    "lora-lantern": (2,), "postcards-turbo": (3,),
+    "lora-lantern": (2,), "postcards-turbo": (3,), "postcards-flow": (3,), "postcards-dit": (3,),
 }  # fmt: skip
 
 

@@ -65,6 +65,7 @@ SHEETS = [
     ("postcards-32", from_labels, 3),
     ("fashion", from_labels, 3),
     ("postcards", from_captions, 2),
+    ("postcards-flow", from_captions, 2),
     ("ip-adapter", from_pictures, 2),
 ]
 

@@ -12,7 +12,7 @@ from diffusion_lessons.scoring import clothes
 
 GENERATORS = [name for name, one in recipes.RECIPES.items() if isinstance(one, GeneratorRecipe)]
 TEXT_TO_IMAGE = ("captions", "autoencoder", "postcards")
-TODAY = ("postcards-turbo",)  # networks of lesson 07, as large as that of lesson 05
+TODAY = ("postcards-turbo", "postcards-flow", "postcards-dit")  # as large as that of lesson 05
 LARGEST, LARGEST_TOGETHER, LARGEST_TODAY = 5_000_000, 20_000_000, 45_000_000  # bytes
 
 
@@ -69,9 +69,11 @@ def test_what_captions_say_is_painted():
         assert scores[kind]["what was said is right"] >= least, kind
 
 
-def test_text_to_image_is_the_one_that_its_card_describes():
-    unet, card = models.load_text_unet()
-    recipe = recipes.RECIPES["postcards"]
+@pytest.mark.parametrize("name", ["postcards", "postcards-flow"])
+def test_text_to_image_is_the_one_that_its_card_describes(name):
+    unet, card = models.load_text_unet(name)
+    recipe = recipes.RECIPES[name]
+    assert card.get("sampler", "dpm_solver") == recipe.sampler
     assert f"TextUNet, {models.count_parameters(unet)} parameters" == card["network"]
     assert card["recipe"] == json.loads(json.dumps(dataclasses.asdict(recipe)))
     assert card["scaling_factor"] == models.load_autoencoder()[1]["scaling_factor"]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from .adapters import ControlNetRecipe, IPAdapterRecipe
 from .autoencoder import AutoencoderRecipe
 from .distill import DistillRecipe
-from .drawing import GeneratorRecipe, TextToImageRecipe, TransformerRecipe
+from .drawing import FlowRecipe, GeneratorRecipe, TextToImageRecipe, TransformerRecipe
 from .lora import LoRARecipe
 from .readers import CaptionsRecipe, FashionJudgeRecipe, OutlineJudgeRecipe, RecogniserRecipe
 from .recipe import FRESH_SEED, Recipe
@@ -21,7 +21,7 @@ from .taste import Taste
 __all__ = [
     "FRESH_SEED", "LIVE", "LIVE_AUTOENCODER", "LIVE_LATENT", "LIVE_LORA", "LIVE_TASTE", "NAMES",
     "RECIPES", "AutoencoderRecipe", "CaptionsRecipe", "ControlNetRecipe", "DistillRecipe",
-    "FashionJudgeRecipe", "GeneratorRecipe", "IPAdapterRecipe", "LoRARecipe",
+    "FashionJudgeRecipe", "FlowRecipe", "GeneratorRecipe", "IPAdapterRecipe", "LoRARecipe",
     "OutlineJudgeRecipe", "Recipe", "RecogniserRecipe", "Taste", "TextToImageRecipe",
     "TransformerRecipe", "train",
 ]  # fmt: skip
@@ -38,6 +38,8 @@ PURPOSE = {
     "postcards": "Makes postcards of 64x64 from captions, with the captions' encoder and the "
     "autoencoder.",
     "postcards-turbo": "Makes in one call, two or four what postcards makes in ten, with guidance.",
+    "postcards-flow": "Makes postcards as `postcards` does, on straight paths: rectified flow.",
+    "postcards-dit": "Makes postcards as `postcards` does, on straight paths, by a transformer.",
     "ip-adapter": "Lets the text-to-image model take a picture as a prompt, beside the words.",
     "controlnet-outline": "Lets an outline lay out the pictures of the text-to-image network.",
     **{
@@ -87,6 +89,20 @@ RECIPES: dict[str, Recipe] = {
         visits=((1, 0, 24), (2, 1, 16), (4, 1, 8), (4, 2, 8), (4, 3, 8)),
         steps=1900, batch=64, learning_rate=4e-3, ema_decay=0.995,
         half=False, num_inference_steps=2, guidance_scale=1.0,
+    ),
+    "postcards-flow": FlowRecipe(
+        seed=9, captions="captions", autoencoder="autoencoder", pictures=49_152,
+        kinds={"single": 0.5, "group": 0.2, "pair": 0.3},
+        widths=(96, 192), blocks=(1, 3), schedule="flow", kind="velocity",
+        p_uncond=0.1, full=0.4, steps=2400, batch=64, learning_rate=1e-2, ema_decay=0.998,
+        half=False, num_inference_steps=10, guidance_scale=2.5,
+    ),
+    "postcards-dit": TransformerRecipe(
+        seed=9, captions="captions", autoencoder="autoencoder", pictures=49_152,
+        kinds={"single": 0.5, "group": 0.2, "pair": 0.3},
+        width=192, depth=4, patch=2, schedule="flow", kind="velocity",
+        p_uncond=0.1, full=0.4, steps=3000, batch=64, learning_rate=1e-2, ema_decay=0.998,
+        half=False, num_inference_steps=10, guidance_scale=2.5,
     ),
     "ip-adapter": IPAdapterRecipe(
         seed=12, unet="postcards", pairs=6144, features=192, width=128,

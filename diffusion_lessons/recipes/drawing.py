@@ -238,6 +238,13 @@ class TextToImageRecipe(LatentRecipe):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FlowRecipe(TextToImageRecipe):
+    """How such a U-Net is trained on straight paths, which it walks with the simplest sampler."""
+
+    sampler = "euler"
+
+
+@dataclass(frozen=True, kw_only=True)
 class TransformerRecipe(LatentRecipe):
     """How a transformer in the place of that U-Net is trained, on straight paths."""
 
