@@ -251,7 +251,7 @@ PEAKS = at("memory/peaks/beyond_importing_torch")
     ("lora/shipped/*/bytes", [Between(0, 500_000)] * 3),
     ("flow: every number of calls", at("flow/race/rows/*/calls"), list(flow.CALLS)),
     ("flow/race/seeds", 3),
-    ("flow/race/pictures", Between(512, inf)),
+    ("flow/race/pictures", flow.PICTURES),
     ("flow: both sides cost the same FLOPs", len(
         {one for side in at("flow/race/sides/*") for one in side["TFLOPs of training"]}), 1),
     ("flow: and the same CPU seconds, within 5 %", sum(RACED["flow"]) / sum(RACED["cosine"]),

@@ -1,11 +1,11 @@
 """Every exercise of the course, by name."""
 
-from . import lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06
+from . import lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07
 from .exercise import Exercise
 
 EXERCISES = {
     name: exercise
-    for lesson in (lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06)
+    for lesson in (lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07)
     for name, exercise in vars(lesson).items()
     if isinstance(exercise, Exercise)
 }

@@ -17,6 +17,7 @@ Place = tuple[int, int]  # column and row
 LESSONS = (
     "00_start_here", "01_forward_noising", "02_tiny_unet", "03_reverse_sampler",
     "04_latent_autoencoder", "05_classifier_free_guidance", "06_steering",
+    "07_todays_models",
 )  # fmt: skip
 PARTS: dict[str, tuple[int, dict[str, Place]]] = {
     "words": (0, {"wide": (0, 0), "narrow": (0, 0)}),
@@ -34,6 +35,7 @@ PARTS: dict[str, tuple[int, dict[str, Place]]] = {
     "add noise": (1, {"wide": (2, 2), "narrow": (0, 3)}),
     "loss": (2, {"wide": (3, 2), "narrow": (1, 3)}),
     "adapters": (6, {"wide": (4, 2), "narrow": (0, 2)}),
+    "joint attention": (7, {"wide": (4, 0), "narrow": (1, 1)}),
     "mask": (6, {"wide": (5, 2), "narrow": (1, 4)}),
 }
 """The lesson that builds a part, and where the part stands on a wide and on a narrow page."""
@@ -44,6 +46,7 @@ ROADS = {
         ("sampler", "U-Net"),  # the way round, once a step
         ("adapters", "U-Net"),
         ("mask", "sampler"),
+        ("joint attention", "U-Net"),
     ),
     "training": (("postcards", "encoder", "add noise", "U-Net", "loss"), ("add noise", "loss")),
 }
@@ -70,7 +73,7 @@ _STYLE = f"""
 .dl-map p {{ margin: 0 0 8px; }}
 :is([data-jp-theme-light="false"], .vscode-dark) img.dl-figure {{
   filter: invert(0.93) hue-rotate(180deg); }}
-@container (width >= 750px) {{ .dl-map p {{ position: absolute; left: 440px; width: 310px; }}
+@container (width >= 750px) {{ .dl-map p {{ position: absolute; left: 550px; width: 210px; }}
   .dl-map [aria-current] small::before {{ content: "▸ " / ""; }} }}
 @container (width < 750px) {{ .dl-map ol {{ font-size: 12px; }} }}
 """
@@ -86,7 +89,7 @@ def course_map(lesson: int) -> HTML:
         for name, (number, _) in PARTS.items()
     ]
     rules = _STYLE + "".join(map(_places, _PAGES))
-    says = "Solid arrows: how it paints, round and round from sampler to U-Net. Dashed: how it "
+    says = "Solid: how it paints, round from sampler to U-Net. Dashed: how it "
     return HTML(
         f'<nav class="dl-map" aria-label="Map of the model"><style>{rules}</style><p><b>The whole '
         f"model.</b> {says}learns. Each part opens its lesson.</p>"
