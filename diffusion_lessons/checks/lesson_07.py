@@ -159,6 +159,9 @@ dpo_loss = Exercise(  # Wallace et al. 2024 (Diffusion-DPO), equation 14
         "(better - worse) => (worse - better)":
             "This learns to paint what was not chosen: winner and loser are exchanged, or the "
             "minus before beta is missing. A winner is to have the *smaller* loss.",
+        "(better - worse) => better":
+            "The losers do not count. A choice is between two: what matters is by how much more the "
+            "winner has changed for the better than the loser.",
         " - frozen(winners, t, eps) => ;  - frozen(losers, t, eps) => ":
             "The frozen network is missing. Some pictures are simply harder than others; what "
             "counts is by how much the *tuning* has changed a loss.",
@@ -293,6 +296,9 @@ distill_target = Exercise(  # Salimans & Ho 2022, algorithm 2; Meng et al. 2023 
         "teacher(x_t, t, null_context), teacher(x_t, t, context) => "
         "teacher(x_t, t_next, null_context), teacher(x_t, t_next, context)":
             "The teacher is told t_next, and x_t is still as noisy as t says.",
+        "step(x_t, x_0_hat, t, t_next) => step(x_t, x_0_hat, t_next, t)":
+            "The step goes from t_next up to t, and the last one cannot even start, at 0. It goes "
+            "down: from t to t_next.",
         "step(x_t, x_0_hat => step(noise, x_0_hat":
             "Each step starts again from the noise. A walk goes on from where it is: x_t.",
     },
