@@ -13,7 +13,7 @@ from tools import notebooks as tool
 PATH = tool.NOTEBOOKS / "glossary.ipynb"
 ENTRY = re.compile(r"^\*\*([^*]+)\*\*(?: \(([^)]*(?:\([^)]*\)[^)]*)*)\))?: (.+)$", re.MULTILINE)
 LINK = re.compile(r"\[Lesson \d\d(?:: ([^\]]+)|, its opening)\]\(([^)#]+\.ipynb)#cell-id=([^)]+)\)")
-FEWEST, MOST = 50, 110
+FEWEST, MOST = 50, 130
 VOCABULARY = """x_0 x_t eps t num_train_timesteps beta alpha_bar signal_rate noise_rate sigma snr
 schedule output kind x_0_hat eps_hat v velocity z scaling_factor context null_context
 guidance_scale p_uncond t_next num_steps eta step_std ema ema_decay""".split()
