@@ -43,10 +43,10 @@ from diffusion_lessons.scoring import recognition
 from diffusion_lessons.scoring.statistics import shares
 
 SIDES = {"cosine": ("cosine", "v", "ddim"), "flow": ("flow", "velocity", "euler")}
-SEEDS, STEPS, LATENTS = (0, 1, 2), 320, 12_288
+SEEDS, STEPS, LATENTS = (0, 1, 2), 240, 12_288
 SHIPPED = {"postcards": ("ddim",), "postcards-flow": ("euler",)}
 CALLS, SHIFTS, SHIFTED = (1, 2, 4, 8, 16), (1 / 3, 1.0, 3.0, 9.0), (4, 8)
-PICTURES, SEED = 256, 2_300_000_000  # of scenes and noise; no training uses it
+PICTURES, SEED = 192, 2_300_000_000  # of scenes and noise; no training uses it
 FINE, FOLLOWED = 32, 64  # steps of the fine walk, and pictures that it is taken for
 SCALE, AT_ONCE, AGAIN = 2.5, 64, 2000
 RIGHT, OFF, DETOUR = "everything right", "distance to the end", "detour"
