@@ -3,7 +3,7 @@
 from importlib import import_module
 
 MEASUREMENTS = """scrubbing memory lesson_times live_training predictions copying samplers fashion
-growth guidance steering ip_adapter controlnet flow taste turbo text_to_image builds
+growth guidance steering ip_adapter controlnet flow captions taste turbo text_to_image builds
 processes live_slider steering_sliders""".split()
 
 

@@ -1,10 +1,11 @@
 """The exercises of lesson 07: flow_loss, flow_step, bug_shift; adaln, joint; the loss of choices;
-distill_target.
+distill_target; expand.
 
 Of the first three data and noise are points (B, D), and t is one time for each, (B, 1). Of the
 next two tokens are (B, N, C), and each of queries, keys and values is (B, heads, N, 32). The loss
 is given a network's losses as functions from x_0, t and eps to the loss of each picture, (B,). A
-teacher is a function from x_t, t, one number, and a context to its guess of x_0.
+teacher is a function from x_t, t, one number, and a context to its guess of x_0. Facts are numbers
+of words, int64 (B, 7), 0 for what is left open, as `conditioning.attribute_targets` has them.
 """
 
 from functools import partial
@@ -303,4 +304,40 @@ distill_target = Exercise(  # Salimans & Ho 2022, algorithm 2; Meng et al. 2023 
             "Each step starts again from the noise. A walk goes on from where it is: x_t.",
     },
     names={"pairwise": pairwise},
+)  # fmt: skip
+
+
+expand = Exercise(  # as the prompts of DALL-E 3 are expanded: Betker et al. 2023
+    """
+    def my_expand(said, drawn):
+        return torch.where(said == 0, drawn, said)
+    """,
+    praise="What was said stays, and what was left open is drawn.",
+    trials={
+        f"{len(said)} prompts": {
+            "said": torch.tensor(said),
+            "drawn": torch.randint(
+                1, 4, (len(said), 7), generator=torch.Generator().manual_seed(len(said))
+            ),
+        }
+        for said in (
+            [[0, 0, 1, 0, 0, 0, 1], [4, 0, 8, 5, 0, 2, 1], [0, 3, 2, 1, 1, 0, 1]],
+            [[5, 4, 7, 7, 2, 3, 2], [0, 0, 0, 6, 0, 0, 0]],
+        )
+    },
+    slips={
+        "drawn": "What was said is lost: who asks for a red house gets any thing in any colour.",
+        "said":
+            "What was left open still is: the prompt is as short as before. Draw where it is 0.",
+        "said == 0, drawn, said => said == 0, said, drawn":
+            "The wrong way round: what was said is drawn again, and what was left open stays so.",
+        "said == 0 => said <= 1":
+            "1 is a word too, the first of its list. Only 0 is left open.",
+        "said == 0 => said == 1":
+            "1 is a word, the first of its list. What is left open has the number 0.",
+        "torch.maximum(said, drawn)":
+            "The larger number wins, also over what was said. Draw only where said is 0.",
+        "said + drawn":
+            "Where something was said, two numbers are added: a third word, that nobody meant.",
+    },
 )  # fmt: skip

@@ -5,6 +5,7 @@ picture, `words` turns scenes into captions, `reading` parses prompts into descr
 """
 
 from .drawing import draw, object_mask, thing_masks
+from .expansion import expand
 from .lexicon import VALUES
 from .reading import PromptError, UnknownWord, parse
 from .scenes import (
@@ -21,6 +22,6 @@ from .words import Caption, captions, describe, described_captions
 
 __all__ = [
     "HELD_OUT", "KINDS", "VALUES", "Caption", "Description", "PromptError", "Scenes", "UnknownWord",
-    "captions", "compose", "concatenate", "describe", "described_captions", "draw", "kinds",
-    "object_mask", "parse", "sample_scenes", "thing_masks",
+    "captions", "compose", "concatenate", "describe", "described_captions", "draw", "expand",
+    "kinds", "object_mask", "parse", "sample_scenes", "thing_masks",
 ]  # fmt: skip

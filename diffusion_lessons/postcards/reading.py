@@ -131,7 +131,8 @@ _READ: dict[str, tuple[str, str | None]] = {
     **MEANING_OF,
 }
 _SMALL = [word for word in (*sorted(SMALL_WORDS), *JOINERS) if word.isalpha()]
-_SINGULAR = {
+#: plural -> singular, of all that a prompt may name
+SINGULAR = {
     plural: word
     for word, (attribute, _) in MEANING_OF.items()
     if attribute == "object"
@@ -223,7 +224,7 @@ def _near(word: str) -> list[str]:
         k for k in (*MEANING_OF, *_SMALL)
         if k[0] == word[0] or k[1::-1] == word[:2] or {k[0], word[0]} == {"c", "k"}
     ]  # fmt: skip
-    singular = {known: _SINGULAR.get(known, known) for known in alike}
+    singular = {known: SINGULAR.get(known, known) for known in alike}
     if shuffled := [singular[known] for known in alike if sorted(known) == sorted(word)]:
         return shuffled[:2]
     # Of three letters or fewer too many words are alike, and one typing error is one letter.

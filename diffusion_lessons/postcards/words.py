@@ -84,9 +84,14 @@ def described_captions(scenes: Scenes, seed: int, full: bool = False) -> list[Ca
         dice = Random(f"{seed}/{i}")
         if not full:
             _leave_out(description, dice)
-        write = _about_one if len(description["things"]) == 1 else _about_two
         written.append(Caption(write(description, dice), description))
     return written
+
+
+def write(description: Description, dice: Random) -> str:
+    """Write a caption that says what a description of one thing or two says, and nothing else."""
+    about = _about_one if len(description["things"]) == 1 else _about_two
+    return about(description, dice)
 
 
 def _leave_out(description: Description, dice: Random) -> None:
