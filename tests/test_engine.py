@@ -86,6 +86,7 @@ WEIGHTS = {
 LAYERS = {
     "layer": lambda unet: setattr(unet.mid_block[1], "attn", nn.Identity()),
     "forward": lambda unet: setattr(unet, "forward", lambda x_t, t, context: 0 * x_t),
+    "method": lambda unet: setattr(unet, "embed", lambda t: t.new_ones(len(t), 384)),
     "hook": lambda unet: unet.head.register_forward_hook(lambda layer, inputs, out: out + 1),
 }
 
@@ -108,6 +109,16 @@ def test_weights_that_come_back_are_the_packed_ones_again(pipe, sessions):
     draw(pipe)
     bias.data = own
     assert torch.equal(draw(pipe), before)
+
+
+def test_weights_are_summed_up_only_where_somebody_asked_for_their_data(pipe, sessions):
+    draw(pipe)
+    networks = (pipe.unet, pipe.autoencoder, copy.deepcopy(pipe.unet))
+    assert not any(getattr(w, "touched", 0) for part in networks for w in part.parameters())
+    held, before = pipe.unet.head.bias.data, draw(pipe)
+    assert pipe.unet.head.bias.touched and not pipe.unet.head.weight.touched
+    held += 1
+    assert apart(draw(pipe), before) > 1 and apart(draw(pipe), plain(pipe)) < 1
 
 
 def test_other_weights_are_taken_by_name_and_gradients_reach_them(pipe, sessions):

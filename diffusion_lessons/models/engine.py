@@ -9,7 +9,7 @@ layer or a hook was changed, torch runs the network.
 import copy
 import io
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Self, cast
 from unittest import mock
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from .autoencoder import Autoencoder
-from .layers import CrossAttention, ResBlock, cross_attentions, twin
+from .layers import ResBlock, cross_attentions, twin
 from .transformer import Transformer
 
 Weights = Mapping[str, Tensor]
@@ -28,33 +28,71 @@ Weights = Mapping[str, Tensor]
 _NEEDS_ONNX = "torch.onnx._internal.torchscript_exporter.onnx_proto_utils._add_onnxscript_fn"
 
 
+class _Watched(nn.Parameter):
+    """A weight that remembers whether somebody asked for its `data`: torch counts how often a
+    weight is changed, but not what is written there."""
+
+    touched = False
+
+    @property
+    def data(self) -> Tensor:
+        self.touched = True
+        return cast(Any, Tensor.data).__get__(self)
+
+    @data.setter
+    def data(self, tensor: Tensor) -> None:
+        self.touched = True
+        cast(Any, Tensor.data).__set__(self, tensor)
+
+    def __deepcopy__(self, memo: dict) -> nn.Parameter:
+        return nn.Parameter(self.detach().clone(), self.requires_grad)
+
+
 class _Quick:
-    """A function of a network; built at its first call, and again for another number of threads."""
+    """A function of a network, whose weights it watches; built at its first call, and again for
+    another number of threads."""
 
     function: Callable[..., Tensor]  # from the network and tensors (B, ...) to (B, ...)
 
     def __init__(self, network: nn.Module):
-        self.network, self._layers, self._packed = network, _layers(network), _weights(network)
+        self.network, self._layers = network, _layers(network)
+        self._packed = self._held()
+        self._state, self._sums = _state(self._packed), [w.detach().sum() for w in self._packed]
         self._built: dict[tuple, Callable[..., Tensor]] = {}
+        for weight in self._packed:
+            if type(weight) is nn.Parameter:
+                weight.__class__ = _Watched
+                cast(Any, weight).touched = weight.is_inference()  # torch counts nothing there
 
     def __deepcopy__(self, memo: dict) -> Self:
         return type(self)(copy.deepcopy(self.network, memo))  # sessions cannot be copied
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """Return the function's output."""
-        plain = getattr(self.network, self.function.__name__)
-        return self.run(self.changed(), *inputs) if self.fits() else plain(*inputs)
+        weights = self.changed()
+        if weights is None:
+            return getattr(self.network, self.function.__name__)(*inputs)
+        return self.run(weights, *inputs)
 
-    def fits(self) -> bool:
-        """Return whether the layers are still those that were given, and on the CPU."""
-        return next(self.network.parameters()).is_cpu and _layers(self.network) == self._layers
+    def changed(self) -> Weights | None:
+        """Return the weights by name where they are others than were given, else nothing; None
+        where torch has to run the network: its layers are others, or it is not on the CPU."""
+        if any(_look(layer) != look for layer, look in self._layers):
+            return None
+        held = self._held()
+        if [*map(id, held)] == [*map(id, self._packed)] and _state(held) == self._state:
+            sums = zip(held, self._sums, strict=True)
+            if all(weight.detach().sum() == total for weight, total in sums if _uncounted(weight)):
+                return {}
+        if [*map(_like, held)] != [*map(_like, self._packed)]:
+            return None
+        named = (*self.network.named_parameters(), *self.network.named_buffers())
+        return {name: tensor.detach().contiguous() for name, tensor in named}
 
-    def changed(self) -> Weights:
-        """Return the weights by name where they are others than were given; else nothing."""
-        if _weights(self.network) == self._packed:
-            return {}
-        held = (*self.network.named_parameters(), *self.network.named_buffers())
-        return {name: tensor.detach().contiguous() for name, tensor in held}
+    def _held(self) -> list[nn.Parameter]:
+        """Return the weights that its layers hold now."""
+        held = (layer._parameters.values() for layer, _ in self._layers)
+        return [weight for weights in held for weight in weights if weight is not None]
 
     def run(self, weights: Weights, *inputs: Tensor) -> Tensor:
         """Do what a call does, where the network fits; with `weights`, where it has others."""
@@ -85,36 +123,37 @@ class QuickUNet(_Quick):
     """A text U-Net, or a `ControlledUNet`, as a function that is called as it is and computes the
     same.
 
-    A context is folded into the weights once, so once in a walk that hands over the same tensor.
+    The keys and values of a context are computed once in a walk that hands over the same tensor.
     """
 
     _walk: tuple[Tensor | None, Weights, list[Tensor]] = (None, {}, [])
 
     @staticmethod
     def function(unet: Any, x_t: Tensor, t: Tensor, *inputs: Tensor) -> Tensor:
-        """Compute `TextUNet.forward` from a folded context, `fold` of each cross-attention in turn,
+        """Compute `TextUNet.forward` from the keys and values of each cross-attention in turn,
         after what else the network takes; half as many latents as captions serve both halves of
         these. It changes the U-Net."""
         layer: Any
         layers = cross_attentions(unet)
-        others = len(inputs) % (3 * len(layers))
-        more, folded = inputs[:others], inputs[others:]
-        each = len(folded) // len(layers)
+        others = len(inputs) % (2 * len(layers))
+        more, found = inputs[:others], inputs[others:]
+        pairs = [*zip(found[::2], found[1::2], strict=True)]
+        each = len(pairs) // len(layers)
         for n, layer in enumerate(layers):
-            layer.forward = partial(_answer, layer, folded[each * n : each * (n + 1)])
+            layer.sources = partial(lambda own, context: own, pairs[each * n : each * (n + 1)])
         layer = next(layer for layer in unet.modules() if isinstance(layer, ResBlock))
         block = partial(ResBlock.forward, layer)
         layer.forward = lambda x, emb: block(x, emb[: x.shape[0]]).repeat(
             emb.shape[0] // x.shape[0], 1, 1, 1
         )
-        return unet.run(x_t, unet.embed(t), folded[0], *more)
+        return unet.run(x_t, unet.embed(t), found[0], *more)
 
     def on(self, network: nn.Module) -> Callable[..., Tensor]:
         """Return what computes the same as another network with these layers, as quickly; the other
         network where this one has been changed."""
-        quick = type(self)(network)
-        quick._built, quick._packed = self._built, self._packed
-        return quick if self.fits() else network
+        quick = copy.copy(self)
+        quick.network, quick._layers, quick._walk = network, _layers(network), (None, {}, [])
+        return network if self.changed() is None else quick
 
     def with_weights(self, weights: Weights) -> Callable[..., Tensor]:
         """Return what computes the same with some weights, by name, in place of the network's own;
@@ -133,67 +172,51 @@ class QuickUNet(_Quick):
         """As `TextUNet.forward`, or `ControlledUNet.forward`."""
         walk = self._walk  # one tuple, as walks in two threads may take turns here
         if walk[0] is not context:
-            del walk
-            self._walk = None, {}, []  # megabytes for each caption, before as many are taken again
-            layers = cross_attentions(self.network) if self.fits() else ()
-            folded = [part for layer in layers for part in fold(layer, context)]
-            walk = self._walk = context, self.changed() if folded else {}, folded
-        _, weights, folded = walk
-        if not folded:
+            weights = self.changed()
+            layers = () if weights is None else cross_attentions(self.network)
+            pairs = [pair for layer in layers for pair in layer.sources(context)]
+            found = [part.contiguous() for pair in pairs for part in pair]
+            walk = self._walk = context, weights or {}, found
+        _, weights, found = walk
+        if not found:
             return self.network(x_t, t, context, *more)
         half = len(x_t) // 2
         twice = not more and 2 * half == len(x_t)
         twice = twice and all(torch.equal(v[:half], v[half:]) for v in (x_t, t))
         # guidance: what stands before the first caption is computed once
-        return self.run(weights, x_t[:half] if twice else x_t, t, *more, *folded)
+        return self.run(weights, x_t[:half] if twice else x_t, t, *more, *found)
 
 
-def fold(layer: CrossAttention, context: Tensor) -> list[Tensor]:
-    """Fold a context (B, L, D) into the projections of a cross-attention: keys into that of the
-    queries, (B, C, heads * L), and its bias, (B, 1, heads * L); values into that of what was found,
-    (B, heads * L, C). Two products with these are the whole layer. Three for each of its sources.
-    """
-    folded = []
-    for k, v in layer.sources(context):
-        k = k / k.shape[-1] ** 0.5
-        to_q, to_out = layer.to_q.weight.flatten(1), cast(Tensor, layer.to_out.weight).flatten(1)
-        asks = (k @ to_q.unflatten(0, (layer.heads, -1))).flatten(1, 2).transpose(1, 2).contiguous()
-        bias = k @ cast(Tensor, layer.to_q.bias).view(layer.heads, -1, 1)
-        answers = v @ to_out.T.unflatten(0, (layer.heads, -1))
-        folded += [asks, bias.flatten(1)[:, None], answers.flatten(1, 2)]
-    return folded
+def _layers(network: nn.Module) -> list[tuple[nn.Module, tuple]]:
+    """Return a network and all layers in it, each with its look."""
+    layers = [network]
+    for layer in layers:
+        layers += filter(None, layer._modules.values())  # the list grows under the loop
+    return [(layer, _look(layer)) for layer in layers]
 
 
-def _answer(layer: Any, folded: tuple[Tensor, ...], *x: Any) -> Tensor:
-    """Compute `CrossAttention.forward` from a folded context; only the batch's size stays free."""
-    c, h, w = map(int, x[0].shape[1:])
-    places = layer.norm(x[0]).reshape(-1, c, h * w).transpose(1, 2)
-    found = layer.to_out.bias
-    for asks, bias, answers in zip(folded[::3], folded[1::3], folded[2::3], strict=True):
-        length = int(asks.shape[2])
-        looks = (places @ asks + bias).reshape(-1, h * w, layer.heads, length // layer.heads)
-        found = looks.softmax(dim=-1).reshape(-1, h * w, length) @ answers + found
-    return x[0] + found.transpose(1, 2).reshape(-1, c, h, w)
+def _look(layer: nn.Module) -> tuple:
+    """Return what decides what a layer computes, but for its weights: its parts, its hooks, and the
+    learner's own methods, of which each adds to what it has."""
+    own, parts = vars(layer), layer._modules.values()
+    hooks = *layer._forward_hooks, *layer._forward_pre_hooks
+    return type(layer), type(layer).forward, own.get("forward"), len(own), *parts, *hooks
 
 
-def _layers(network: nn.Module) -> list[tuple]:
-    """Return all that decides what a network computes, but for its weights: its layers with the
-    learner's own methods, their hooks, and what each weight is like."""
-    layers = []
-    for layer in network.modules():
-        hooks = (*layer._forward_hooks, *layer._forward_pre_hooks)
-        own = filter(callable, vars(layer).values())  # a `forward` or `decode` of the learner's
-        sizes = [(n, w.shape, w.dtype) for n, w in layer._parameters.items() if w is not None]
-        layers.append((type(layer), type(layer).forward, *own, *hooks, *sizes))
-    return layers
+def _like(weight: Tensor) -> tuple:
+    """Return what has to be the same of weights that take the place of others."""
+    return weight.shape, weight.dtype, weight.is_cpu
 
 
-def _weights(network: nn.Module) -> tuple:
-    """Return what tells weights from others; sums reveal what was written into `weight.data`, which
-    torch does not count as a change, nor any of a tensor of inference mode."""
-    weights = [weight.detach() for weight in network.parameters()]
-    sums = torch.stack([weight.sum() for weight in weights]).tolist()
-    return [(w.data_ptr(), None if w.is_inference() else w._version) for w in weights], sums
+def _state(weights: Sequence[Tensor]) -> list[tuple]:
+    """Return where each weight is, and how often it was changed as far as torch has counted."""
+    return [(w.data_ptr(), None if w.is_inference() else w._version) for w in weights]
+
+
+def _uncounted(weight: Any) -> bool:
+    """Return whether torch may not have counted all changes of a weight. Then its sum tells; to sum
+    up all weights for each picture would take as long as to use them."""
+    return getattr(weight, "touched", True)
 
 
 def _build(
@@ -218,7 +241,7 @@ def _build(
         return lambda weights, *inputs: functional_call(network, dict(weights), inputs)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # they never give it back
+    options.enable_cpu_mem_arena = False  # it never gives memory back
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(graph.getvalue(), options, ["CPUExecutionProvider"])
     asked = [one.name for one in session.get_inputs()]

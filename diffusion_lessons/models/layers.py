@@ -1,7 +1,8 @@
 """The layers of the networks: residual blocks, attention, and what halves and doubles a map.
 
 Each has the interface of its namesake in `diffusers`: a map (B, C, h, w), then the embedding of the
-time (B, emb) and the context (B, L, D) where the layer takes them, to a map.
+time (B, emb) and the context (B, L, D) where the layer takes them, to a map. Sizes are read with
+`int`, so that a graph for the engine holds them as numbers and does not find them again each time.
 """
 
 import copy
@@ -70,7 +71,8 @@ class ResBlock(nn.Module):
         """Return a map of the same shape, from (B, C, h, w) and emb (B, emb_channels)."""
         h = self.norm_2(self.conv_1(functional.silu(self.norm_1(x))))
         if emb is not None:
-            scale, shift = self.scale_shift(emb)[:, :, None, None].chunk(2, dim=1)
+            both = self.scale_shift(emb)[:, :, None, None]
+            scale, shift = both.split(int(x.shape[1]), dim=1)
             h = h * (1 + scale) + shift
         return x + self.conv_2(functional.silu(h))
 
@@ -91,10 +93,12 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a map of the same shape (B, C, h, w)."""
-        qkv = self.to_qkv(self.norm(x)).flatten(2).unflatten(1, (3, self.heads, -1))
+        c, h, w = map(int, x.shape[1:])
+        qkv = self.to_qkv(self.norm(x)).reshape(-1, 3, self.heads, c // self.heads, h * w)
         q, k, v = qkv.transpose(3, 4).unbind(dim=1)  # each (B, heads, places, 32)
-        found = functional.scaled_dot_product_attention(q, k, v)
-        return x + self.to_out(found.transpose(2, 3).reshape(x.shape))
+        scale = (c // self.heads) ** -0.5
+        found = functional.scaled_dot_product_attention(q, k, v, scale=scale)
+        return x + self.to_out(found.transpose(2, 3).reshape(-1, c, h, w))
 
 
 class CrossAttention(nn.Module):
@@ -123,9 +127,10 @@ class CrossAttention(nn.Module):
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
         """Return a map of the same shape, from places (B, C, h, w) and context (B, L, D)."""
-        q = self.to_q(self.norm(x)).flatten(2).unflatten(1, (self.heads, -1)).transpose(2, 3)
+        c, h, w = map(int, x.shape[1:])
+        q = self.to_q(self.norm(x)).reshape(-1, self.heads, c // self.heads, h * w).transpose(2, 3)
         found = reduce(torch.add, (attend(q, k, v) for k, v in self.sources(context)))
-        return x + self.to_out(found.transpose(2, 3).reshape(x.shape))
+        return x + self.to_out(found.transpose(2, 3).reshape(-1, c, h, w))
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -133,7 +138,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
     Vaswani et al. 2017 eq. 1, written out: on maps this small it is trained faster than torch's
     own function."""
-    weights = (q @ k.transpose(2, 3) / q.shape[-1] ** 0.5).softmax(dim=-1)
+    weights = (q @ k.transpose(2, 3) / int(q.shape[-1]) ** 0.5).softmax(dim=-1)
     return weights.to(v.dtype) @ v
 
 
