@@ -30,14 +30,11 @@ from diffusion_lessons.scoring import matches, recognition
 from diffusion_lessons.scoring.statistics import shares
 
 NIGHT = "prefers night skies"
-SEEDS = (30, 31, 32)
-#: By name: the rule, how many choices, and the weight of the LoRA.
-TUNED: dict[str, tuple[str, int, float]] = {
-    "40 choices": (NIGHT, 40, 1.0),
-    "40 choices, twice the weight": (NIGHT, 40, 2.0),
-}
-PICTURES, SEED = 64, 2_400_000_000  # of each kind of prompt and seed of choices; no training's
-WIN, OBEYED = "win rate", "what was said is right"
+SEEDS = (0, 1, 2)
+#: The weight of the LoRA, by name.
+TUNED = {"40 choices": 1.0, "40 choices, twice the weight": 2.0}
+PICTURES, SEED = 128, 2_400_000_000  # of each kind of prompt and seed of choices; no training's
+WIN = "win rate"
 OPEN, FULL = "sky left open", "full captions"
 
 
@@ -49,7 +46,7 @@ def settings() -> dict:
         ),
         "taste": asdict(LIVE_TASTE),
         "seeds": list(SEEDS),
-        "tuned": {name: list(how) for name, how in TUNED.items()},
+        "tuned": TUNED,
         "pictures": PICTURES,
         "seed": SEED,
     }
@@ -72,11 +69,11 @@ class New:
             for kind, captions in self.asked.items()
         }
 
-    def seen(self, images: dict[str, Tensor], rule: str) -> dict[str, Tensor]:
+    def seen(self, images: dict[str, Tensor]) -> dict[str, Tensor]:
         """What the judge reads in each picture: whether it obeys, how the rule likes it, its sky;
         and how rough it is."""
         judge = recognition.load("judge")
-        found = {"liked": taste.RULES[rule](images[OPEN], judge).float()}
+        found = {"liked": taste.RULES[NIGHT](images[OPEN], judge).float()}
         for kind, captions in self.asked.items():
             reading = judge.read(images[kind])
             found[kind] = matches(reading, [caption.description for caption in captions])
@@ -93,10 +90,10 @@ def pairs_of(pipe: TextToImage, seed: int) -> taste.Pairs:
 
 
 @functools.cache
-def learned(pipe: TextToImage, rule: str, count: int, seed: int) -> tuple[LoRA, list[int], dict]:
-    """A LoRA tuned to the first choices of a rule, these choices, and what it cost."""
+def learned(pipe: TextToImage, seed: int) -> tuple[LoRA, list[int], dict]:
+    """A LoRA tuned to what the rule chooses, these choices, and what it cost."""
     live, pairs = replace(LIVE_TASTE, seed=seed), pairs_of(pipe, seed)
-    chosen = taste.choices(rule, pairs.images[:count], recognition.load("recogniser"))
+    chosen = taste.choices(NIGHT, pairs.images, recognition.load("recogniser"))
     fit, begun = live.begin(pipe, pairs, chosen), time.process_time()
     losses, seconds = [done.loss for done in fit], time.process_time() - begun
     cost = {"CPU seconds": round(seconds, 1), "loss at the end": round(sum(losses[-10:]) / 10, 4)}
@@ -106,16 +103,15 @@ def learned(pipe: TextToImage, rule: str, count: int, seed: int) -> tuple[LoRA, 
 def tuned(pipe: TextToImage, new: New, name: str, seed: int) -> dict:
     """What is seen in pictures of the frozen and of a tuned model, what the tuning cost, and how
     the losses of what was chosen between have changed."""
-    rule, count, weight = TUNED[name]
-    lora, chosen, cost = learned(pipe, rule, count, seed)
-    change = taste.change(pipe, lora, pairs_of(pipe, seed), chosen, weight)
+    lora, chosen, cost = learned(pipe, seed)
+    change = taste.change(pipe, lora, pairs_of(pipe, seed), chosen, TUNED[name])
     pipe.load_lora_weights(lora, "taste")
-    pipe.set_adapters("taste", weight)
+    pipe.set_adapters("taste", TUNED[name])
     pipe.fuse_lora()
-    seen = new.seen(new.painted(pipe), rule)
+    seen = new.seen(new.painted(pipe))
     pipe.unload_lora_weights()
     moved = {"change of the loss": {key: round(value, 5) for key, value in change.items()}}
-    return {"seed": seed} | cost | moved | {"seen": seen, "before": new.seen(new.frozen, rule)}
+    return {"seed": seed} | cost | moved | {"seen": seen, "before": new.seen(new.frozen)}
 
 
 def win_rate(after: Tensor, before: Tensor) -> dict:

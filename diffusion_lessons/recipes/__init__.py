@@ -153,8 +153,8 @@ LIVE_LATENT = TextToImageRecipe(
 
 #: What lesson 07 tunes to the learner's taste while they look on.
 LIVE_TASTE = Taste(
-    seed=30, pairs=40, left_open="sky", since=0.5, within="cross_attn", rank=4, alpha=4.0,
-    beta=60.0, steps=240, batch=8, learning_rate=6e-3,
+    seed=0, pairs=40, left_open="sky", since=0.5, within="cross_attn", rank=4, alpha=6.0,
+    beta=60.0, keep=40.0, steps=240, batch=16, learning_rate=6e-3,
 )  # fmt: skip
 
 

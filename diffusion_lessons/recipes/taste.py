@@ -14,6 +14,7 @@ from diffusion_lessons.models import LoRA
 from diffusion_lessons.pipeline import TextToImage
 from diffusion_lessons.postcards import VALUES
 from diffusion_lessons.postcards.lexicon import PHRASES
+from diffusion_lessons.schedule import add_noise
 from diffusion_lessons.scoring.recognition import PostcardEvaluator
 from diffusion_lessons.training.fit import Fit
 
@@ -82,8 +83,9 @@ class Taste:
     rank: int
     alpha: float
     beta: float  # see `training.dpo_loss`
+    keep: float  # how dear a change is where nothing is to change
     steps: int
-    batch: int  # pairs
+    batch: int  # pictures: half of them in pairs, half where nothing is to change
     learning_rate: float
 
     def prompts(self, count: int, seed: int) -> list[postcards.Caption]:
@@ -117,29 +119,35 @@ class Taste:
     ) -> Fit:
         """Return the training of a new LoRA of the pipeline's U-Net, before its first step.
 
-        Half of each batch are choices. The other half are the same pairs under prompts that say
-        what was left open, for whoever likes night best still wants day where they ask for it; and
-        without words, where neither is to win: guidance leads away from what that paints. Without
-        all these the network unlearns what was not chosen.
+        Half of each batch are choices. In the other half nothing is to change: there the prompts
+        say what was left open, for whoever likes night best still wants day where they ask for it,
+        or are empty, since guidance leads away from what those paint. The mean squared distance
+        from the frozen network's answers to them is added to the loss, `keep` times.
 
         chosen: of the first pairs, as `widgets.choose` has it: 0, 1, or -1 for no difference.
         loss: called as `training.dpo_loss`. Raises ValueError where nothing is chosen.
         """
-        by_taste, by_words = _by_taste(pipe, pairs, chosen), _by_words(pipe, pairs, len(chosen))
-        context, winners, losers = map(torch.cat, zip(by_taste, by_words, strict=True))
-        count = len(by_taste[0])
+        context, winners, losers = _choices(pipe, pairs, chosen)
+        said, painted = _kept(pipe, pairs, len(chosen))
 
-        def batch(step: int) -> Tensor:
+        def batch(step: int) -> tuple[Tensor, Tensor]:
             dice = torch.Generator().manual_seed(2**30 + self.seed * 1_000_003 + step)
-            half = (self.batch // 2,)
-            other = torch.randint(count, len(context), half, generator=dice)
-            return torch.stack([torch.randint(count, half, generator=dice), other], 1).flatten()
+            sizes = (len(context), self.batch // 4), (len(said), self.batch // 2)
+            return tuple(torch.randint(n, (rows,), generator=dice) for n, rows in sizes)  # type: ignore[return-value]
 
-        def loss_of(rows: Tensor, dice: torch.Generator) -> Tensor:
-            t = self.since + (1 - self.since) * training.spread_times(len(rows), dice)
-            eps = torch.randn(winners[rows].shape, generator=dice)
-            sides = [losses(pipe, call, context[rows]) for call in (lora.on(pipe.unet), pipe.unet)]
-            return loss(winners[rows], losers[rows], t, eps, *sides, self.beta)
+        def noise(x_0: Tensor, dice: torch.Generator) -> tuple[Tensor, Tensor]:
+            t = self.since + (1 - self.since) * training.spread_times(len(x_0), dice)
+            return t, torch.randn(x_0.shape, generator=dice)
+
+        def loss_of(rows: tuple[Tensor, Tensor], dice: torch.Generator) -> Tensor:
+            networks, (pair, same) = (lora.on(pipe.unet), pipe.unet), rows
+            sides = [losses(pipe, network, context[pair]) for network in networks]
+            t, eps = noise(winners[pair], dice)
+            by_taste = loss(winners[pair], losers[pair], t, eps, *sides, self.beta)
+            t, eps = noise(painted[same], dice)
+            x_t = add_noise(painted[same], eps, t, pipe.schedule)
+            now, before = (network(x_t, t, said[same]) for network in networks)
+            return by_taste + self.keep * (now - before).square().mean()
 
         torch.manual_seed(self.seed)
         lora = LoRA.of(pipe.unet, self.rank, self.alpha, self.within)
@@ -166,7 +174,7 @@ def change(
     evenly."""
     lora = copy.deepcopy(lora)
     lora.settings["alpha"] *= weight
-    context, *sides = _by_taste(pipe, pairs, chosen)
+    context, *sides = _choices(pipe, pairs, chosen)
     dice = torch.Generator().manual_seed(0)
     t, eps = training.spread_times(len(context), dice), torch.randn(sides[0].shape, generator=dice)
     with torch.no_grad():
@@ -178,7 +186,7 @@ def change(
     return {"frozen": frozen[0], "winners": winners, "losers": losers}
 
 
-def _by_taste(pipe: TextToImage, pairs: Pairs, chosen: Sequence[int]) -> tuple[Tensor, ...]:
+def _choices(pipe: TextToImage, pairs: Pairs, chosen: Sequence[int]) -> tuple[Tensor, ...]:
     """Return context, winners and losers of the pairs in which one was chosen."""
     rows = [n for n, which in enumerate(chosen) if which >= 0]
     if not rows:
@@ -188,12 +196,11 @@ def _by_taste(pipe: TextToImage, pairs: Pairs, chosen: Sequence[int]) -> tuple[T
     return context, pairs.latents[rows, which], pairs.latents[rows, 1 - which]
 
 
-def _by_words(pipe: TextToImage, pairs: Pairs, count: int) -> tuple[Tensor, ...]:
-    """Return context, winners and losers of the first pairs, four times: under the prompts that
-    say what the left and the right one show, and twice without a word, each one winning once."""
-    texts = [text for both in pairs.said[:count] for text in (*both, "", "")]
-    twice = pairs.latents[:count].repeat(1, 2, 1, 1, 1)  # left, right, left, right
-    return pipe.encode_prompt(texts), twice.flatten(0, 1), twice.flip(1).flatten(0, 1)
+def _kept(pipe: TextToImage, pairs: Pairs, count: int) -> tuple[Tensor, Tensor]:
+    """Return context and latents of the first pairs where nothing is to change: the left picture
+    and the right one under the prompts that say what they show, and the left one without a word."""
+    texts = [text for both in pairs.said[:count] for text in (*both, "")]
+    return pipe.encode_prompt(texts), pairs.latents[:count, [0, 1, 0]].flatten(0, 1)
 
 
 def paint(pipe: TextToImage, prompts: list[str], seed: int) -> tuple[Tensor, Tensor]:
