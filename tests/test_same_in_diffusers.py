@@ -118,3 +118,21 @@ def test_lesson_06_runs_as_printed_and_each_scale_counts(tmp_path, monkeypatch):
         others = painted(without)
         changed = {name for name in printed if (others[name] != printed[name]).any()}
         assert changed == {"alike", "house"} - ({"house"} if len(scales) == 1 else set())
+
+
+def test_lesson_07_walks_the_same_straight_way_with_its_times_shifted_once():
+    def model(x_t, t):
+        return torch.tanh(1.3 * x_t + torch.cos(3 * t.view(-1, 1, 1, 1)))
+
+    start = normal(4, 4, 8, 8)
+    names = {"torch": torch, "x_t": start, "model": model}
+    exec(lines_of("07"), names)
+    denoiser = as_denoiser(model, schedule.flow, "velocity")
+    ours = sampling.finish(
+        sampling.euler(denoiser, schedule.flow, start, sampling.times(10, shift=3.0))
+    )
+    torch.testing.assert_close(names["x_t"], ours, rtol=1e-4, atol=1e-4)
+    comment = re.search(r"# (\d+), ([\d.]+), ", lines_of("07"))
+    assert names["scheduler"].timesteps[:2].tolist() == pytest.approx(
+        [*map(float, comment.groups())], abs=0.05
+    )
