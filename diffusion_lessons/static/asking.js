@@ -34,7 +34,7 @@ function asking(model, { show, picture, words, sorry, request = "request", answe
     else send(wish);
   }
   function send(wish) {
-    id = model.get(request).id + 1;
+    id = Math.max(model.get(request).id, model.get(answer).id) + 1; // another page may have asked
     sent = wish;
     next = null;
     startWait();

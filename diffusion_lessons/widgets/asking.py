@@ -56,7 +56,8 @@ class Asking(PageWidget):
 
     spoken: tuple[type[Exception], ...] = (PromptError, DamagedFile)
 
-    request = traitlets.Dict().tag(sync=True)  # page: {"id": n, ...}
+    # page: {"id": n, ...}; no page waits for its own request to come back, as ipywidgets send it
+    request = traitlets.Dict().tag(sync=True, echo_update=False)
     answer = traitlets.Dict().tag(sync=True)  # kernel: {"id": n, ...}, maybe "problem"
 
     def __init__(self, request: dict, answer: dict, **traits: object) -> None:
