@@ -114,7 +114,7 @@ def captions_of(name: str, scenes: Scenes) -> Captions:
     """How the pictures of a set are captioned."""
     full = postcards.describe(scenes)
     short = poor(full, HOW.seed)
-    first = kept("written.pt", written, scenes) if name == "written" else full
+    first = kept("read.pt", written, scenes) if name == "written" else full
     first = short if name == "poor" else first
     other = short if name == "mixed" else first
 
@@ -247,7 +247,7 @@ def row(images: Tensor, prompt: str, asked: Asked, real: Tensor) -> dict:
 def read_well(scenes: Scenes) -> dict:
     """How often the written captions are right, and the same of clean pictures."""
     full = postcards.describe(scenes)
-    said = kept("written.pt", written, scenes)
+    said = kept("read.pt", written, scenes)
     right = torch.tensor([one == other for one, other in zip(said, full, strict=True)])
     clean = recognition.load("recogniser").agrees(postcards.draw(scenes[:1024]), scenes[:1024])
     return {
@@ -257,12 +257,16 @@ def read_well(scenes: Scenes) -> dict:
 
 
 def sheet(painted: dict[str, dict[str, Tensor]]) -> None:
-    """Write the first pictures of each network, a line of each, by the kind of prompt."""
+    """Write the first pictures of each network, a line of each, by the kind of prompt.
+
+    Of the 256 levels of a colour 64 are kept: that halves the file, and nobody sees it."""
     shown = [painted[name][prompt][:SHOWN].float() for name in SETS for prompt in PROMPTS]
-    labels = [f"{name}: {p} prompts" if n == 0 else "" for name in SETS for p in PROMPTS
+    labels = [f"{name}, {p}" if n == 0 else "" for name in SETS for p in PROMPTS
               for n in range(SHOWN)]  # fmt: skip
-    grid = pictures.grid(torch.cat(shown), labels, columns=len(PROMPTS) * SHOWN, zoom=2)
-    SHEET.write_bytes(pictures.few_colours(pictures.png(grid)))
+    grid = pictures.grid(
+        (torch.cat(shown) * 32).round() / 32, labels, columns=len(PROMPTS) * SHOWN, zoom=2
+    )
+    SHEET.write_bytes(pictures.png(grid))
 
 
 def main() -> None:
@@ -274,7 +278,7 @@ def main() -> None:
     found: dict[str, dict] = {}
     painted: dict[str, dict[str, Tensor]] = {}
     for name in SETS:
-        whole = kept(f"{name}.pt", trained, name, scenes, latents)
+        whole = kept(f"{name}-network.pt", trained, name, scenes, latents)
         painted[name] = kept(f"{name}-painted.pt", pictures_of, network(whole), asked)
         found[name] = {key: whole[key] for key in whole if key != "weights"}
         found[name] |= {p: row(painted[name][p].float(), p, asked, real) for p in PROMPTS}

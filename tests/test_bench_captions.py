@@ -6,7 +6,7 @@ from random import Random
 import pytest
 import torch
 
-from bench import captions, results
+from bench import captions
 from diffusion_lessons import postcards
 from diffusion_lessons.postcards import parse
 from diffusion_lessons.scoring import recognition
@@ -63,14 +63,16 @@ def test_the_prompts_are_short_full_and_expanded():
 
 def test_a_network_is_trained_kept_and_painted(tmp_path, monkeypatch):
     monkeypatch.setattr(captions, "KEPT", tmp_path)
-    monkeypatch.setattr(captions, "HOW", replace(captions.HOW, steps=2, batch=4, pictures=4))
-    latents = torch.randn(400, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    whole = captions.kept("poor.pt", captions.trained, "poor", SCENES, latents)
-    again = captions.kept("poor.pt", pytest.fail, "it was kept")
+    monkeypatch.setattr(captions, "HOW", replace(captions.HOW, steps=2, batch=4))
+    few, latents = SCENES[:48], torch.randn(48, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    whole = captions.kept("written-network.pt", captions.trained, "written", few, latents)
+    again = captions.kept("written-network.pt", pytest.fail, "it was kept")
     assert again["loss at the end"] == whole["loss at the end"] > 0
+    read = captions.read_well(few)
+    assert read["through noise"][captions.ALL] < read["in clean postcards"][captions.ALL] == 1
     asked = captions.Asked(4)
     images = captions.guidance.paint(captions.network(whole), asked.prompts["short"], 0)
     real = recognition.load("judge").features(postcards.draw(SCENES[:9]))
     line = captions.row(images, "short", asked, real)
-    assert line["pictures"] == 4 and sum(line["share of each word"]["sky"].values()) <= 1.001
-    assert results.fingerprint(captions.settings())
+    assert line["pictures"] == 4
+    assert sum(line["share of each word"]["sky"].values()) == pytest.approx(1, abs=1e-3)

@@ -9,6 +9,7 @@ from pytest import approx
 
 from bench import (
     builds,
+    captions,
     controlnet,
     copying,
     fashion,
@@ -38,8 +39,9 @@ from diffusion_lessons.scoring import factors
 from tests.claims import Between, claims, plain
 
 SETTLED = (
-    controlnet, copying, fashion, flow, growth, guidance, ip_adapter, live_slider, live_training,
-    lora, predictions, processes, samplers, steering, steering_sliders, taste, text_to_image, turbo,
+    captions, controlnet, copying, fashion, flow, growth, guidance, ip_adapter, live_slider,
+    live_training, lora, predictions, processes, samplers, steering, steering_sliders, taste,
+    text_to_image, turbo,
 )  # fmt: skip
 WITHOUT_SUM = {"fashion", "live_training", "predictions"}
 RIGHT, POSITIVE = "everything right", Between(1e-9, inf)
@@ -91,6 +93,8 @@ SHARP = [REPAINTED["pasted at a sharp edge", rounds] for rounds in (1, steering.
 FOLLOWED = {row["name"]: row for row in at("controlnet/rows")}
 FULLY = FOLLOWED["scale 1.0"]
 TASTES = at("taste/pooled")
+WORDED = {name: {p: row[p][captions.SAID] for p in captions.PROMPTS}
+          for name, row in at("captions/sets").items()}  # fmt: skip
 LIKED = TASTES["40 choices"]
 PAINTED = {turbo.Painter(row["weights"], row["steps"], row["scale"]): row
            for row in at("turbo/rows")}  # fmt: skip
@@ -159,6 +163,25 @@ PEAKS = at("memory/peaks/beyond_importing_torch")
     ("samplers/rows/*/pictures", [samplers.PICTURES] * len(STEPS)),
     ("samplers: more steps come closer to real pictures",
      [STEPS[name, n[0]] - STEPS[name, n[-1]] for name, n in samplers.STEPS.items()], POSITIVE),
+
+    ("captions: every set", list(WORDED), list(captions.SETS)),
+    ("captions: full ones are at least 20 points better than poor ones on full prompts",
+     WORDED["full"]["full"] - WORDED["poor"]["full"], Between(0.2, 1)),
+    ("captions: who learned from long ones fails on short prompts, until they are expanded",
+     [WORDED["full"][p] - WORDED["full"]["short"] for p in ("full", "expanded")],
+     [Between(0.2, 1)] * 2),
+    ("captions: and paints what is less like a postcard than under full prompts",
+     at("captions/sets/full/short/Frechet distance")
+     - at("captions/sets/full/full/Frechet distance"), Between(500, inf)),
+    ("captions: a captioner that errs costs points, and is far better than poor captions",
+     [WORDED["full"]["full"] - WORDED["written"]["full"],
+      WORDED["written"]["full"] - WORDED["poor"]["full"]], [Between(0.1, 0.5), Between(0.2, 1)]),
+    ("captions: 5 poor ones in 100 mend a part of it, and cost nothing on full prompts",
+     [WORDED["mixed"][p] - WORDED["full"][p] for p in ("short", "full")],
+     [Between(0.1, 1), Between(-0.05, 0.1)]),
+    ("captions: it errs through noise alone",
+     [at(f"captions/written captions/{how}/{RIGHT}")
+      for how in ("through noise", "in clean postcards")], [Between(0.6, 0.8), Between(0.99, 1)]),
 
     ("taste: every tuning", list(TASTES), list(taste.TUNED)),
     ("taste: wins", LIKED["win rate"], Between(0.75, 1)),
