@@ -15,6 +15,7 @@ RUNS = {
     "runs in less than a minute": (0, 60),
     "runs in about a minute": (45, 90),
     "runs in about two minutes": (75, 150),
+    "runs in about three minutes": (135, 240),
 }
 """What a lesson says of its run, and which seconds that may be."""
 ROUNDED = 2.6  # minutes: everything is stated to five minutes
