@@ -145,7 +145,7 @@ dpo_loss = Exercise(  # Wallace et al. 2024 (Diffusion-DPO), equation 14
     def my_dpo_loss(winners, losers, t, eps, tuned, frozen, beta):
         better = tuned(winners, t, eps) - frozen(winners, t, eps)
         worse = tuned(losers, t, eps) - frozen(losers, t, eps)
-        return -functional.logsigmoid(-beta / 2 * (better - worse)).mean()
+        return -torch.nn.functional.logsigmoid(-beta / 2 * (better - worse)).mean()
     """,
     praise="A choice counts as far as the tuned network tells its two pictures apart better than "
     "the frozen one does.",
@@ -161,8 +161,8 @@ dpo_loss = Exercise(  # Wallace et al. 2024 (Diffusion-DPO), equation 14
             "This learns to paint what was not chosen: winner and loser are exchanged, or the "
             "minus before beta is missing. A winner is to have the *smaller* loss.",
         "(better - worse) => better":
-            "The losers do not count. A choice is between two: what matters is by how much more the "
-            "winner has changed for the better than the loser.",
+            "The losers do not count. A choice is between two: what matters is by how much more "
+            "the winner has changed for the better than the loser.",
         " - frozen(winners, t, eps) => ;  - frozen(losers, t, eps) => ":
             "The frozen network is missing. Some pictures are simply harder than others; what "
             "counts is by how much the *tuning* has changed a loss.",
@@ -170,17 +170,16 @@ dpo_loss = Exercise(  # Wallace et al. 2024 (Diffusion-DPO), equation 14
         "tuned(losers, t, eps.roll(1, 0)) - frozen(losers, t, eps.roll(1, 0))":
             "The two pictures of a pair are under different noise. Then their losses differ by "
             "chance, more than by taste: give both the same eps.",
-        "-functional.logsigmoid(-beta / 2 * (better - worse)).mean() => "
-        "-functional.logsigmoid(-beta / 2 * (better - worse).mean())":
+        "-torch.nn.functional.logsigmoid(-beta / 2 * (better - worse)).mean() => "
+        "-torch.nn.functional.logsigmoid(-beta / 2 * (better - worse).mean())":
             "The mean is taken before the logsigmoid. Each pair is a choice of its own: mean last.",
         ".mean() => .sum()":
             "The sum over the pairs grows with the batch. Take the mean.",
         "-beta / 2 => -beta": "The factor 1 / 2 before beta is missing.",
-        "-functional.logsigmoid => functional.logsigmoid":
+        "-torch.nn.functional.logsigmoid => torch.nn.functional.logsigmoid":
             "The sign in front: this is the logarithm of a probability, at most 0, and training "
             "makes a loss small. Put a minus before it.",
     },
-    names={"functional": functional},
 )  # fmt: skip
 
 adaln = Exercise(  # Peebles & Xie 2023, section 3.2 (adaLN-zero)
