@@ -5,7 +5,7 @@ import math
 
 import diffusers
 
-from bench import flow, results, turbo
+from bench import captions, flow, results, turbo
 from diffusion_lessons import conditioning, recipes, sampling
 from diffusion_lessons.models import load_denoiser
 from tests.claims import Between, Lesson, claims
@@ -60,6 +60,11 @@ DEFAULTS = {
      SPREAD["postcards", 1, 1.0], Between(0, 0.1)),
     ("With two calls, the student's differ nearly as much as the teacher's",
      SPREAD["postcards-turbo", 2, 1.0] / SPREAD["postcards", 20, 2.5], Between(0.8, 1)),
+    ("learned from the *same* 6,144 postcards … one in ten is another picture's",
+     (captions.HOW.pictures, captions.ELSEWHERE), [6144, 0.1]),
+    ("both are right in about 99 of 100 single scenes",
+     [load_denoiser(name)[1]["scores"]["single, full captions"]["what was said is right"]
+      for name in ("postcards-flow", "postcards-dit")], Between(0.985, 1)),
     ("At first the bracket is 0, and the loss is log 2 = <0.69>", math.log(2)),
     ("Their losses are means over 16,384 numbers and ours over 256 … is 64 times smaller",
      (4 * 64 * 64, 4 * 8 * 8, 4 * 64 * 64 / (4 * 8 * 8)), [16384, 256, 64]),
