@@ -63,7 +63,7 @@ def test_a_lesson_that_passed_as_it_is_is_skipped_outside_ci_alone(lesson, monke
 def test_the_longest_lessons_start_first_and_new_ones_before_them(tmp_path):
     new = tmp_path / "10_new.ipynb"
     first, second, *_, last = run_tests.longest_first([*notebooks.lessons(), new])
-    assert first == new and second.name[:2] in ("02", "04", "05") and last.name[:2] == "09"
+    assert first == new and second.name[:2] in ("02", "04", "05", "07") and last.name[:2] == "09"
 
 
 def test_no_lesson_is_run_twice(project):
