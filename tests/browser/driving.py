@@ -217,6 +217,7 @@ class _Control:
     def text(self) -> str:
         """Leave out the last word of a text, or fill an empty one."""
         self.page.keyboard.press("Control+z")  # the x that was pressed on it
+        self.settle()  # a text that is taken at once is painted again
         words, before = self.element.input_value().split(), self.seen()
         return self.write(" ".join(words[:-1]) if words else "night") or self.fault(before)
 
