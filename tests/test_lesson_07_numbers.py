@@ -12,6 +12,8 @@ from tests.claims import Between, Lesson, claims
 
 LESSON = Lesson("07")
 RACE, FEW = results.read("flow"), results.read("turbo")
+CAPTIONED = results.read("captions")
+FULL, WRITTEN = CAPTIONED["sets"]["full"], CAPTIONED["written captions"]
 TURBO = recipes.RECIPES["postcards-turbo"]
 SPREAD = {(row["weights"], row["calls"], row["scale"]): row["diversity"]["horizon"]["spread"]
           for row in FEW["rows"]}  # fmt: skip
@@ -62,6 +64,11 @@ DEFAULTS = {
      SPREAD["postcards-turbo", 2, 1.0] / SPREAD["postcards", 20, 2.5], Between(0.8, 1)),
     ("learned from the *same* 6,144 postcards … one in ten is another picture's",
      (captions.HOW.pictures, captions.ELSEWHERE), [6144, 0.1]),
+    ("three captions in ten are wrong",
+     1 - WRITTEN["through noise"]["everything right"], Between(0.25, 0.35)),
+    ("what it said is painted as often as what full prompts say",
+     FULL["expanded"]["what was said is right"] - FULL["full"]["what was said is right"],
+     Between(-0.05, 0.1)),
     ("both are right in about 99 of 100 single scenes",
      [load_denoiser(name)[1]["scores"]["single, full captions"]["what was said is right"]
       for name in ("postcards-flow", "postcards-dit")], Between(0.985, 1)),

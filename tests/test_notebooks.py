@@ -169,7 +169,7 @@ def test_an_exercise_says_how_hard_and_how_long_it_is(path, cell, answer):
     place = next(i for i, c in enumerate(cells) if c.id == cell.id)
     before = "\n".join(c.source for c in cells[:place] if c.cell_type == "markdown")
     title = " ".join(before[before.rindex("### Exercise") :].splitlines()[:3])
-    said = re.search(r"Difficulty (\d) of 5 \((●*)○*\) · \d+ minutes", title)
+    said = re.search(r"Difficulty (\d) of 5 \((●*)○*\) · \d+ minutes?", title)
     assert said and int(said[1]) == len(said[2]), title
 
 

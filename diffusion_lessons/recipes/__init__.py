@@ -8,6 +8,7 @@ may be stopped and resumed, see `training.resume`.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from .adapters import ControlNetRecipe, IPAdapterRecipe
 from .autoencoder import AutoencoderRecipe
@@ -49,6 +50,16 @@ PURPOSE = {
     "fashion": "Makes pictures of clothes like those of Fashion-MNIST, by class.",
 }
 
+_MIX = {"single": 0.5, "group": 0.2, "pair": 0.3}
+_ON_LATENTS: dict[str, Any] = {  # what the three whole models of postcards share
+    "captions": "captions", "autoencoder": "autoencoder", "pictures": 49_152, "kinds": _MIX,
+    "p_uncond": 0.1, "full": 0.4, "batch": 64, "learning_rate": 1e-2,
+    "num_inference_steps": 10, "guidance_scale": 2.5,
+}  # fmt: skip
+_STRAIGHT = _ON_LATENTS | {
+    "seed": 9, "schedule": "flow", "kind": "velocity", "ema_decay": 0.998, "half": False,
+}  # fmt: skip
+
 RECIPES: dict[str, Recipe] = {
     "recogniser": RecogniserRecipe(seed=1, steps=2100, batch=56, learning_rate=2e-3),
     "judge": RecogniserRecipe(seed=2, steps=2600, batch=56, learning_rate=1.5e-3),
@@ -75,35 +86,20 @@ RECIPES: dict[str, Recipe] = {
         seed=7, width=128, layers=2, steps=1500, batch=96, learning_rate=5e-3
     ),
     "postcards": TextToImageRecipe(
-        seed=8, captions="captions", autoencoder="autoencoder", pictures=49_152,
-        kinds={"single": 0.5, "group": 0.2, "pair": 0.3},
-        widths=(96, 192), blocks=(1, 3), schedule="cosine", kind="x_0",
-        p_uncond=0.1, full=0.4, steps=8000, batch=64, learning_rate=1e-2, ema_decay=0.9995,
-        half=True, num_inference_steps=10, guidance_scale=2.5,
+        **_ON_LATENTS, seed=8, widths=(96, 192), blocks=(1, 3), schedule="cosine", kind="x_0",
+        steps=8000, ema_decay=0.9995, half=True,
     ),
     "postcards-turbo": DistillRecipe(
         seed=31, captions="captions", autoencoder="autoencoder", teacher="postcards",
         pictures=8192, teacher_steps=8, teacher_scale=2.5,
-        kinds={"single": 0.5, "group": 0.2, "pair": 0.3}, p_uncond=1 / 64, full=0.5,
+        kinds=_MIX, p_uncond=1 / 64, full=0.5,
         widths=(96, 192), blocks=(1, 3), schedule="cosine", kind="x_0",
         visits=((1, 0, 24), (2, 1, 16), (4, 1, 8), (4, 2, 8), (4, 3, 8)),
         steps=1900, batch=64, learning_rate=4e-3, ema_decay=0.995,
         half=False, num_inference_steps=2, guidance_scale=1.0,
     ),
-    "postcards-flow": FlowRecipe(
-        seed=9, captions="captions", autoencoder="autoencoder", pictures=49_152,
-        kinds={"single": 0.5, "group": 0.2, "pair": 0.3},
-        widths=(96, 192), blocks=(1, 3), schedule="flow", kind="velocity",
-        p_uncond=0.1, full=0.4, steps=2400, batch=64, learning_rate=1e-2, ema_decay=0.998,
-        half=False, num_inference_steps=10, guidance_scale=2.5,
-    ),
-    "postcards-dit": TransformerRecipe(
-        seed=9, captions="captions", autoencoder="autoencoder", pictures=49_152,
-        kinds={"single": 0.5, "group": 0.2, "pair": 0.3},
-        width=192, depth=4, patch=2, schedule="flow", kind="velocity",
-        p_uncond=0.1, full=0.4, steps=3000, batch=64, learning_rate=1e-2, ema_decay=0.998,
-        half=False, num_inference_steps=10, guidance_scale=2.5,
-    ),
+    "postcards-flow": FlowRecipe(**_STRAIGHT, widths=(96, 192), blocks=(1, 3), steps=2400),
+    "postcards-dit": TransformerRecipe(**_STRAIGHT, width=192, depth=4, patch=2, steps=3000),
     "ip-adapter": IPAdapterRecipe(
         seed=12, unet="postcards", pairs=6144, features=192, width=128,
         channels=(96, 96, 192, 192, 192), p_uncond=0.8, schedule="cosine", kind="x_0",
@@ -112,7 +108,7 @@ RECIPES: dict[str, Recipe] = {
     "outline-judge": OutlineJudgeRecipe(seed=13, steps=900, batch=16, learning_rate=5e-3),
     "controlnet-outline": ControlNetRecipe(
         seed=12, model="postcards", captions="captions", autoencoder="autoencoder",
-        pictures=12_288, kinds={"single": 0.5, "group": 0.2, "pair": 0.3},
+        pictures=12_288, kinds=_MIX,
         widths=(96, 192), blocks=(1, 1), schedule="cosine", kind="x_0",
         p_uncond=0.5, full=0.4, steps=1700, batch=32, learning_rate=1e-2, ema_decay=0.995,
         half=False, num_inference_steps=10, guidance_scale=2.5,
@@ -122,7 +118,7 @@ RECIPES: dict[str, Recipe] = {
 #: What lesson 06 trains while the learner looks on, one of the styles; with rank None all weights.
 LIVE_LORA = LoRARecipe(
     seed=0, captions="captions", autoencoder="autoencoder", model="postcards", style="lantern",
-    pictures=64, kinds={"single": 0.5, "group": 0.2, "pair": 0.3}, widths=(96, 192), blocks=(1, 3),
+    pictures=64, kinds=_MIX, widths=(96, 192), blocks=(1, 3),
     rank=4, alpha=4.0, schedule="cosine", kind="x_0", p_uncond=0.1, full=0.4,
     steps=480, batch=8, learning_rate=1.2e-2, ema_decay=0.99, half=False,
     num_inference_steps=10, guidance_scale=2.5,
