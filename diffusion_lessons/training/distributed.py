@@ -9,9 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed
+from torch.nn import functional
+
+T = TypeVar("T")
 
 
 @contextlib.contextmanager
@@ -43,22 +47,44 @@ def size() -> int:
     return distributed.get_world_size() if _together() else 1
 
 
-def add(tensors: Sequence[Tensor]) -> None:
-    """Replace each tensor by its sum over all processes, in one message."""
+def average(tensors: Sequence[Tensor]) -> None:
+    """Replace each tensor by its mean over all processes, in one message."""
     if size() == 1:
         return
-    flat = torch.cat([tensor.flatten() for tensor in tensors])
+    flat = _flat(tensors)
     distributed.all_reduce(flat)
-    parts = flat.split([tensor.numel() for tensor in tensors])
-    for tensor, part in zip(tensors, parts, strict=True):
-        tensor.copy_(part.view_as(tensor))
+    torch._foreach_copy_(list(map(_line, tensors)), _parts(flat.div_(size()), tensors))
 
 
-def average(tensors: Sequence[Tensor]) -> None:
-    """Replace each tensor by its mean over all processes."""
-    add(tensors)
-    for tensor in tensors:
-        tensor.div_(size())
+def exchange(tensors: Sequence[Tensor]) -> None:
+    """Complete a list of which each process has its `share` alone, in one message."""
+    if size() == 1:
+        return
+    shares = [tensors[n :: size()] for n in range(size())]
+    room = max(sum(tensor.numel() for tensor in share) for share in shares)
+    own = functional.pad(flat := _flat(shares[rank()]), (0, room - len(flat)))
+    distributed.all_gather_into_tensor(found := own.new_empty(size() * room), own)
+    for share, part in zip(shares, found.split(room), strict=True):
+        torch._foreach_copy_(list(map(_line, share)), _parts(part, share))
+
+
+def share(items: Sequence[T]) -> Sequence[T]:
+    """Return those items of a list that are this process's."""
+    return items[rank() :: size()]
+
+
+def _flat(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.cat(list(map(_line, tensors)))
+
+
+def _line(tensor: Tensor) -> Tensor:
+    """A tensor's numbers as they lie in memory, which costs no copy."""
+    return tensor.as_strided((tensor.numel(),), (1,))
+
+
+def _parts(flat: Tensor, tensors: Sequence[Tensor]) -> list[Tensor]:
+    sizes = [tensor.numel() for tensor in tensors]
+    return list(flat[: sum(sizes)].split(sizes))
 
 
 def _together() -> bool:

@@ -85,16 +85,15 @@ class Muon:
         )  # fmt: skip
         inner = [name for name in gradients if name in self.inner]
         inner.sort(key=lambda name: gradients[name].numel())  # to share them out in equal parts
-        directions = []
-        for n, (name, momentum) in enumerate(
-            zip(inner, *self._remembered(inner, "momentum"), strict=True)
-        ):
-            gradient = gradients[name]
-            momentum.mul_(MOMENTUM).add_(gradient)
-            mine = n % distributed.size() == distributed.rank()
-            ahead = gradient + MOMENTUM * momentum  # Nesterov
-            directions.append(orthogonalised(ahead) if mine else torch.zeros_like(ahead))
-        distributed.add(directions)
+        (momenta,) = self._remembered(inner, "momentum")
+        for name, momentum in zip(inner, momenta, strict=True):
+            momentum.mul_(MOMENTUM).add_(gradients[name])
+        directions = list(map(torch.empty_like, momenta))
+        each = zip(inner, momenta, directions, strict=True)
+        for name, momentum, direction in distributed.share([*each]):
+            ahead = gradients[name] + MOMENTUM * momentum  # Nesterov
+            direction.copy_(orthogonalised(ahead))
+        distributed.exchange(directions)
         for name, direction in zip(inner, directions, strict=True):
             weight = self.weights[name]
             size = rate * 0.2 * math.sqrt(max(len(weight), weight[0].numel()))
