@@ -20,6 +20,7 @@ from bench import (
 )  # fmt: skip
 from diffusion_lessons import models, pipeline, postcards, recipes, sampling
 from diffusion_lessons.scoring.statistics import wilson
+from diffusion_lessons.widgets import Slider, Text, live
 from tests.claims import Between
 
 RIGHT, ALL = "object and colour right", "everything right"
@@ -200,6 +201,19 @@ def test_the_cell_shows_a_slider_that_paints_by_its_value(monkeypatch):
     assert (slider["name"], stops[0], stops[-1]) == ("guidance scale", "0.0", "10.0")
     assert answer == "guidance scale 2.5" and stops[10] == "2.5"
     assert len(stops) - 11 >= max(keys.PRESSES, live_slider.BURST)
+
+
+def test_the_students_cell_shows_a_slider_of_seeds(monkeypatch):
+    def student(prompt, generator, output_type):
+        return pipeline.Output(torch.rand(1, 3, 64, 64, generator=generator))
+
+    monkeypatch.setattr(pipeline.TextToImage, "from_pretrained", lambda name: student)
+    names = {"TextToImage": pipeline.TextToImage, "Slider": Slider, "Text": Text, "live": live}
+    exec(live_slider.STUDENT_CELL.replace("\nlive(", "\nwidget = live("), names)
+    slider, shown = names["widget"].controls[0], names["widget"].answer["words"]
+    start = slider["start"]
+    assert slider["name"] == "seed" and shown == f"seed {slider['words'][start]}"
+    assert len(slider["words"]) - start > max(keys.PRESSES, live_slider.BURST)
 
 
 @pytest.mark.parametrize("name", ip_adapter.CONFLICTS)
