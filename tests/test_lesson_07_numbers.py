@@ -5,7 +5,7 @@ import math
 
 import diffusers
 
-from bench import captions, flow, results, turbo
+from bench import captions, cascade, flow, results, turbo
 from diffusion_lessons import conditioning, recipes, sampling
 from diffusion_lessons.models import load_denoiser
 from tests.claims import Between, Lesson, claims
@@ -13,6 +13,8 @@ from tests.claims import Between, Lesson, claims
 LESSON = Lesson("07")
 RACE, FEW = results.read("flow"), results.read("turbo")
 CAPTIONED = results.read("captions")
+COSTS = {row["model"]: row for row in results.read("cascade")["cost"]}
+SMALL_FIRST = COSTS[cascade.CASCADE]
 FULL, WRITTEN = CAPTIONED["sets"]["full"], CAPTIONED["written captions"]
 TURBO = recipes.RECIPES["postcards-turbo"]
 SPREAD = {(row["weights"], row["calls"], row["scale"]): row["diversity"]["horizon"]["spread"]
@@ -69,6 +71,15 @@ DEFAULTS = {
     ("what it said is painted as often as what full prompts say",
      FULL["expanded"]["what was said is right"] - FULL["full"]["what was said is right"],
      Between(-0.05, 0.1)),
+    ("the judge's count, of 128", cascade.PICTURES, 128),
+    ("in five of six single scenes, and in a quarter of the pairs",
+     [SMALL_FIRST[kind]["everything right"] for kind in cascade.KINDS],
+     [Between(0.81, 0.86), Between(0.22, 0.28)]),
+    ("its training took half as long",
+     [sum(SMALL_FIRST["CPU seconds of training"].values())
+      / sum(COSTS[cascade.LATENTS[0]]["CPU seconds of training"].values())], [Between(0.45, 0.55)]),
+    ("pixels inside things weigh nine times as much",
+     1 + recipes.RECIPES["postcards-cascade"].things, 9),
     ("both are right in about 99 of 100 single scenes",
      [load_denoiser(name)[1]["scores"]["single, full captions"]["what was said is right"]
       for name in ("postcards-flow", "postcards-dit")], Between(0.985, 1)),

@@ -67,7 +67,7 @@ def test_readme_states_the_same_minutes_and_the_memory(project):
     assert rows == {path.name[:2]: "{} + {}".format(*stated(path)) for path in LESSONS}
     peaks = results.read("memory")["peaks"]
     most = peaks["importing_torch"] + max(peaks["beyond_importing_torch"].values())
-    assert "A lesson takes up to 1.4 GB of memory" in text and most <= 1400
+    assert "A lesson takes up to 1.2 GB of memory" in text and most <= 1200
     assert "\n| lesson 00 | 15 |" in text and "\n| lesson 09 | 20 |" in text
 
 

@@ -53,6 +53,13 @@ TINY = {
         teacher="postcards", teacher_steps=2, teacher_scale=2.0,
         visits=((1, 0, 1), (2, 1, 1), (4, 2, 2)), **vars(TEXT) | {"pictures": 64},
     ),
+    "upsampler": recipes.UpsamplerRecipe(
+        seed=8, widths=(8, 16), blocks=(1, 1), schedule="cosine", kind="v", augment=0.5,
+        level=0.1, steps_in_use=2, ema_decay=0.9, **SHORT | {"learning_rate": 1e-2},
+    ),
+    "postcards-cascade": recipes.CascadeRecipe(
+        channels=12, things=8.0, **vars(TEXT) | {"autoencoder": "upsampler"}
+    ),
     "lora-lantern": dataclasses.replace(recipes.LIVE_LORA, pictures=12, ema_decay=0.9, **SHORT),
     "postcards-flow": recipes.FlowRecipe(**vars(TEXT) | {"schedule": "flow", "kind": "velocity"}),
     "postcards-dit": TRANSFORMER,
@@ -65,6 +72,7 @@ PARTS = {"postcards": TEXT_PARTS, "ip-adapter": (*TEXT_PARTS, "postcards")}
 PARTS["controlnet-outline"] = PARTS["ip-adapter"]
 PARTS["postcards-turbo"] = PARTS["lora-lantern"] = PARTS["ip-adapter"]
 PARTS["postcards-flow"] = PARTS["postcards-dit"] = TEXT_PARTS
+PARTS["postcards-cascade"] = ("captions", "upsampler")
 
 
 @pytest.fixture(autouse=True)
@@ -150,6 +158,7 @@ STOPS = {
     "captions": (2,), "autoencoder": (3,), "postcards": (2,), "ip-adapter": (4,),
     "outline-judge": (4,), "controlnet-outline": (3,),
     "lora-lantern": (2,), "postcards-turbo": (3,), "postcards-flow": (3,), "postcards-dit": (3,),
+    "upsampler": (3,), "postcards-cascade": (2,),
 }  # fmt: skip
 
 

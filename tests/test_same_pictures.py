@@ -66,6 +66,7 @@ SHEETS = [
     ("fashion", from_labels, 3),
     ("postcards", from_captions, 2),
     ("postcards-flow", from_captions, 2),
+    ("postcards-cascade", from_captions, 2),
     ("ip-adapter", from_pictures, 2),
 ]
 

@@ -12,8 +12,10 @@ from diffusion_lessons.scoring import clothes
 
 GENERATORS = [name for name, one in recipes.RECIPES.items() if isinstance(one, GeneratorRecipe)]
 TEXT_TO_IMAGE = ("captions", "autoencoder", "postcards")
-TODAY = ("postcards-turbo", "postcards-flow", "postcards-dit")  # as large as that of lesson 05
+CASCADE = ("upsampler", "postcards-cascade")
+TODAY = ("postcards-turbo", "postcards-flow", "postcards-dit", *CASCADE)  # of lesson 07
 LARGEST, LARGEST_TOGETHER, LARGEST_TODAY = 5_000_000, 20_000_000, 45_000_000  # bytes
+LARGEST_CASCADE = 17_000_000
 
 
 @pytest.mark.parametrize("name", recipes.NAMES)
@@ -26,6 +28,7 @@ def test_weights_are_small():
     sizes = {name: workspace.data_path("weights", f"{name}.safetensors").stat().st_size
              for name in recipes.NAMES}  # fmt: skip
     assert sum(sizes.pop(name) for name in TEXT_TO_IMAGE) < LARGEST_TOGETHER
+    assert sum(sizes[name] for name in CASCADE) < LARGEST_CASCADE
     assert sum(sizes.pop(name) for name in TODAY) < LARGEST_TODAY
     assert max(sizes.values()) < LARGEST
 
@@ -69,16 +72,23 @@ def test_what_captions_say_is_painted():
         assert scores[kind]["what was said is right"] >= least, kind
 
 
-@pytest.mark.parametrize("name", ["postcards", "postcards-flow"])
+@pytest.mark.parametrize("name", ["postcards", "postcards-flow", "postcards-cascade"])
 def test_text_to_image_is_the_one_that_its_card_describes(name):
     unet, card = models.load_text_unet(name)
     recipe = recipes.RECIPES[name]
     assert card.get("sampler", "dpm_solver") == recipe.sampler
     assert f"TextUNet, {models.count_parameters(unet)} parameters" == card["network"]
-    assert card["recipe"] == json.loads(json.dumps(dataclasses.asdict(recipe)))
-    assert card["scaling_factor"] == models.load_autoencoder()[1]["scaling_factor"]
+    assert card["recipe"] == as_stored(recipe)
+    decoder, about = models.load_decoder(recipe.autoencoder)
+    assert card["scaling_factor"] == about["scaling_factor"]
+    assert about["recipe"] == as_stored(recipes.RECIPES[recipe.autoencoder])
+    assert f"{type(decoder).__name__}, {models.count_parameters(decoder)} par" in about["network"]
     assert workspace.data_path("weights", card["first seeds"]["file"]).is_file()
     assert len(card["first seeds"]["asked for"]) == 64
+
+
+def as_stored(recipe):
+    return json.loads(json.dumps(dataclasses.asdict(recipe)))
 
 
 def test_the_judge_of_clothes_is_good_enough_to_judge():

@@ -57,6 +57,22 @@ def test_labels_reach_the_network():
     assert told == loss_of(labels, "eps") > 0
 
 
+def test_a_weight_is_of_each_number():
+    x_0, eps, t = mix()
+    weight = torch.arange(x_0.numel()).view_as(x_0) % 3 * 4.0
+    given = (lambda x_t, t: 0 * x_t, x_0, t, eps, schedule.cosine, "eps", None, weight)
+    assert training.diffusion_loss(*given) == pytest.approx((weight * eps**2).mean().item())
+    network, points, none = PointNet(), torch.ones(4, 2), torch.zeros(4, 0)
+    fits = [
+        training.train(
+            network, lambda _, w=w: Batch(points, none, [], w), schedule.flow, "velocity", 1, 0.0
+        )
+        for w in (None, torch.full((4, 2), 3.0))
+    ]
+    plain, thrice = (next(iter(fit)).loss for fit in fits)
+    assert thrice == pytest.approx(3 * plain)
+
+
 def test_times_are_spread_evenly():
     dice, least = torch.Generator().manual_seed(1), training.LEAST_TIME
     t = training.spread_times(8, dice)

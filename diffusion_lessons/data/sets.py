@@ -57,11 +57,13 @@ class Batch:
         given: labels, int64 (N, K): for each of the set's K `factors` the index of its word, -1
             where nothing is said; K may be 0. Or the context of captions (N, L, D).
         captions: N texts: what the picture shows, or the name of its class.
+        weight: of each number's error, the shape of x_0, where they do not all count alike.
     """
 
     x_0: Tensor
     given: Tensor
     captions: list[str]
+    weight: Tensor | None = None
 
 
 @dataclass(frozen=True)

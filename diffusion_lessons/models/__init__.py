@@ -3,7 +3,7 @@
 from .autoencoder import Autoencoder
 from .caption_encoder import CaptionEncoder, CaptionReader
 from .controlnet import ControlledUNet, ControlNet, zero_conv
-from .engine import QuickDecoder, QuickTransformer, QuickUNet
+from .engine import QuickDecoder, QuickTransformer, QuickUNet, QuickUpsampler
 from .ip_adapter import IPAdapter
 from .layers import Attention, CrossAttention, Down, ResBlock, Up, count_parameters, time_features
 from .lora import LoRA
@@ -12,6 +12,7 @@ from .shipped import (
     load_autoencoder,
     load_caption_reader,
     load_controlnet,
+    load_decoder,
     load_denoiser,
     load_ip_adapter,
     load_lora,
@@ -20,11 +21,14 @@ from .shipped import (
 )  # fmt: skip
 from .transformer import Transformer
 from .unet import TextUNet, UNet
+from .upsampler import Upsampler, augment, details, shrink, with_details
 
 __all__ = [
     "Attention", "Autoencoder", "CaptionEncoder", "CaptionReader", "ControlNet", "ControlledUNet",
     "CrossAttention", "Down", "IPAdapter", "LoRA", "PointNet", "QuickDecoder", "QuickTransformer",
-    "QuickUNet", "ResBlock", "TextUNet", "Transformer", "UNet", "Up", "count_parameters",
-    "load_autoencoder", "load_caption_reader", "load_controlnet", "load_denoiser",
-    "load_ip_adapter", "load_lora", "load_text_unet", "load_unet", "time_features", "zero_conv",
+    "QuickUNet", "QuickUpsampler", "ResBlock", "TextUNet", "Transformer", "UNet", "Up",
+    "Upsampler", "augment", "count_parameters", "details", "load_autoencoder",
+    "load_caption_reader", "load_controlnet", "load_decoder", "load_denoiser", "load_ip_adapter",
+    "load_lora", "load_text_unet", "load_unet", "shrink", "time_features", "with_details",
+    "zero_conv",
 ]  # fmt: skip

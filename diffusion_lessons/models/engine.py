@@ -21,6 +21,7 @@ from torch.func import functional_call
 from .autoencoder import Autoencoder
 from .layers import ResBlock, cross_attentions, twin
 from .transformer import Transformer
+from .upsampler import Upsampler
 
 Weights = Mapping[str, Tensor]
 
@@ -110,6 +111,12 @@ class QuickDecoder(_Quick):
     """The decoder of an autoencoder as a function that computes the same."""
 
     function = staticmethod(Autoencoder.decode)
+
+
+class QuickUpsampler(_Quick):
+    """An `Upsampler` as a function that computes the same."""
+
+    function = staticmethod(Upsampler.forward)
 
 
 class QuickTransformer(_Quick):

@@ -13,6 +13,7 @@ from .ip_adapter import IPAdapter
 from .lora import LoRA
 from .transformer import Transformer
 from .unet import TextUNet, UNet
+from .upsampler import Upsampler
 
 
 def load_unet(name: str) -> tuple[UNet, dict]:
@@ -32,6 +33,12 @@ def load_autoencoder(name: str = "autoencoder") -> tuple[Autoencoder, dict]:
     """Return the shipped autoencoder and its card, whose "scaling_factor" brings its latents to a
     standard deviation of 1. Errors as in `load_unet`."""
     return _load(name, autoencoder=Autoencoder)
+
+
+def load_decoder(name: str) -> tuple[Autoencoder | Upsampler, dict]:
+    """Return the shipped network that makes pictures of what was painted first, of either kind, and
+    its card, as `load_autoencoder` does. Errors as in `load_unet`."""
+    return _load(name, autoencoder=Autoencoder, upsampler=Upsampler)
 
 
 def load_caption_reader(name: str = "captions") -> tuple[CaptionReader, dict]:

@@ -17,6 +17,7 @@ from diffusion_lessons.schedule import NUM_TRAIN_TIMESTEPS, Schedule, add_noise
 
 from . import repaint
 from .adapters import Adapters
+from .cascade import Cascade, load_autoencoder
 from .lora import LoRALoader
 
 EXAMPLE = "a red house on snow at night"
@@ -37,9 +38,9 @@ class TextToImage(Adapters, LoRALoader):
     """A caption encoder, a network that denoises and an autoencoder, working together.
 
     reader: the caption encoder with its training heads. unet: denoises latents; a transformer may
-    take its place. autoencoder: decodes them into pictures. card: "schedule" and "kind" of the
-    denoiser, the "sampler" (a function of `sampling`; "dpm_solver" where the card has none), the
-    "sample_size" of its latents (8 where the card has none), their "scaling_factor", and the
+    take its place. autoencoder: decodes them into pictures; or a `Cascade`. card: "schedule" and
+    "kind" of the denoiser, the "sampler" (a function of `sampling`; "dpm_solver" where the card has
+    none), the "sample_size" of its latents (8 where the card has none), their "scaling_factor", the
     defaults of a call, "num_inference_steps" and "guidance_scale".
 
     Attributes:
@@ -49,8 +50,8 @@ class TextToImage(Adapters, LoRALoader):
     """
 
     def __init__(
-        self, reader: CaptionReader, unet: TextUNet | Transformer, autoencoder: Autoencoder,
-        card: dict,
+        self, reader: CaptionReader, unet: TextUNet | Transformer,
+        autoencoder: Autoencoder | Cascade, card: dict,
     ):  # fmt: skip
         self.encoder, self.unet, self.autoencoder = reader.encoder, unet, autoencoder
         self.card, size = card, card.get("sample_size", 8)
@@ -73,10 +74,12 @@ class TextToImage(Adapters, LoRALoader):
         """
         unet, card = models.load_denoiser(name)
         reader, _ = models.load_caption_reader(card["parts"]["captions"])
-        autoencoder, about = models.load_autoencoder(card["parts"]["autoencoder"])
+        autoencoder, about = load_autoencoder(card["parts"]["autoencoder"])
         pipe = cls(reader, unet, autoencoder, card | {"scaling_factor": about["scaling_factor"]})
         quick = models.QuickUNet if isinstance(unet, TextUNet) else models.QuickTransformer
-        pipe._quick = {unet: quick(unet), autoencoder: models.QuickDecoder(autoencoder)}
+        pipe._quick = {unet: quick(unet)}
+        if isinstance(autoencoder, Autoencoder):
+            pipe._quick[autoencoder] = models.QuickDecoder(autoencoder)
         if controlnet is not None:
             pipe.load_controlnet(controlnet)
         return pipe

@@ -12,6 +12,7 @@ from typing import Any
 
 from .adapters import ControlNetRecipe, IPAdapterRecipe
 from .autoencoder import AutoencoderRecipe
+from .cascade import CascadeRecipe, UpsamplerRecipe
 from .distill import DistillRecipe
 from .drawing import FlowRecipe, GeneratorRecipe, TextToImageRecipe, TransformerRecipe
 from .lora import LoRARecipe
@@ -21,10 +22,10 @@ from .taste import Taste
 
 __all__ = [
     "FRESH_SEED", "LIVE", "LIVE_AUTOENCODER", "LIVE_LATENT", "LIVE_LORA", "LIVE_TASTE", "NAMES",
-    "RECIPES", "AutoencoderRecipe", "CaptionsRecipe", "ControlNetRecipe", "DistillRecipe",
-    "FashionJudgeRecipe", "FlowRecipe", "GeneratorRecipe", "IPAdapterRecipe", "LoRARecipe",
-    "OutlineJudgeRecipe", "Recipe", "RecogniserRecipe", "Taste", "TextToImageRecipe",
-    "TransformerRecipe", "train",
+    "RECIPES", "AutoencoderRecipe", "CaptionsRecipe", "CascadeRecipe", "ControlNetRecipe",
+    "DistillRecipe", "FashionJudgeRecipe", "FlowRecipe", "GeneratorRecipe", "IPAdapterRecipe",
+    "LoRARecipe", "OutlineJudgeRecipe", "Recipe", "RecogniserRecipe", "Taste", "TextToImageRecipe",
+    "TransformerRecipe", "UpsamplerRecipe", "train",
 ]  # fmt: skip
 
 _FOR_MEASURING = "for measuring only: no loss and no choice of weights ever uses it."
@@ -41,6 +42,8 @@ PURPOSE = {
     "postcards-turbo": "Makes in one call, two or four what postcards makes in ten, with guidance.",
     "postcards-flow": "Makes postcards as `postcards` does, on straight paths: rectified flow.",
     "postcards-dit": "Makes postcards as `postcards` does, on straight paths, by a transformer.",
+    "upsampler": "Paints postcards of 64x64 from ones of 16x16: a cascade's second network.",
+    "postcards-cascade": "Makes postcards of 16x16, in pixels, for the upsampler to enlarge.",
     "ip-adapter": "Lets the text-to-image model take a picture as a prompt, beside the words.",
     "controlnet-outline": "Lets an outline lay out the pictures of the text-to-image network.",
     **{
@@ -100,6 +103,18 @@ RECIPES: dict[str, Recipe] = {
     ),
     "postcards-flow": FlowRecipe(**_STRAIGHT, widths=(96, 192), blocks=(1, 3), steps=2400),
     "postcards-dit": TransformerRecipe(**_STRAIGHT, width=192, depth=4, patch=2, steps=3000),
+    "upsampler": UpsamplerRecipe(
+        seed=14, widths=(24, 64, 96), blocks=(1, 1, 1), schedule="cosine", kind="x_0",
+        augment=0.1, level=0.03, steps_in_use=2,
+        steps=900, batch=16, learning_rate=1e-2, ema_decay=0.99,
+    ),
+    "postcards-cascade": CascadeRecipe(
+        **_STRAIGHT | {
+            "autoencoder": "upsampler", "pictures": 24_576, "batch": 32,
+            "kinds": {"single": 0.7, "group": 0.1, "pair": 0.2},
+        },
+        channels=12, things=8.0, widths=(96, 192), blocks=(1, 3), steps=4800,
+    ),
     "ip-adapter": IPAdapterRecipe(
         seed=12, unet="postcards", pairs=6144, features=192, width=128,
         channels=(96, 96, 192, 192, 192), p_uncond=0.8, schedule="cosine", kind="x_0",

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from diffusion_lessons import latents, postcards, scoring
 from diffusion_lessons.models import Autoencoder
+from diffusion_lessons.pipeline import Cascade
 from diffusion_lessons.postcards.styles import styled
 from diffusion_lessons.scoring import recognition
 from diffusion_lessons.training.fit import Fit
@@ -49,16 +50,24 @@ class AutoencoderRecipe(Recipe):
         )  # fmt: skip
 
     def _describe(self, name: str, model: Autoencoder) -> dict:
-        model, scenes = model.cpu(), postcards.sample_scenes(SCORED, self.step_seed(0))
-        with torch.inference_mode():
-            means = torch.cat([model.encode(x)[0] for x in postcards.draw(scenes).split(128)])
-        first = postcards.draw(postcards.sample_scenes(SHEET // 2, 0))
-        pairs = torch.stack([first, scoring.there_and_back(model, first)], dim=1).flatten(0, 1)
         return {
             "autoencoder": self.network(),
             "data": f"postcards of the training mix, {self.styled:.0%} of them in a style, drawn "
             "afresh for every step",
-            "scaling_factor": round(1 / float(means.std()), 4),
-            "first seeds": {"file": save_sheet(name, pairs, ["real", "back"] * len(first))},
-            "scores": scoring.round_trips(model, SCORED, FRESH_SEED),
+            **there_and_back(name, model.cpu(), self.step_seed(0)),
         }
+
+
+def there_and_back(name: str, model: Autoencoder | Cascade, seed: int) -> dict:
+    """Return what the card says of pictures that were encoded and decoded, and write its sheet.
+    seed: of the scenes whose latents are to have a standard deviation of 1."""
+    scenes = postcards.sample_scenes(SCORED, seed)
+    with torch.inference_mode():
+        means = torch.cat([model.encode(x)[0] for x in postcards.draw(scenes).split(128)])
+    first = postcards.draw(postcards.sample_scenes(SHEET // 2, 0))
+    pairs = torch.stack([first, scoring.there_and_back(model, first)], dim=1).flatten(0, 1)
+    return {
+        "scaling_factor": round(1 / float(means.std()), 4),
+        "first seeds": {"file": save_sheet(name, pairs, ["real", "back"] * len(first))},
+        "scores": scoring.round_trips(model, SCORED, FRESH_SEED),
+    }

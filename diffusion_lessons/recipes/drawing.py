@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 from diffusion_lessons import conditioning, data, models, postcards, sampling, schedule, scoring
 from diffusion_lessons.data import Batch, PictureSet
 from diffusion_lessons.models import TextUNet, Transformer, UNet
-from diffusion_lessons.pipeline import TextToImage
+from diffusion_lessons.pipeline import TextToImage, load_autoencoder
 from diffusion_lessons.prediction import as_denoiser
 from diffusion_lessons.training import Batches, train
 from diffusion_lessons.training.fit import Fit, in_half
@@ -155,8 +155,8 @@ class LatentRecipe(DrawingRecipe):
         return postcards.draw(scenes)
 
     def latents(self, device: torch.device) -> tuple[postcards.Scenes, Tensor]:
-        """Return the scenes to learn from and their scaled latents (N, 4, 8, 8)."""
-        autoencoder, card = models.load_autoencoder(self.autoencoder)
+        """Return the scenes to learn from and their scaled latents (N, C, 8, 8)."""
+        autoencoder, card = load_autoencoder(self.autoencoder)
         autoencoder, scenes, parts = autoencoder.to(device), self.scenes(), []
         for start in tqdm(range(0, len(scenes), _ENCODED), desc="drawing and encoding"):
             images = self.draw(scenes[start : start + _ENCODED]).to(device)
@@ -199,7 +199,7 @@ class LatentRecipe(DrawingRecipe):
     def pipeline(self, unet: Any) -> TextToImage:
         """Return the whole model around a network that this recipe trained."""
         reader, _ = models.load_caption_reader(self.captions)
-        autoencoder, card = models.load_autoencoder(self.autoencoder)
+        autoencoder, card = load_autoencoder(self.autoencoder)
         kept = ("schedule", "kind", "sampler", "num_inference_steps", "guidance_scale")
         return TextToImage(reader, unet, autoencoder, {
             "parts": {"captions": self.captions, "autoencoder": self.autoencoder},
@@ -233,7 +233,7 @@ class TextToImageRecipe(LatentRecipe):
     widths: tuple[int, int]
     blocks: tuple[int, int]
     built = TextUNet
-    built_with = ("widths", "blocks")
+    built_with: ClassVar[tuple[str, ...]] = ("widths", "blocks")
     card_key = "text_unet"
 
 

@@ -18,7 +18,7 @@ from diffusion_lessons.schedule import add_noise
 from diffusion_lessons.scoring.recognition import PostcardEvaluator
 from diffusion_lessons.training.fit import Fit
 
-_DRAWN = 64  # pictures that are drawn together
+_DRAWN = 32  # pictures that are drawn together
 _SCENERY = ("ground", "sky")
 DARKNESS = ("day", "dawn", "sunset", "aurora", "night")
 

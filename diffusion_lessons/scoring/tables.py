@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from diffusion_lessons import data, postcards
-from diffusion_lessons.models import Autoencoder
 from diffusion_lessons.postcards import VALUES, Description
 from diffusion_lessons.postcards.scenes import SCENE_ATTRIBUTES, Thing, value_of
 from diffusion_lessons.postcards.styles import styled
@@ -89,14 +89,15 @@ def _clothes_metric() -> clothes.FrechetMetric:
     return clothes.FrechetMetric(real, clothes.load())
 
 
-def round_trips(model: Autoencoder, count: int, seed: int) -> dict:
+def round_trips(model: Any, count: int, seed: int) -> dict:
     """Score fresh pictures that went through the autoencoder and back, by their latents' means.
 
     For each kind of scene: the PSNR in decibels, over the picture and inside the things (of the
     mean squared error over all pictures), and how often the judge reads everything right in the
     decoded pictures, beside how often it does in the pictures themselves. Styled ones: the PSNR.
 
-    count: pictures of each kind. seed: of the scenes; training must not have used it.
+    model: as in `there_and_back`. count: pictures of each kind. seed: of the scenes; training must
+    not have used it.
     """
     judge, rows = recognition.load("judge"), {}
     for name, scenes in recognition.of_kinds(SCENE_KINDS, count, seed):
@@ -114,8 +115,10 @@ def round_trips(model: Autoencoder, count: int, seed: int) -> dict:
     return {**rows, "styled": {"pictures": count, "PSNR": decibels}}
 
 
-def there_and_back(model: Autoencoder, images: Tensor) -> Tensor:
-    """Encode pictures (N, 3, H, W) to the mean of their latents and decode them, in [-1, 1]."""
+def there_and_back(model: Any, images: Tensor) -> Tensor:
+    """Encode pictures (N, 3, H, W) to the mean of their latents and decode them, in [-1, 1].
+
+    model: an autoencoder, or what stands in its place."""
     with torch.inference_mode():
         return torch.cat([model.decode(model.encode(x)[0]).clamp(-1, 1) for x in images.split(128)])
 

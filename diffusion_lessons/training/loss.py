@@ -31,6 +31,7 @@ def diffusion_loss(
     schedule: Schedule,
     kind: str,
     given: Tensor | None = None,
+    weight: Tensor | None = None,
 ) -> Tensor:
     """Return DDPM's loss: the mean squared difference between a network's output and its target.
 
@@ -40,10 +41,12 @@ def diffusion_loss(
 
     model: called as model(x_t, t), or model(x_t, t, given). x_0: clean data (B, ...). t: (B,)
     floats in [0, 1]. eps: noise, shape of x_0. kind: one of `prediction.KINDS`. given: labels
-    (B, K), or context (B, L, D), or None. Raises ValueError for shapes that do not fit and an
-    unknown kind. DDPM eq. 14; Salimans & Ho 2022 section 4 on the weights.
+    (B, K), or context (B, L, D), or None. weight: of each number's error, shape of x_0; None weighs
+    all alike. Raises ValueError for shapes that do not fit and an unknown kind. DDPM eq. 14;
+    Salimans & Ho 2022 section 4 on the weights.
     """
-    return _squared_error(model, x_0, t, eps, schedule, kind, given).mean()
+    error = _squared_error(model, x_0, t, eps, schedule, kind, given)
+    return (error if weight is None else error * weight).mean()
 
 
 def loss_of_each(
@@ -117,6 +120,7 @@ def train(
         t = spread_times(len(x_0), dice).to(device)
         eps = torch.randn(x_0.shape, generator=dice).to(device)
         given = batch.given.to(device) if batch.given.shape[1] else None
-        return diffusion_loss(call or model, x_0, t, eps, schedule, kind, given)
+        weight = None if batch.weight is None else batch.weight.to(device)
+        return diffusion_loss(call or model, x_0, t, eps, schedule, kind, given, weight)
 
     return fit_seeded(model, batches, loss, steps, learning_rate, seed, ema_decay, half)

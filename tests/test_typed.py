@@ -1,4 +1,4 @@
-"""An expanded prompt says everything, and nothing that its short form contradicts."""
+"""What is typed is cut to what can be read; an expanded prompt contradicts nothing of it."""
 
 import pytest
 
@@ -10,6 +10,7 @@ from diffusion_lessons.postcards import (
     described_captions,
     expand,
     parse,
+    readable,
     sample_scenes,
 )
 
@@ -70,3 +71,24 @@ def test_the_exercise_knows_its_solution_and_each_slip():
     assert check(check.function).passed
     reports = {key: check(check.compiled(check.wrong(key))) for key in check.slips}
     assert {key: report.words[0] for key, report in reports.items()} == check.slips
+
+
+@pytest.mark.parametrize(
+    ("typed", "left"),
+    [
+        ("a red house on snow", "a red house on snow"),
+        ("a red house on sn", "a red house on"),
+        ("a red h", "a red"),
+        ("a red house in the", "a red house in the"),
+        ("xyz", ""),
+        ("", ""),
+    ],
+)
+def test_words_that_are_not_finished_are_left_out(typed, left):
+    assert readable(typed) == left
+    parse(left)
+
+
+def test_what_is_no_text_is_refused():
+    with pytest.raises(TypeError, match="a str"):
+        readable(7)

@@ -1,4 +1,5 @@
-"""Expanding a short prompt: `expand` says what it leaves open, as long captions do."""
+"""Prompts as people type them: `readable` leaves out a word that is not finished, `expand` says
+what a short prompt leaves open, as long captions do."""
 
 from __future__ import annotations
 
@@ -7,9 +8,22 @@ from random import Random
 from diffusion_lessons import arguments
 
 from .lexicon import MEANING_OF, VALUES
-from .reading import SINGULAR, PromptError, parse_words
+from .reading import SINGULAR, PromptError, parse, parse_words
 from .scenes import compose
 from .words import captions
+
+
+def readable(typed: str) -> str:
+    """Return the longest beginning of a text, in whole words, that `parse` takes; "" at worst.
+    Errors other than of what the words say: as `parse`."""
+    while typed:
+        try:
+            parse(typed)
+        except PromptError:
+            typed = typed.rpartition(" ")[0]
+        else:
+            break
+    return typed
 
 
 def expand(prompt: str, seed: int) -> str:
