@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 import time
@@ -68,7 +69,10 @@ def pictures_a_second(processes: int) -> float:
     """Start the workers and return what they trained in a second, together."""
     run = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
     command = [sys.executable, "-m", *run, "bench.processes", "worker"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=results.ROOT)
+    alone = os.environ | {"OMP_NUM_THREADS": "1"}  # torchrun says so to several processes only
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, cwd=results.ROOT, env=alone
+    )
     return float(done.stdout.splitlines()[-1])
 
 
