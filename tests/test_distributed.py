@@ -84,6 +84,24 @@ def test_a_mean_over_processes_is_the_whole_batchs_gradient(monkeypatch):
     assert torch.allclose(mean, whole)
 
 
+@pytest.mark.parametrize(("count", "rank"), [(0, 0), (2, 1), (2, 2), (5, 0), (5, 2)])
+def test_a_list_is_completed_from_every_share_also_from_an_empty_one(count, rank, monkeypatch):
+    whole = [torch.arange(6.0).view(2, 3) + 10 * n for n in range(count)]
+    own = [tensor.clone() if n % 3 == rank else 0 * tensor for n, tensor in enumerate(whole)]
+
+    def gather(found, mine):
+        shares = [torch.cat([mine[:0], *(t.flatten() for t in whole[n::3])]) for n in range(3)]
+        assert torch.equal(mine[: len(shares[rank])], shares[rank])
+        for part, share in zip(found.split(len(mine)), shares, strict=True):
+            part[: len(share)] = share
+
+    monkeypatch.setattr(distributed, "size", lambda: 3)
+    monkeypatch.setattr(distributed, "rank", lambda: rank)
+    monkeypatch.setattr(distributed.distributed, "all_gather_into_tensor", gather)
+    distributed.exchange(own)
+    assert all(torch.equal(mine, tensor) for mine, tensor in zip(own, whole, strict=True))
+
+
 def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch):
     monkeypatch.setattr(distributed, "size", lambda: 3)
     with pytest.raises(ValueError, match=r"a batch of 16 in 3 processes: choose .* divide it"):

@@ -35,12 +35,9 @@ class CascadeRecipe(FlowRecipe):
     def _fit(self, model: nn.Module, device: torch.device) -> Fit:
         scenes, z = self.latents(device)
         whole, _ = load_autoencoder(self.autoencoder)
-        inside = [
-            whole.encode(postcards.object_mask(scenes[i : i + 128]).float().expand(-1, 3, -1, -1))[
-                0
-            ]
-            for i in range(0, len(scenes), 128)
-        ]
+        parts = (scenes[start : start + 128] for start in range(0, len(scenes), 128))
+        masks = (postcards.object_mask(part).float().expand(-1, 3, -1, -1) for part in parts)
+        inside = [whole.encode(mask)[0] for mask in masks]
         weights = 1 + self.things * torch.cat(inside).to(device)
         both = self.batches(scenes, torch.cat([z, weights], dim=1), device)
 

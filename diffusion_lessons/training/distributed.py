@@ -58,14 +58,16 @@ def average(tensors: Sequence[Tensor]) -> None:
 
 def exchange(tensors: Sequence[Tensor]) -> None:
     """Complete a list of which each process has its `share` alone, in one message."""
-    if size() == 1:
+    if size() == 1 or not tensors:
         return
     shares = [tensors[n :: size()] for n in range(size())]
     room = max(sum(tensor.numel() for tensor in share) for share in shares)
-    own = functional.pad(flat := _flat(shares[rank()]), (0, room - len(flat)))
+    flat = _flat([*shares[rank()], tensors[0].new_empty(0)])  # a share may be empty
+    own = functional.pad(flat, (0, room - len(flat)))
     distributed.all_gather_into_tensor(found := own.new_empty(size() * room), own)
     for share, part in zip(shares, found.split(room), strict=True):
-        torch._foreach_copy_(list(map(_line, share)), _parts(part, share))
+        if share:
+            torch._foreach_copy_(list(map(_line, share)), _parts(part, share))
 
 
 def share(items: Sequence[T]) -> Sequence[T]:
