@@ -1,4 +1,5 @@
-"""Latents: the losses and the training of the autoencoder that encodes pictures to them.
+"""Latents: the losses and the training of the autoencoder that encodes pictures to them, and of the
+tokeniser that turns them into codes.
 
 Pictures are in [-1, 1]. Latents are scaled to a standard deviation of 1, because noise has that too
 and a noise schedule relies on it (Rombach et al. 2022, appendix G).
@@ -10,13 +11,15 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from .models import Autoencoder
+from .models import Autoencoder, Tokeniser
 from .training.fit import Fit, fit_seeded
 
 MASK_WEIGHT = 3.0  # of the error inside the things, which cover a tenth of a picture
 SLOPE_WEIGHT = 0.3  # of the error in the differences of neighbours: keeps edges sharp
 PERCEPTUAL_WEIGHT = 0.2  # of the error in the features of a recogniser
+COMMITMENT = 0.25  # of how far the vectors are from their codes: VQ-VAE eq. 3, beta
 
 
 def sample_latent(mean: Tensor, log_variance: Tensor, generator: torch.Generator) -> Tensor:
@@ -94,3 +97,45 @@ def train_autoencoder(
         return total
 
     return fit_seeded(model, batches, loss, steps, learning_rate, seed, ema_decay, half)
+
+
+def vq_loss(model: Tokeniser, z: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what a tokeniser gets wrong on scaled latents (B, 4, h, w), one number, and the
+    numbers of the codes that it chose, int64 (B * h * w,).
+
+    The squared error of the latents that come back; of the codes, which go to the vectors that
+    chose them; and, weighing less, of the vectors, which stay near their codes. VQ-VAE eq. 3.
+    """
+    vectors = model.vectors(z)
+    chosen, numbers = model.quantise(vectors, model.codebook)
+    codes = model.codebook[numbers]
+    back = functional.mse_loss(model.from_vectors(chosen, *z.shape[2:]), z)
+    codebook = functional.mse_loss(codes, vectors.detach())
+    commitment = functional.mse_loss(vectors, codes.detach())
+    return back + codebook + COMMITMENT * commitment, numbers
+
+
+def train_tokeniser(
+    model: Tokeniser, batches: Callable[[int], Tensor], steps: int, learning_rate: float,
+    seed: int = 0, ema_decay: float | None = 0.99, restarts: float = 0.5,
+) -> Fit:  # fmt: skip
+    """Return the training of a tokeniser on scaled latents, which its iterator carries out.
+
+    batches: from the number of a step to latents (B, 4, h, w). restarts: the share of the steps
+    after which dead codes start no more anew, see `Tokeniser.restart`; 0: never do they. The others
+    are as in `fit_seeded`.
+    """
+
+    def loss(batch: tuple[int, Tensor], dice: torch.Generator) -> Tensor:
+        step, z = batch
+        if step < restarts * steps:
+            with torch.no_grad():
+                model.restart(model.vectors(z), dice)
+        wrong, numbers = vq_loss(model, z)
+        model.count(numbers)
+        return wrong
+
+    def batch(step: int) -> tuple[int, Tensor]:
+        return step, batches(step)
+
+    return fit_seeded(model, batch, loss, steps, learning_rate, seed, ema_decay)

@@ -8,9 +8,11 @@ from diffusion_lessons import workspace
 
 from .autoencoder import Autoencoder
 from .caption_encoder import CaptionReader
+from .code_writer import CodeWriter
 from .controlnet import ControlNet
 from .ip_adapter import IPAdapter
 from .lora import LoRA
+from .tokeniser import Tokeniser
 from .transformer import Transformer
 from .unet import TextUNet, UNet
 from .upsampler import Upsampler
@@ -68,6 +70,17 @@ def load_controlnet(name: str = "controlnet-outline") -> tuple[ControlNet, dict]
 def load_ip_adapter(name: str = "ip-adapter") -> tuple[IPAdapter, dict]:
     """Return the shipped IP-Adapter and its card. Errors as in `load_unet`."""
     return _load(name, ip_adapter=IPAdapter)
+
+
+def load_tokeniser(name: str = "tokeniser") -> tuple[Tokeniser, dict]:
+    """Return the shipped tokeniser of latents and its card. Errors as in `load_unet`."""
+    return _load(name, tokeniser=Tokeniser)
+
+
+def load_code_writer(name: str = "postcards-codes") -> tuple[CodeWriter, dict]:
+    """Return the shipped network that writes codes after captions, and its card, which names the
+    "parts" it works with. Errors as in `load_unet`."""
+    return _load(name, code_writer=CodeWriter)
 
 
 def load_lora(name: str) -> tuple[LoRA, dict]:

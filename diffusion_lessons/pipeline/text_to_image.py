@@ -1,15 +1,13 @@
 """Text to image, image to image, inpainting: in one call, with the names that `diffusers` uses."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Self
 
 import torch
-from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
-from diffusion_lessons import arguments, conditioning, models, pictures, sampling, schedule
+from diffusion_lessons import arguments, conditioning, models, sampling, schedule
 from diffusion_lessons.models import Autoencoder, CaptionReader, TextUNet, Transformer
 from diffusion_lessons.prediction import Denoiser, keep
 from diffusion_lessons.sampling import SampleStep
@@ -18,23 +16,22 @@ from diffusion_lessons.schedule import NUM_TRAIN_TIMESTEPS, Schedule, add_noise
 from . import repaint
 from .adapters import Adapters
 from .cascade import Cascade, load_autoencoder
+from .latent import (
+    EXAMPLE,
+    OUTPUT_TYPES,
+    Generators,
+    LatentPipeline,
+    Output,
+    Prompt,
+    as_output,
+    checked_generators,
+    quick_decoder,
+    repeated,
+)
 from .lora import LoRALoader
 
-EXAMPLE = "a red house on snow at night"
-AT_ONCE = 16  # pictures that are decoded together: each takes megabytes meanwhile
 
-Prompt = str | Sequence[str]
-Generators = torch.Generator | Sequence[torch.Generator] | None
-
-
-@dataclass(frozen=True)
-class Output:
-    """The result of a call: `images`, a list of PIL images or a tensor (N, 3, H, W) in [0, 1]."""
-
-    images: list[Image.Image] | Tensor
-
-
-class TextToImage(Adapters, LoRALoader):
+class TextToImage(LatentPipeline, Adapters, LoRALoader):
     """A caption encoder, a network that denoises and an autoencoder, working together.
 
     reader: the caption encoder with its training heads. unet: denoises latents; a transformer may
@@ -44,8 +41,6 @@ class TextToImage(Adapters, LoRALoader):
     defaults of a call, "num_inference_steps" and "guidance_scale".
 
     Attributes:
-        encoder: words to context.
-        null_context: of the empty caption, (1, 32, D).
         latent_shape: of the latents of one picture, (C, h, w).
     """
 
@@ -53,14 +48,11 @@ class TextToImage(Adapters, LoRALoader):
         self, reader: CaptionReader, unet: TextUNet | Transformer,
         autoencoder: Autoencoder | Cascade, card: dict,
     ):  # fmt: skip
-        self.encoder, self.unet, self.autoencoder = reader.encoder, unet, autoencoder
-        self.card, size = card, card.get("sample_size", 8)
+        super().__init__(reader, autoencoder, card)
+        self.unet, size = unet, card.get("sample_size", 8)
         self.latent_shape = (unet.channels, size, size)
         self.schedule, self.kind = getattr(schedule, card["schedule"]), card["kind"]
         self.sampler = getattr(sampling, card.get("sampler", "dpm_solver"))
-        self.scaling_factor = card["scaling_factor"]
-        self.null_context = self.encode_prompt([""])
-        self._quick: dict[nn.Module, Callable] = {}  # by network: what computes the same, quicker
 
     @classmethod
     def from_pretrained(cls, name: str = "postcards", controlnet: str | None = None) -> Self:
@@ -78,8 +70,7 @@ class TextToImage(Adapters, LoRALoader):
         pipe = cls(reader, unet, autoencoder, card | {"scaling_factor": about["scaling_factor"]})
         quick = models.QuickUNet if isinstance(unet, TextUNet) else models.QuickTransformer
         pipe._quick = {unet: quick(unet)}
-        if isinstance(autoencoder, Autoencoder):
-            pipe._quick[autoencoder] = models.QuickDecoder(autoencoder)
+        pipe._quick |= quick_decoder(autoencoder)
         if controlnet is not None:
             pipe.load_controlnet(controlnet)
         return pipe
@@ -91,30 +82,6 @@ class TextToImage(Adapters, LoRALoader):
                 part.to(device)
         self.null_context = self.null_context.to(device)
         return self
-
-    @property
-    def device(self) -> torch.device:
-        """The device of its parts."""
-        return self.null_context.device
-
-    def encode_prompt(self, prompts: Sequence[str]) -> Tensor:
-        """Encode prompts to their context (N, 32, D). Errors as in `conditioning.tokenise`."""
-        tokens = conditioning.tokenise(prompts)
-        with torch.no_grad():
-            return self.encoder(tokens.to(next(self.encoder.parameters()).device))
-
-    def encode(self, images: Tensor) -> Tensor:
-        """Encode pictures (N, 3, 8 h, 8 w) in [-1, 1] to the means of their latents, scaled."""
-        with torch.no_grad():
-            parts = images.to(self.device).split(AT_ONCE)
-            return torch.cat([self.autoencoder.encode(x)[0] for x in parts]) * self.scaling_factor
-
-    def decode(self, latents: Tensor) -> Tensor:
-        """Decode scaled latents (N, C, h, w) to pictures (N, 3, 8 h, 8 w) in [-1, 1]."""
-        with torch.no_grad():
-            parts = (latents / self.scaling_factor).split(AT_ONCE)
-            decode = self._quick.get(self.autoencoder, self.autoencoder.decode)
-            return torch.cat([decode(part) for part in parts]).clamp(-1, 1)
 
     def __call__(
         self,
@@ -168,9 +135,8 @@ class TextToImage(Adapters, LoRALoader):
             OSError: a picture that cannot be opened.
             postcards.PromptError (a ValueError): a prompt that cannot be read.
         """
-        arguments.choice("output_type", output_type, ("pil", "pt"))
-        each = arguments.number("num_images_per_prompt", num_images_per_prompt, 1, 1000)
-        prompts = [text for text in arguments.texts("prompt", prompt, EXAMPLE) for _ in range(each)]
+        arguments.choice("output_type", output_type, OUTPUT_TYPES)
+        prompts, each = repeated(prompt, num_images_per_prompt)
         if negative_prompt is not None:
             negative = arguments.texts("negative_prompt", negative_prompt, EXAMPLE)
             copies = 1 if len(negative) == 1 else each
@@ -204,25 +170,15 @@ class TextToImage(Adapters, LoRALoader):
         drawn = self.decode(latents).cpu()
         if mask is not None:
             drawn = repaint.paste(drawn, images, mask)
-        if output_type == "pt":
-            return Output((drawn + 1) / 2)
-        return Output([Image.fromarray(pixels) for pixels in pictures.to_uint8(drawn)])
+        return as_output(drawn, output_type)
 
     def noise(self, count: int, generator: Generators = None) -> Tensor:
         """Draw pure noise to start from, (count, C, h, w).
 
         Raises TypeError for what is no generator, ValueError for a list of them of another length.
         """
-        sources: Sequence = generator if isinstance(generator, (list, tuple)) else [generator]
-        each = 1 if sources is generator else count
-        for source in sources:
-            if source is not None and not isinstance(source, torch.Generator):
-                raise TypeError(
-                    f"generator is {source!r}: give a torch.Generator; for a seed write "
-                    f"torch.Generator().manual_seed({source if isinstance(source, int) else 0})"
-                )
-        if sources is generator:
-            repaint.refuse_other_number("generators", len(sources), count)
+        sources = checked_generators(generator, count)
+        each = 1 if isinstance(generator, (list, tuple)) else count
         noise = [torch.randn(each, *self.latent_shape, generator=source) for source in sources]
         return torch.cat(noise).to(self.device)
 

@@ -13,19 +13,22 @@ from typing import Any
 from .adapters import ControlNetRecipe, IPAdapterRecipe
 from .autoencoder import AutoencoderRecipe
 from .cascade import CascadeRecipe, UpsamplerRecipe
+from .codes import TokeniserRecipe, WriterRecipe
 from .distill import DistillRecipe
-from .drawing import FlowRecipe, GeneratorRecipe, TextToImageRecipe, TransformerRecipe
+from .drawing import GeneratorRecipe
+from .latent import FlowRecipe, TextToImageRecipe, TransformerRecipe
 from .lora import LoRARecipe
 from .readers import CaptionsRecipe, FashionJudgeRecipe, OutlineJudgeRecipe, RecogniserRecipe
 from .recipe import FRESH_SEED, Recipe
 from .taste import Taste
 
 __all__ = [
-    "FRESH_SEED", "LIVE", "LIVE_AUTOENCODER", "LIVE_LATENT", "LIVE_LORA", "LIVE_TASTE", "NAMES",
+    "FRESH_SEED", "LIVE", "LIVE_AUTOENCODER", "LIVE_LATENT", "LIVE_LORA", "LIVE_TASTE",
+    "LIVE_TOKENISER", "LIVE_WRITER", "NAMES",
     "RECIPES", "AutoencoderRecipe", "CaptionsRecipe", "CascadeRecipe", "ControlNetRecipe",
     "DistillRecipe", "FashionJudgeRecipe", "FlowRecipe", "GeneratorRecipe", "IPAdapterRecipe",
     "LoRARecipe", "OutlineJudgeRecipe", "Recipe", "RecogniserRecipe", "Taste", "TextToImageRecipe",
-    "TransformerRecipe", "UpsamplerRecipe", "train",
+    "TokeniserRecipe", "TransformerRecipe", "UpsamplerRecipe", "WriterRecipe", "train",
 ]  # fmt: skip
 
 _FOR_MEASURING = "for measuring only: no loss and no choice of weights ever uses it."
@@ -44,6 +47,8 @@ PURPOSE = {
     "postcards-dit": "Makes postcards as `postcards` does, on straight paths, by a transformer.",
     "upsampler": "Paints postcards of 64x64 from ones of 16x16: a cascade's second network.",
     "postcards-cascade": "Makes postcards of 16x16, in pixels, for the upsampler to enlarge.",
+    "tokeniser": "Turns latents of 8x8x4 into 64 numbers of codes, and back.",
+    "postcards-codes": "Writes postcards of 64x64 from captions code by code, by autoregression.",
     "ip-adapter": "Lets the text-to-image model take a picture as a prompt, beside the words.",
     "controlnet-outline": "Lets an outline lay out the pictures of the text-to-image network.",
     **{
@@ -115,6 +120,17 @@ RECIPES: dict[str, Recipe] = {
         },
         channels=12, things=8.0, widths=(96, 192), blocks=(1, 3), steps=4800,
     ),
+    "tokeniser": TokeniserRecipe(
+        seed=15, autoencoder="autoencoder", pictures=49_152, kinds=_MIX, half=False,
+        width=96, blocks=2, codes=512, code_channels=8, restarts=0.5,
+        steps=1800, batch=64, learning_rate=1e-2, ema_decay=0.99,
+    ),
+    "postcards-codes": WriterRecipe(
+        seed=16, captions="captions", autoencoder="autoencoder", tokeniser="tokeniser",
+        pictures=49_152, kinds={"single": 0.6, "group": 0.15, "pair": 0.25}, p_uncond=0.1,
+        full=0.4, half=False, width=256, depth=4, temperature=0.75, guidance_scale=2.0,
+        steps=3000, batch=32, learning_rate=1e-2, ema_decay=0.998,
+    ),
     "ip-adapter": IPAdapterRecipe(
         seed=12, unet="postcards", pairs=6144, features=192, width=128,
         channels=(96, 96, 192, 192, 192), p_uncond=0.8, schedule="cosine", kind="x_0",
@@ -143,7 +159,7 @@ RECIPES |= {
 }
 NAMES = tuple(RECIPES)
 
-#: What lessons 02, 04 and 05 train while the learner looks on: a minute each at most on two cores.
+#: What lessons 02, 04, 05 and 08 train while the learner looks on: a minute each at most.
 LIVE = GeneratorRecipe(
     seed=0, data="sprites", size=32, channels=3,
     widths=(32, 64), blocks=(1, 2), patch=2, schedule="cosine", kind="x_0",
@@ -160,6 +176,17 @@ LIVE_LATENT = TextToImageRecipe(
     kinds={"single": 1.0}, widths=(64, 128), blocks=(1, 2), schedule="cosine", kind="x_0",
     p_uncond=0.1, full=1.0, steps=320, batch=32, learning_rate=2e-2, ema_decay=0.99,
     half=False, num_inference_steps=8, guidance_scale=3.0,
+)  # fmt: skip
+LIVE_TOKENISER = TokeniserRecipe(  # lesson 08's
+    seed=0, autoencoder="autoencoder", pictures=3072, kinds={"single": 1.0}, half=False,
+    width=32, blocks=1, codes=256, code_channels=8, restarts=0.9,
+    steps=300, batch=32, learning_rate=1e-2, ema_decay=0.98,
+)  # fmt: skip
+LIVE_WRITER = WriterRecipe(
+    seed=0, captions="captions", autoencoder="autoencoder", tokeniser="tokeniser",
+    pictures=3072, kinds={"single": 1.0}, p_uncond=0.1, full=1.0, half=False,
+    width=128, depth=3, temperature=0.5, guidance_scale=2.0,
+    steps=360, batch=32, learning_rate=2e-2, ema_decay=0.99,
 )  # fmt: skip
 
 #: What lesson 07 tunes to the learner's taste while they look on.

@@ -18,14 +18,15 @@ from diffusion_lessons.scoring import outlines, recognition
 from diffusion_lessons.training import diffusion_loss, fit_seeded, spread_times
 from diffusion_lessons.training.fit import Fit
 
-from .drawing import DrawingRecipe, TextToImageRecipe
+from .drawing import DenoisingRecipe
+from .latent import TextToImageRecipe
 from .recipe import FRESH_SEED, SCORED, SHEET
 
 _READ = 256  # pictures to learn from that are drawn and read together
 
 
 @dataclass(frozen=True, kw_only=True)
-class IPAdapterRecipe(DrawingRecipe):
+class IPAdapterRecipe(DenoisingRecipe):
     """How an IP-Adapter is trained: by pairs of pictures of the same thing, one to look at and one
     to draw. All else differs in these, so that copying does not pay."""
 

@@ -15,7 +15,7 @@ from diffusion_lessons.training import train
 from diffusion_lessons.training.fit import Fit
 
 from .autoencoder import there_and_back
-from .drawing import FlowRecipe
+from .latent import FlowRecipe
 from .recipe import Recipe
 
 

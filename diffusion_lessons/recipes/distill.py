@@ -17,7 +17,7 @@ from diffusion_lessons.prediction import as_denoiser
 from diffusion_lessons.training import fit_seeded
 from diffusion_lessons.training.fit import Fit
 
-from .drawing import TextToImageRecipe
+from .latent import TextToImageRecipe
 from .recipe import FRESH_SEED, SCORED
 
 _TOGETHER = 64  # pictures that the teacher paints together

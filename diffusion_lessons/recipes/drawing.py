@@ -1,4 +1,4 @@
-"""How the networks that draw are trained: by labels, or on latents, by captions."""
+"""How the networks that draw are trained: what they share, and those that draw by labels."""
 
 from __future__ import annotations
 
@@ -7,32 +7,27 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
-from diffusion_lessons import conditioning, data, models, postcards, sampling, schedule, scoring
-from diffusion_lessons.data import Batch, PictureSet
-from diffusion_lessons.models import TextUNet, Transformer, UNet
-from diffusion_lessons.pipeline import TextToImage, load_autoencoder
+from diffusion_lessons import data, sampling, schedule, scoring
+from diffusion_lessons.data import PictureSet
+from diffusion_lessons.models import UNet
 from diffusion_lessons.prediction import as_denoiser
 from diffusion_lessons.training import Batches, train
-from diffusion_lessons.training.fit import Fit, in_half
+from diffusion_lessons.training.fit import Fit
 
 from .recipe import FRESH_SEED, SCORED, SHEET, Recipe, save_sheet
 
 _DRAWN = 64  # pictures that a network draws together
-_ENCODED = 128  # pictures to learn from that are drawn and encoded together
 
 
 @dataclass(frozen=True, kw_only=True)
 class DrawingRecipe(Recipe):
     """How a network that draws what it is asked for is trained."""
 
-    schedule: str  # of the noise
-    kind: str  # of what is predicted, one of `prediction.KINDS`
     ema_decay: float  # of the running average of the weights, which is what is kept
 
     def make(self, model: Any, asked: Any, seeds: range) -> Tensor:
@@ -45,12 +40,6 @@ class DrawingRecipe(Recipe):
     @abstractmethod
     def _draw(self, model: Any, asked: Any, dice: list[torch.Generator]) -> Tensor:
         """A few pictures."""
-
-    def _denoise(self, model: nn.Module, batches: Batches, half: bool = False) -> Fit:
-        return train(
-            model, batches, getattr(schedule, self.schedule), self.kind, self.steps,
-            self.learning_rate, self.seed, self.ema_decay, half,
-        )  # fmt: skip
 
     def _measure(
         self, name: str, model: Any, first: Any, words: list[str], score: Callable[[Callable], dict]
@@ -70,7 +59,21 @@ class DrawingRecipe(Recipe):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GeneratorRecipe(DrawingRecipe):
+class DenoisingRecipe(DrawingRecipe):
+    """How a network that draws by removing noise is trained."""
+
+    schedule: str  # of the noise
+    kind: str  # of what is predicted, one of `prediction.KINDS`
+
+    def _denoise(self, model: nn.Module, batches: Batches, half: bool = False) -> Fit:
+        return train(
+            model, batches, getattr(schedule, self.schedule), self.kind, self.steps,
+            self.learning_rate, self.seed, self.ema_decay, half,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorRecipe(DenoisingRecipe):
     """How a U-Net that draws by labels is trained.
 
     `data`, `size` and `channels` are as `data.load` takes them; its factors are the labels.
@@ -120,138 +123,3 @@ class GeneratorRecipe(DrawingRecipe):
                 lambda draw: scoring.score(self.data, draw(fresh), FRESH_SEED),
             ),
         }  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class LatentRecipe(DrawingRecipe):
-    """How the network of a text-to-image model is trained, on latents."""
-
-    captions: str  # the names of the weights it works with, which stay as they are
-    autoencoder: str
-    pictures: int  # are drawn and encoded once; each step takes some, with new captions
-    kinds: dict[str, float]  # the share of each kind of scene, see `postcards.sample_scenes`
-    p_uncond: float  # the share of the captions that are dropped
-    full: float  # the share of the captions that mention everything
-    half: bool  # see `training.train`
-    num_inference_steps: int  # the pipeline's defaults
-    guidance_scale: float
-    sampler: ClassVar[str] = "dpm_solver"  # a function of `sampling`
-    card_key: ClassVar[str]  # under which the card has the settings of the network
-
-    def network(self) -> dict:
-        """Return the settings of the network, by name."""
-        _, card = models.load_caption_reader(self.captions)
-        return super().network() | {"context_channels": card["caption_reader"]["width"]}
-
-    def scenes(self) -> postcards.Scenes:
-        """Return the scenes to learn from."""
-        return postcards.concatenate([
-            postcards.sample_scenes(round(self.pictures * share), self.seed + number, kind=kind)
-            for number, (kind, share) in enumerate(self.kinds.items())
-        ])  # fmt: skip
-
-    def draw(self, scenes: postcards.Scenes) -> Tensor:
-        """Draw scenes to learn from."""
-        return postcards.draw(scenes)
-
-    def latents(self, device: torch.device) -> tuple[postcards.Scenes, Tensor]:
-        """Return the scenes to learn from and their scaled latents (N, C, 8, 8)."""
-        autoencoder, card = load_autoencoder(self.autoencoder)
-        autoencoder, scenes, parts = autoencoder.to(device), self.scenes(), []
-        for start in tqdm(range(0, len(scenes), _ENCODED), desc="drawing and encoding"):
-            images = self.draw(scenes[start : start + _ENCODED]).to(device)
-            with torch.inference_mode(), in_half(self.half, device):
-                mean, _ = autoencoder.encode(images)
-            parts.append(mean.float() * card["scaling_factor"])
-        return scenes, torch.cat(parts)
-
-    def batches(
-        self, scenes: postcards.Scenes, latents: Tensor, device: torch.device,
-        drop: Callable[..., Tensor] = conditioning.drop_captions,
-    ) -> Batches:  # fmt: skip
-        """Return a function from a step's number to latents, context and captions.
-
-        `drop` leaves captions out, and is called as `conditioning.drop_captions`.
-        """
-        encoder = models.load_caption_reader(self.captions)[0].encoder.to(device)
-
-        @torch.no_grad()
-        def encode(captions: list[str]) -> Tensor:
-            return encoder(conditioning.word_numbers(captions).to(device))
-
-        null_context, full = encode([""]), round(self.batch * self.full)
-
-        def batch(step: int) -> Batch:
-            seed = self.step_seed(step)
-            dice = torch.Generator().manual_seed(2**30 + seed)
-            rows = torch.randint(len(latents), (self.batch,), generator=dice)
-            captions = postcards.captions(scenes[rows[:full]], seed, full=True)
-            captions += postcards.captions(scenes[rows[full:]], seed)
-            thrown = torch.rand(self.batch, generator=dice).to(device)
-            given = drop(encode(captions), null_context, self.p_uncond, thrown)
-            return Batch(latents[rows], given, captions)
-
-        return batch
-
-    def _fit(self, model: nn.Module, device: torch.device) -> Fit:
-        return self._denoise(model, self.batches(*self.latents(device), device), self.half)
-
-    def pipeline(self, unet: Any) -> TextToImage:
-        """Return the whole model around a network that this recipe trained."""
-        reader, _ = models.load_caption_reader(self.captions)
-        autoencoder, card = load_autoencoder(self.autoencoder)
-        kept = ("schedule", "kind", "sampler", "num_inference_steps", "guidance_scale")
-        return TextToImage(reader, unet, autoencoder, {
-            "parts": {"captions": self.captions, "autoencoder": self.autoencoder},
-            "sample_size": 8,  # height and width of a postcard's latents
-            "scaling_factor": card["scaling_factor"],
-            **{key: getattr(self, key) for key in kept},
-        })  # fmt: skip
-
-    def _draw(self, model: TextToImage, asked: list[str], dice: list[torch.Generator]) -> Tensor:
-        *_, last = model.steps(asked, latents=model.noise(len(asked), dice))
-        return model.decode(last.x_next)
-
-    def _describe(self, name: str, model: nn.Module) -> dict:
-        pipe = self.pipeline(model.cpu())
-        first = postcards.captions(postcards.sample_scenes(SHEET, 0), 0)
-        mix = ", ".join(f"{share:.0%} of kind {kind!r}" for kind, share in self.kinds.items())
-        return {
-            self.card_key: self.network(),
-            **pipe.card,
-            "data": f"postcards ({mix}), encoded, with captions written anew each time",
-            **self._measure(
-                name, pipe, first, first, lambda draw: scoring.follows(draw, SCORED, FRESH_SEED)
-            ),
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextToImageRecipe(LatentRecipe):
-    """How the U-Net of the text-to-image model is trained."""
-
-    widths: tuple[int, int]
-    blocks: tuple[int, int]
-    built = TextUNet
-    built_with: ClassVar[tuple[str, ...]] = ("widths", "blocks")
-    card_key = "text_unet"
-
-
-@dataclass(frozen=True, kw_only=True)
-class FlowRecipe(TextToImageRecipe):
-    """How such a U-Net is trained on straight paths, which it walks with the simplest sampler."""
-
-    sampler = "euler"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TransformerRecipe(LatentRecipe):
-    """How a transformer in the place of that U-Net is trained, on straight paths."""
-
-    width: int
-    depth: int
-    patch: int
-    built = Transformer
-    built_with = ("width", "depth", "patch")
-    card_key = "transformer"
-    sampler = "euler"

@@ -19,7 +19,7 @@ from diffusion_lessons.scoring.statistics import shares
 from diffusion_lessons.training import train
 from diffusion_lessons.training.fit import Fit
 
-from .drawing import TextToImageRecipe
+from .latent import TextToImageRecipe
 from .recipe import FRESH_SEED, SCORED, SHEET
 
 
