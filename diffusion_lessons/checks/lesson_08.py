@@ -142,9 +142,8 @@ write = Exercise(
             "torch.multinomial makes those add up to 1 again. Divide the logits.",
         **dict.fromkeys(
             [").softmax(dim=-1) => )",
-             "told, without, cache = step(code, cache) => told, without, cache = step(code, cache)\n"
-             "        told, without = told.softmax(dim=-1), without.softmax(dim=-1); "
-             "(logits / temperature).softmax(dim=-1) => logits"],
+             "logits = => told, without = told.softmax(dim=-1), without.softmax(dim=-1)\n"
+             "        logits =; (logits / temperature).softmax(dim=-1) => logits"],
             "None may be below 0. Guide the logits, not probabilities, and take the softmax last."),
         "dim=-1) => dim=0)": "Pictures compete in the softmax. Let the codes compete: dim=-1.",
         "torch.multinomial(p, 1, generator=dice)[:, 0] => p.argmax(dim=-1)":
