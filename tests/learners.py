@@ -99,6 +99,44 @@ def walk_by_rows(ask, step, x_t, times, rates, eta, chance):
     return x_t
 
 
+def quantise_vector_by_vector(z, codebook):
+    numbers = torch.tensor([int((codebook - one).norm(dim=1).argmin()) for one in z])
+    return z + (codebook.index_select(0, numbers) - z).detach(), numbers
+
+
+class StraightThrough(torch.autograd.Function):
+    """The codes, with the gradient of z: written without `detach`."""
+
+    @staticmethod
+    def forward(ctx, z, codes):
+        return codes.clone()
+
+    @staticmethod
+    def backward(ctx, slope):
+        return slope, None
+
+
+def quantise_by_autograd(z, codebook):
+    numbers = torch.cdist(z, codebook).argmin(dim=1)
+    return StraightThrough.apply(z, codebook[numbers]), numbers
+
+
+def mask_row_by_row(n):
+    return torch.tensor([[j <= i for j in range(n)] for i in range(n)])
+
+
+def write_into_a_table(step, places, temperature, scale, dice):
+    told, without, cache = step(None, None)
+    codes = torch.empty(len(told), places, dtype=torch.long)
+    for place in range(places):
+        if place > 0:
+            told, without, cache = step(codes[:, place - 1], cache)
+        logits = torch.lerp(without, told, scale) / temperature
+        drawn = torch.multinomial(logits.log_softmax(dim=1).exp(), 1, generator=dice)
+        codes[:, place] = drawn.squeeze(1)
+    return codes
+
+
 RIGHT = "✓ Right."
 
 ANSWERS = [
@@ -129,6 +167,11 @@ ANSWERS = [
     ("walk_back", RIGHT, walk_by_rows),
     ("bug_times", RIGHT, lambda num_steps: torch.linspace(1, 0, num_steps + 1)[:-1]),
     ("bug_times", RIGHT, lambda num_steps: sampling.times(num_steps)[:-1]),
+    ("quantise", RIGHT, quantise_vector_by_vector),
+    ("quantise", RIGHT, quantise_by_autograd),
+    ("quantise", "(z, codebook), in this order", lambda z: z),
+    ("causal_mask", RIGHT, mask_row_by_row),
+    ("write", RIGHT, write_into_a_table),
 ]  # fmt: skip
 """An exercise, words of its report, and an answer."""
 

@@ -43,7 +43,9 @@ def results(name: str, code: str) -> list:
 
 
 def alike(one: object, other: object) -> bool:
-    """Whether two results are the same but for rounding."""
+    """Whether two results are the same but for rounding; so with each of two things returned."""
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(alike, one, other))
     if not (isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor)):
         return type(one) is type(other) and one == other
     return one.shape == other.shape and one.dtype == other.dtype and torch.allclose(

@@ -1,6 +1,6 @@
 """Checks for the exercises: each takes the learner's function and returns a kind report.
 
-An exercise NAME of `lesson_01` to `lesson_07` is called as ``checks.check_NAME(function)``. Where
+An exercise NAME of `lesson_01` to `lesson_08` is called as ``checks.check_NAME(function)``. Where
 the function is right, `yours` hands it to later cells and lessons.
 """
 

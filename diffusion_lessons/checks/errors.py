@@ -50,7 +50,7 @@ def _likely_reason(error: Exception, line: str, trial: Trial) -> str | None:
     message = str(error)
     if "bitwise_xor" in message or "for ^" in message:
         return "In Python a power is written **, not ^."
-    if "must match the size of tensor" in message or "not match" in message:
+    if ("must match the size of tensor" in message or "not match" in message) and trial.tensors():
         return _sizes(message, trial)
     if _NUMBER_FOR_TENSOR.search(message):
         name = next((name for name, v in trial.inputs.items() if isinstance(v, float)), None)

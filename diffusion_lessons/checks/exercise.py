@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import torch
 
@@ -72,9 +73,11 @@ class Exercise:
                 return Report("not yet", tuple(words_for_error(function, error, trial, slips)))
             expected = self.function(*trial.copies())
             problem = wrong_form(result, expected, trial, given)
-            if problem is None and not same(result, expected):
+            if problem or not same(result, expected):
                 problem = (
-                    self._named([*wrong, *inputs_exchanged(self.source)], function, trial, trials)
+                    self._named(wrong, function, trial, trials)  # a slip may have another form
+                    or problem
+                    or self._named(inputs_exchanged(self.source), function, trial, trials)
                     or not_finite(result, trial)
                     or draws_its_own(function, result, trial)
                     or self._named(near_misses(self.source, self.why), function, trial, trials)
@@ -92,7 +95,8 @@ class Exercise:
         trials: Sequence[Trial],
     ) -> list[str]:
         """Return the sentence of the first wrong source that gives the learner's numbers on
-        `trial`, and on each of `trials` where both it and the learner's function run."""
+        `trial`, and on each of `trials` where both it and the learner's function run. None that is
+        right on `trial` is named: there only the form of the learner's result is wrong."""
         results = [(on, attempt(function, on)) for on in trials]
         results.sort(key=lambda pair: pair[0] is not trial)  # where it went wrong comes first
 
@@ -101,9 +105,14 @@ class Exercise:
             both = theirs is not None and mine is not None
             return same(mine, theirs) if both else on is not trial
 
+        def is_wrong(slip: Callable) -> bool:
+            theirs: Any = attempt(slip, trial)
+            right: Any = attempt(self.function, trial)
+            return not same(theirs, right) or theirs.dtype != right.dtype
+
         for words, source in wrong:
             slip = self.compiled(source)
-            if all(agrees(slip, on, mine) for on, mine in results):
+            if all(agrees(slip, on, mine) for on, mine in results) and is_wrong(slip):
                 return [words]
         return []
 

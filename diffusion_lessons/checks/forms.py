@@ -63,6 +63,10 @@ def _wrong_dtype(result: Tensor, expected: Tensor, trial: Trial) -> list[str] | 
     if result.dtype == expected.dtype:
         return None
     dtypes = f"The result has dtype {result.dtype}, expected {expected.dtype}."
+    if expected.dtype == torch.bool:
+        return [dtypes, "True and False come from a comparison, such as a < b."]
+    if not expected.dtype.is_floating_point:
+        return [dtypes, "They are numbers of things, to count and to index with: whole, int64."]
     if not result.dtype.is_floating_point:
         return [
             dtypes,
