@@ -143,7 +143,7 @@ class Notebook:
             page.goto(f"{server.address}/lab/tree/{quote(name)}?reset")
         else:
             page.evaluate("path => window.probe.open(path)", name)
-        page.wait_for_function("() => window.probe.ready()", timeout=120_000)
+        page.wait_for_function("path => window.probe.ready(path)", arg=name, timeout=120_000)
         if page.locator(".jp-Dialog").count():
             raise RuntimeError(f"{name}: {page.locator('.jp-Dialog').first.inner_text()}")
         page.evaluate("() => window.probe.listen()")

@@ -9,10 +9,13 @@ window.probe = (() => {
   const onTheWay = new Set(); // what widgets told the kernel and it has not worked off yet
   let told = 0;
 
-  /** A notebook with an idle kernel, or a dialog that asks for one. */
-  function ready() {
+  /** Whether the notebook in front has an idle kernel (the one at `path`, where one is given), or a
+   *  dialog asks for one. */
+  function ready(path) {
     if (document.querySelector(".jp-Dialog")) return true;
-    return panel()?.sessionContext?.session?.kernel?.status === "idle" && Boolean(panel().content.model);
+    if (path && panel()?.context?.path !== path) return false;
+    if (!panel()?.content?.model) return false;
+    return panel().sessionContext?.session?.kernel?.status === "idle";
   }
 
   /** Whether a kernel grumbles, on stderr, about the comm by which JupyterLab asks it for the widgets
@@ -23,8 +26,11 @@ window.probe = (() => {
     return text === TOO_EARLY || Boolean(unknown && !opened.has(unknown[1]));
   }
 
-  async function open(path) {
-    await window.jupyterapp.commands.execute("docmanager:open", { path });
+  /** Begin to open a notebook; `ready` says when it is. What JupyterLab promises here can be lost on
+   *  the way ("Resulting promise was garbage collected", once in some hundred notebooks): nobody waits
+   *  for it. */
+  function open(path) {
+    void window.jupyterapp.commands.execute("docmanager:open", { path });
   }
 
   /** End the kernel and close the notebook, saved or not. */
