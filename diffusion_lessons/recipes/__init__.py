@@ -128,7 +128,7 @@ RECIPES: dict[str, Recipe] = {
     "postcards-codes": WriterRecipe(
         seed=16, captions="captions", autoencoder="autoencoder", tokeniser="tokeniser",
         pictures=49_152, kinds={"single": 0.6, "group": 0.15, "pair": 0.25}, p_uncond=0.1,
-        full=0.4, half=False, width=256, depth=4, temperature=0.75, guidance_scale=2.0,
+        full=0.4, half=False, width=256, depth=4, temperature=0.75, guidance_scale=3.0,
         steps=3000, batch=32, learning_rate=1e-2, ema_decay=0.998,
     ),
     "ip-adapter": IPAdapterRecipe(
