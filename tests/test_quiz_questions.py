@@ -196,9 +196,9 @@ HOLDS = {
     "which-half-again": lambda n: n["share"] < 0.03 and n["likeness"] < 0.2,
     "who-stays-idle": lambda n: [*n.values()] == [1, 2, 2, 0, 1],
     "who-stays-idle-again": lambda n: [*n.values()] == [1, 0, 2, 0, 1],
-    "dice-for-a-latent": lambda n: n["random"] > 3 * n["real"]
+    "one-level-twice-again": lambda n: n["random"] > 3 * n["real"]
     and n["rough random"] < n["grain"] / 5,
-    "dice-for-a-latent-again": lambda n: n["latents"] < n["pixels"] - 0.05
+    "one-level-twice": lambda n: n["latents"] < n["pixels"] - 0.05
     and n["rough latents"] < n["rough pixels"] / 5,
     "what-a-step-takes": lambda n: n["x_t"] == 0
     and min(n["x_0_hat"], n["eps_hat"], n["b next"]) > 0.01,
@@ -209,8 +209,8 @@ HOLDS = {
     "early-or-late-again": lambda n: n["late"] <= n["all"] / 4 and n["early"] == n["all"],
     "same-land-at-night": lambda n: n["night"] >= 22 and n["kept"] <= n["by chance"] + 3,
     "same-land-at-night-again": lambda n: n["night"] <= 2 and n["kept"] >= 20,
-    "other-dice": lambda n: n["other noise"] > 0.9 * n["both"],
-    "other-dice-again": lambda n: n["other start"] < 1 / 127.5 < 0.1 < n["both"],
+    "same-dice-again": lambda n: n["other noise"] > 0.9 * n["both"],
+    "same-dice": lambda n: n["other start"] < 1 / 127.5 < 0.1 < n["both"],
     "count-and-ruler": lambda n: n["right 10"] < n["right 1"] - 8 and n["rough 10"] > n["rough 1"],
     "count-and-ruler-again": lambda n: n["right 1"] >= 23 and n["right 10"] >= 23
     and n["spread 10"] > 4 * n["spread 1"],
