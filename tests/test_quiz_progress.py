@@ -1,5 +1,6 @@
 """Answers are kept: another start, two tabs, a full disk, a damaged file. Rounds are fair."""
 
+import dataclasses
 import itertools
 import json
 from collections import Counter
@@ -13,7 +14,9 @@ from diffusion_lessons.quiz.answers import FILE, Answer, Answers, Round, shuffle
 
 FIFTEEN = questions.fifteen()
 IDS = [one.id for one in FIFTEEN]
-BY_ID = {one.id: one for one in FIFTEEN}
+AGAIN = [one.again.id for one in FIFTEEN]
+WEEK = 7 * 24 * 3600
+BY_ID = {form.id: form for one in FIFTEEN for form in (one, one.again)}
 OLD = {  # as the first version of the course wrote it: an id for each answer
     "version": 1,
     "rounds": [
@@ -110,6 +113,52 @@ def test_shuffling_keeps_the_key_and_no_place_is_favoured():
             places[place] += 1
         one.begin(missed_only=False)
     assert set(places) == {0, 1, 2, 3} and max(places.values()) < 1.3 * min(places.values())
+
+
+# --- the second form, a week later ---
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time that answers and rounds get, in seconds; a test moves it on."""
+    now = [1e9]
+    monkeypatch.setattr(answers.time, "time", lambda: now[0])
+    return now
+
+
+def test_a_week_later_a_retry_asks_the_other_form_and_then_stays_with_it(tmp_path, clock):
+    one = fill(tab(tmp_path), {IDS[2]: True})
+    clock[0] += WEEK - 1
+    one.begin(missed_only=True)
+    assert one.order == [IDS[2]], "not a week yet"
+    fill(one, {IDS[2]: True})
+    clock[0] += 2  # a week after all the others
+    one.begin(missed_only=False)
+    assert one.order == [IDS[2], *(name for name in AGAIN if name != AGAIN[2])]
+    assert tab(tmp_path).order == one.order, "kept with the round"
+    fill(one, {AGAIN[4]: False})
+    assert one.right() == 14 and one.by_need(missed_only=True) == [IDS[4]]
+    assert one.visit_again() == [FIFTEEN[4].again.section]
+    clock[0] += 60
+    one.begin(missed_only=True)
+    assert one.order == [AGAIN[4]], "at once, the same form comes back"
+    fill(one)
+    clock[0] += WEEK
+    one.begin(missed_only=False)
+    assert one.order == [*IDS[:2], AGAIN[2], *IDS[3:]] and not one.given(), "then the first form"
+    assert len(one.latest()) == 15 and [*tab(tmp_path).questions] == IDS
+
+
+def test_a_file_with_second_forms_keeps_its_format_and_a_form_that_is_gone_does_no_harm(
+    tmp_path, clock
+):
+    one = fill(tab(tmp_path))
+    clock[0] += WEEK
+    one.begin(missed_only=False)
+    fill(one)
+    assert json.loads(one.path.read_text())["version"] == answers.VERSION == 1
+    older = Answers([dataclasses.replace(question, again=None) for question in FIFTEEN], one.path)
+    assert older.notice == "" and older.round.number == 1 and [*older.given()] == IDS
 
 
 # --- the file ---

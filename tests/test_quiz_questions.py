@@ -14,8 +14,10 @@ from tests.test_links import PROJECT, fault
 
 DATA = PROJECT / "data" / "quiz"
 FIFTEEN = questions.fifteen()
+AGAIN = [one.again for one in FIFTEEN]
+FORMS = {"first": FIFTEEN, "again": AGAIN}
 PRACTICE = [one for place in questions.places().values() for one in place]
-ALL = [*FIFTEEN, *PRACTICE]
+ALL = [*FIFTEEN, *AGAIN, *PRACTICE]
 INTENTS = [
     "core idea", "term", "concept without", "directly relevant", "key point of training",
     "does NOT belong among the parts", "statement on latent space", "does NOT belong to the rev",
@@ -32,6 +34,7 @@ MISCONCEPTIONS = {
     "latent diffusion decodes random latents",
     "a falling loss means good samples",
 }
+in_both_forms = pytest.mark.parametrize("asked", FORMS.values(), ids=FORMS)
 each = pytest.mark.parametrize("question", ALL, ids=lambda one: one.id)
 
 # --- as a file ---
@@ -50,7 +53,8 @@ def test_the_file_is_as_the_schema_says(name):
         {"right": "e"},
         {"options": {key: row["options"][key] for key in "abd"}},
         {"options": row["options"] | {"a": row["options"]["a"] | {"why": ""}}},
-        {"demonstration": {"name": "guesses_sharpen"}},
+        {"demonstration": {"name": "last_increment"}},
+        {"again": {"stem": row["stem"]}},
         {"note": "more"},
     ):
         row.update(spoiled)
@@ -63,6 +67,15 @@ def test_the_file_is_as_the_schema_says(name):
 def test_there_are_fifteen_on_the_intents_in_their_order():
     assert len(FIFTEEN) == len(INTENTS) == 15
     assert all(part in one.intent for one, part in zip(FIFTEEN, INTENTS, strict=True))
+
+
+def test_each_of_the_fifteen_has_a_second_form_with_an_id_of_its_own_and_practice_has_none():
+    for one in FIFTEEN:
+        assert one.again.id == f"{one.id}-again" and one.again.intent == one.intent
+        assert one.again.again is None
+        right, other = (form.options[form.right].text for form in (one, one.again))
+        assert right != other, "what is remembered should be the idea"
+    assert all(one.again is None for one in PRACTICE)
 
 
 def test_every_lesson_from_02_warms_up_with_three_and_every_one_from_01_asks_before():
@@ -90,21 +103,20 @@ def test_one_option_is_right_and_each_other_stands_for_a_misconception(question)
 
 
 def test_the_misconceptions_of_the_course_are_all_there():
-    found = {one.misconception for question in FIFTEEN for one in question.options.values()}
+    found = {one.misconception for question in ALL for one in question.options.values()}
     assert found >= MISCONCEPTIONS
-    noise_at_the_end = next(one for one in FIFTEEN if one.section.heading.startswith("The last st"))
-    assert "fresh noise" in noise_at_the_end.options[noise_at_the_end.right].text
 
 
 def test_no_stem_and_no_option_comes_twice():
-    texts = [option.text for one in FIFTEEN for option in one.options.values()]
+    texts = [option.text for one in (*FIFTEEN, *AGAIN) for option in one.options.values()]
     for several in ([one.stem for one in ALL], [one.id for one in ALL], texts):
         assert max(Counter(several).values()) == 1
 
 
-def test_two_stems_ask_for_what_does_not_belong_and_say_so_loudly():
-    assert sum("NOT" in one.stem for one in FIFTEEN) == 2
-    for one in FIFTEEN:
+@in_both_forms
+def test_two_stems_ask_for_what_does_not_belong_and_say_so_loudly(asked):
+    assert sum("NOT" in one.stem for one in asked) == 2
+    for one in asked:
         assert one.intent.count("NOT") == one.stem.count("NOT")
         quiet = re.sub(r"\bNOT\b", "", one.stem)
         assert not re.search(r"\b(not|no|never|none|except)\b|n't", quiet, re.IGNORECASE), one.id
@@ -118,21 +130,26 @@ def shared_words(question, text):
     return len(asked & offered)
 
 
-PLACES = Counter(one.right for one in FIFTEEN)
+def usual_place(question):
+    asked = FIFTEEN if question in FIFTEEN else AGAIN
+    return Counter(one.right for one in asked).most_common(1)[0][0]
+
+
 BLIND = {
     "the longest": lambda question, key: len(question.options[key].text),
     "the shortest": lambda question, key: -len(question.options[key].text),
-    "the most common position": lambda _, key: key == PLACES.most_common(1)[0][0],
+    "the most common position": lambda question, key: key == usual_place(question),
     "most words shared with the stem": lambda q, key: shared_words(q, q.options[key].text),
     "the most numbers": lambda q, key: len(re.findall(r"\d+(?:\.\d+)?", q.options[key].text)),
 }
 
 
+@in_both_forms
 @pytest.mark.parametrize("name", BLIND)
-def test_who_guesses_blindly_gets_at_most_six(name):
+def test_who_guesses_blindly_gets_at_most_six(name, asked):
     """On average over lots where options draw level; of the longest ones at most four are right."""
     total, among_the_best = 0.0, 0
-    for question in FIFTEEN:
+    for question in asked:
         values = {key: BLIND[name](question, key) for key in question.options}
         best = [key for key in values if values[key] == max(values.values())]
         total += (question.right in best) / len(best)
@@ -141,7 +158,9 @@ def test_who_guesses_blindly_gets_at_most_six(name):
 
 
 def test_the_places_of_the_right_options_are_balanced():
-    assert set(PLACES) == set("abcd") and max(PLACES.values()) - min(PLACES.values()) <= 1
+    for asked in FORMS.values():
+        places = Counter(one.right for one in asked)
+        assert set(places) == set("abcd") and max(places.values()) - min(places.values()) <= 1
     assert max(Counter(one.right for one in PRACTICE).values()) <= len(PRACTICE) / 4
 
 
@@ -161,28 +180,59 @@ def test_the_link_lands_on_a_heading(question):
 # --- demonstrations ---
 
 HOLDS = {
-    "guesses_sharpen": lambda n: n["off 0"] > 0.15 and n["off 3"] < 0.05,
-    "share_that_is_left": lambda n: [[k for k in n if abs(n[k] - 0.3) < off] for off in (0.01, 0.1)]
-    == [["share", "alpha_bar"]] * 2,
-    "mean_of_two": lambda n: n["from the mean"] < 0.01 and n["from a cat"] > 0.5,
-    "solved_for_the_picture": lambda n: n["difference"] < 1e-4,
-    "last_increment": lambda n: n["share"] < 0.03 and n["likeness"] < 0.2,
-    "parts_at_work": lambda n: [*n.values()] == [1, 8, 1, 0],
-    "random_latents": lambda n: n["random"] > 3 * n["real"],
-    "noise_at_the_end": lambda n: n["grain"] > 1.5,
-    "line_through_both": lambda n: abs(n["s = 0"] - 0.2) < 1e-6 and abs(n["s = 3"] - 1.1) < 1e-6,
-    "same_seed_other_word": lambda n: n["kept"] < 0.3 * n["lost"] and n["red"] > 0.3,
-    "variance_of_the_noise": lambda n: abs(n["variance"] - 0.64) < 0.01,
-    "few_steps_are_enough": lambda n: n["16 steps"] < 0.06 < 0.15 < n["1 steps"],
-    "calls_that_wait": lambda n: [*n.values()] == [64, 256, 16, 16],
-    "four_wishes": lambda n: [*n.values()][:-1] == ["understood"] * 3 + ["unknown word"],
-    "size_of_latents": lambda n: abs(n["after"] - 1) < 1e-4 and n["ratio before"] > 2,
+    "one-look": lambda n: all(
+        n[f"rough {path} 1"] < 0.7 * n[f"rough {path} 8"] for path in (1, 2)
+    ),
+    "one-look-again": lambda n: n["spread 1 1"] < 0.1 and n["spread 2 1"] > 0.3,
+    "three-tenths": lambda n: [[k for k in n if abs(n[k] - 0.3) < off] for off in (0.01, 0.1)]
+    == [["picture", "alpha_bar"]] * 2,
+    "three-tenths-again": lambda n: abs(n["noise"] - 0.64) < 0.01 and abs(n["alpha_bar"] - 0.36)
+    < 0.01 < abs(n["noise_rate"] - 0.64),
+    "still-in-question": lambda n: 1 <= n["count"] <= 2,
+    "still-in-question-again": lambda n: n["count"] > 128,
+    "scarlet-and-red": lambda n: n["table"] < 0.3 < 0.9 < n["encoder"],
+    "scarlet-and-red-again": lambda n: (n["table finds"], n["encoder finds"]) == ("grass", "cat"),
+    "which-half": lambda n: n["x_0"] < 0.3 and n["eps"] > 0.9,
+    "which-half-again": lambda n: n["share"] < 0.03 and n["likeness"] < 0.2,
+    "who-stays-idle": lambda n: [*n.values()] == [1, 2, 2, 0, 1],
+    "who-stays-idle-again": lambda n: [*n.values()] == [1, 0, 2, 0, 1],
+    "one-level-twice-again": lambda n: n["random"] > 3 * n["real"]
+    and n["rough random"] < n["grain"] / 5,
+    "one-level-twice": lambda n: n["latents"] < n["pixels"] - 0.05
+    and n["rough latents"] < n["rough pixels"] / 5,
+    "what-a-step-takes": lambda n: n["x_t"] == 0
+    and min(n["x_0_hat"], n["eps_hat"], n["b next"]) > 0.01,
+    "what-a-step-takes-again": lambda n: n["eps_hat"] == 0
+    and min(n["x_t"], n["x_0_hat"], n["x_0_hat before"]) > 0.001,
+    "early-or-late": lambda n: n["apart early"] > 5 * n["apart late"] and n["late"] > n["early"]
+    and n["clipped early"] > n["clipped late"],
+    "early-or-late-again": lambda n: n["late"] <= n["all"] / 4 and n["early"] == n["all"],
+    "same-land-at-night": lambda n: n["night"] >= 22 and n["kept"] <= n["by chance"] + 3,
+    "same-land-at-night-again": lambda n: n["night"] <= 2 and n["kept"] >= 20,
+    "same-dice-again": lambda n: n["other noise"] > 0.9 * n["both"],
+    "same-dice": lambda n: n["other start"] < 1 / 127.5 < 0.1 < n["both"],
+    "count-and-ruler": lambda n: n["right 10"] < n["right 1"] - 8 and n["rough 10"] > n["rough 1"],
+    "count-and-ruler-again": lambda n: n["right 1"] >= 23 and n["right 10"] >= 23
+    and n["spread 10"] > 4 * n["spread 1"],
+    "waiting-and-work": lambda n: n["patches 64"] == 256 and n["handled"] == 16 * 256,
+    "waiting-and-work-again": lambda n: n["calls 32"] == n["calls 64"] and 4 <= n["times"] < 5,
+    "beyond-the-postcards": lambda n: n["second"] <= 1 and min(n["first"], n["third"], n["fourth"])
+    >= 7,
+    "beyond-the-postcards-again": lambda n: n["third"] <= 1
+    and min(n["first"], n["second"], n["fourth"]) >= 7,
+    "a-line-of-notes": lambda n: n["none 1"] > 0.75 > 0.3 > n["none 0"],
+    "a-line-of-notes-again": lambda n: 0.65 <= n["words 0"] < 0.75 < n["words 1"],
 }  # fmt: skip
-SHOWN = {one.demonstration["name"]: one.demonstration for one in FIFTEEN}
+"""What a demonstration must find, for the right answer of each form to be true."""
+SHOWN = {one.id: one.demonstration for one in (*FIFTEEN, *AGAIN)}
 
 
-def test_each_of_the_fifteen_has_its_own_demonstration():
-    assert set(SHOWN) == set(demonstrations.DEMONSTRATIONS) == set(HOLDS) and len(SHOWN) == 15
+def test_both_forms_of_each_of_the_fifteen_have_a_demonstration_and_all_are_used():
+    assert set(SHOWN) == set(HOLDS) and len(SHOWN) == 30
+    assert {shown["name"] for shown in SHOWN.values()} == set(demonstrations.DEMONSTRATIONS)
+    wishes = [SHOWN[name]["settings"]["wishes"] for name in SHOWN if name.startswith("beyond")]
+    asked = (one for one in (*FIFTEEN, *AGAIN) if one.id.startswith("beyond"))
+    assert wishes == [[option.text for option in one.options.values()] for one in asked]
     assert ("cat", "red") in postcards.HELD_OUT and ("boat", "pink") not in postcards.HELD_OUT
     with pytest.raises(ValueError, match="no demonstration 'magic': choose one of"):
         demonstrations.run("magic", "words")
@@ -192,7 +242,7 @@ def test_each_of_the_fifteen_has_its_own_demonstration():
 def test_a_demonstration_shows_what_the_answer_says(name):
     shown = demonstrations.run(**SHOWN[name])
     assert HOLDS[name](shown["found"]), shown["found"]
-    assert re.search(r"\d", shown["words"]) or name == "four_wishes"
+    assert re.search(r"\d", shown["words"])
     assert shown["width"] <= 720 and shown["alt"] == SHOWN[name].get("picture", {}).get("alt", "")
     assert shown["picture"].startswith("data:image/png;base64,iVBORw0KGgo" * bool(shown["alt"]))
     assert bool(shown["picture"]) == ("picture" in SHOWN[name])

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from diffusion_lessons import quiz
-from diffusion_lessons.quiz import demonstrations, questions
+from diffusion_lessons.quiz import answers, demonstrations, questions
 
 FIFTEEN = questions.fifteen()
 
@@ -19,7 +19,7 @@ def ask(widget, do="go", **what):
 
 
 def answered(widget, sure=True, rightly=True):
-    question = widget.answers.questions[widget.answer["question"]["id"]]
+    question = widget.answers.forms[widget.answer["question"]["id"]]
     key = next(key for key in question.options if question.is_right(key) == rightly)
     return ask(widget, "answer", option=key, sure=sure)
 
@@ -53,7 +53,8 @@ def test_the_result_says_score_lessons_and_every_answer(tmp_path):
     result = widget.answer["result"]
     assert result["title"] == "13 of 15 right" and result["missed"] == 2
     assert result["words"].endswith("You were sure of 1 that was not right.")
-    assert [one["href"] for one in result["visit"]] == [FIFTEEN[i].section.href for i in (3, 4)]
+    wanted = sorted((FIFTEEN[i].section for i in (3, 4)), key=lambda one: one.lesson)
+    assert [one["href"] for one in result["visit"]] == [section.href for section in wanted]
     assert [line["sign"] for line in result["lines"]] == ["✓"] * 3 + ["✗"] * 2 + ["✓"] * 10
     assert quiz.start(tmp_path).answer["result"] == result
     seen = ask(widget, "retry", missed=True, here=None)
@@ -62,6 +63,26 @@ def test_the_result_says_score_lessons_and_every_answer(tmp_path):
         answered(widget)
         result = ask(widget, here=place)["result"]
     assert result["title"] == "2 of 2 right" and "all 15, 15 are right" in result["words"]
+
+
+def test_a_week_later_the_result_and_its_links_are_of_the_second_form(tmp_path, monkeypatch):
+    now = [1e9]
+    monkeypatch.setattr(answers.time, "time", lambda: now[0])
+    widget = quiz.start(tmp_path)
+    for place in range(15):
+        answered(widget)
+        result = ask(widget, here=place + 1)["result"]
+    assert "Come back in a week: a retry then asks other questions" in result["words"]
+    now[0] += 7 * 24 * 3600
+    ask(widget, "retry", missed=False, here=None)
+    for place, question in enumerate(FIFTEEN):
+        assert widget.answer["question"]["stem"] == question.again.stem
+        seen = answered(widget, rightly=place != 3)
+        assert seen["question"]["link"]["href"] == question.again.section.href
+        result = ask(widget, here=place + 1)["result"]
+    assert result["title"] == "14 of 15 right" and result["missed"] == 1
+    assert [line["stem"] for line in result["lines"]] == [one.again.stem for one in FIFTEEN]
+    assert [one["href"] for one in result["visit"]] == [FIFTEEN[3].again.section.href]
 
 
 def test_another_tab_s_answers_and_rounds_are_seen(tmp_path):

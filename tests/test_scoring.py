@@ -207,7 +207,7 @@ def test_a_network_that_has_learned_nothing_follows_nothing_the_same_way_each_ti
 # Which files name a judge: where it is defined, made, asked, and asked before a learner's eyes.
 MEASURING = {
     "judge": {
-        "quiz/about_words.py", "recipes/__init__.py", "scoring/outlines.py",
+        "quiz/about_latents.py", "recipes/__init__.py", "scoring/outlines.py",
         "scoring/recognition.py", "scoring/tables.py",
     },
     "clothes": {"recipes/readers.py", "scoring/tables.py"},

@@ -1,71 +1,51 @@
-"""Demonstrations about noise, its schedule, and what is learned from noisy pictures."""
+"""Demonstrations about noise: its schedule, what it hides, what is learned from it."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from diffusion_lessons import postcards, prediction, schedule
+from diffusion_lessons import data, models, postcards, prediction, schedule
 
 _MANY = 200_000
 _LEVEL = 0.6
 
 
-def share_that_is_left() -> tuple[dict, None]:
-    """At alpha_bar = 0.3, how much of the variance the clean picture has, measured."""
+def shares_of_the_mix(left: float) -> tuple[dict, None]:
+    """At the row where alpha_bar is `left`: what of the variance is picture and noise, measured."""
     beta = schedule.linear_beta()
     alpha_bars = schedule.alpha_bar(beta)
-    row = int((alpha_bars - 0.3).abs().argmin())
-    alpha_bar = alpha_bars[row]
-    x_0, eps = _random(2)
+    row = int((alpha_bars - left).abs().argmin())
+    alpha_bar, dice = alpha_bars[row], torch.Generator().manual_seed(0)
+    x_0, eps = torch.randn(2, _MANY, generator=dice, dtype=torch.float64)  # of variance 1
     x_t = alpha_bar.sqrt() * x_0 + (1 - alpha_bar).sqrt() * eps
-    fitted = (x_t * x_0).mean() / x_0.square().mean()
-    return {
-        "share": (fitted**2 * x_0.var() / x_t.var()).item(),
-        "alpha_bar": alpha_bar.item(),
-        "signal_rate": alpha_bar.sqrt().item(),
-        "beta": beta[row].item(),
-        "snr": (alpha_bar / (1 - alpha_bar)).item(),
-        "steps": row + 1,
-    }, None
-
-
-def variance_of_the_noise() -> tuple[dict, None]:
-    """At alpha_bar = 0.36: the variance of what is not picture, measured."""
-    x_0, eps = _random(2)
-    signal, noise_rate = 0.36**0.5 * x_0, 0.64**0.5
-    noisy = signal + noise_rate * eps
-    rest = noisy - signal
-    found = {"variance": rest.var(), "spread": rest.std(), "whole": noisy.var()}
-    return {name: value.item() for name, value in found.items()}, None
-
-
-def mean_of_two() -> tuple[dict, Tensor]:
-    """The exact answer for a set of a black and a white cat, where both fit equally well."""
-    scene = postcards.compose(postcards.parse("a large red cat in the middle"), seed=0)
-    white = 0.9 * postcards.object_mask(scene).float().expand(-1, 3, -1, -1)
-    black, mean, t = -white, torch.zeros_like(white), torch.tensor([0.9])
-    eps = torch.randn(white.shape, generator=torch.Generator().manual_seed(1))
-    apart = white - black
-    eps -= (eps * apart).sum() / apart.square().sum() * apart  # which favours neither cat
-    middle = schedule.add_noise(mean, eps, t, schedule.cosine)
-    answer = prediction.exact_denoiser(torch.cat([black, white]), schedule.cosine)(middle, t).x_0
-    numbers = {
-        "from the mean": (answer - mean).abs().max().item(),
-        "from a cat": (answer - black).abs().max().item(),
+    clean, noise = ((x_t * part).mean() / part.square().mean() * part for part in (x_0, eps))
+    found = {
+        "picture": clean.var() / x_t.var(),
+        "noise": noise.var() / x_t.var(),
+        "alpha_bar": alpha_bar,
+        "signal_rate": alpha_bar.sqrt(),
+        "noise_rate": (1 - alpha_bar).sqrt(),
+        "beta": beta[row],
+        "snr": alpha_bar / (1 - alpha_bar),
     }
-    return numbers, torch.cat([black, white, middle, answer])
+    return {"steps": row + 1} | {name: value.item() for name, value in found.items()}, None
 
 
-def solved_for_the_picture() -> tuple[dict, Tensor]:
-    """From the noise to the picture by arithmetic alone."""
-    scene = postcards.compose(postcards.parse("a red house on snow at night"), seed=3)
-    house, t = postcards.draw(scene), torch.tensor([_LEVEL])
-    eps = torch.randn(house.shape, generator=torch.Generator().manual_seed(2))
-    x_t = schedule.add_noise(house, eps, t, schedule.cosine)
-    signal_rate, noise_rate = schedule.cosine(t)
-    solved = (x_t - noise_rate * eps) / signal_rate
-    return {"difference": (solved - house).abs().max().item()}, torch.cat([x_t, eps, solved])
+def still_in_question(side: int) -> tuple[dict, Tensor]:
+    """How many of 256 sprites of `side` pixels the exact answer at t = 0.8 is a mean of."""
+    t, dice = torch.tensor([0.8]), torch.Generator().manual_seed(1)
+    x_0 = data.load("sprites", size=32, channels=3).sample(256, seed=0).x_0
+    x_0 = functional.avg_pool2d(x_0, 32 // side)
+    a, b = (rate.item() for rate in schedule.cosine(t))
+    x_t = a * x_0 + b * torch.randn(x_0.shape, generator=dice)
+    distance = torch.cdist(x_t.flatten(1), a * x_0.flatten(1))
+    weights = torch.softmax(-(distance**2) / (2 * b**2), dim=1)
+    count = torch.exp(-torch.special.xlogy(weights, weights).sum(dim=1)).mean().item()
+    answers = (weights[:4] @ x_0.flatten(1)).reshape(x_0[:4].shape)
+    shown = torch.cat([x_0[:4], x_t[:4].clamp(-1, 1), answers])
+    return {"count": count}, functional.interpolate(shown, size=32)
 
 
 def last_increment() -> tuple[dict, None]:
@@ -79,7 +59,21 @@ def last_increment() -> tuple[dict, None]:
     return {"share": (last.var() / x.var()).item(), "likeness": likeness}, None
 
 
-def _random(rows: int) -> Tensor:
-    """Independent numbers of variance 1, (rows, 200,000)."""
-    dice = torch.Generator().manual_seed(0)
-    return torch.randn(rows, _MANY, generator=dice, dtype=torch.float64)
+def where_the_loss_comes_from() -> tuple[dict, None]:
+    """How much of two plain losses the lower half of the noise levels makes, by lesson 03's
+    network on postcards that no training showed."""
+    model, card = models.load_unet("postcards-32")
+    scenes = postcards.sample_scenes(128, seed=9, kind="single")
+    x_0 = functional.avg_pool2d(postcards.draw(scenes), 2)
+    columns = (scenes.attributes[name] for name in card["factors"])
+    labels = torch.stack([one if one.ndim == 1 else one[:, 0] for one in columns], dim=1)
+    guess = prediction.as_denoiser(model, schedule.cosine, card["kind"], labels)
+    eps = torch.randn(x_0.shape, generator=torch.Generator().manual_seed(1))
+    errors = []  # of each level: in the picture, in the noise
+    for level in torch.arange(0.05, 1, 0.1):
+        t = level.expand(len(x_0))
+        said = guess(schedule.add_noise(x_0, eps, t, schedule.cosine), t)
+        pairs = ((said.x_0, x_0), (said.eps, eps))
+        errors.append([(answer - truth).square().mean().item() for answer, truth in pairs])
+    of_x_0, of_eps = (sum(half[:5]) / sum(half) for half in zip(*errors, strict=True))
+    return {"x_0": of_x_0, "eps": of_eps}, None

@@ -1,4 +1,4 @@
-"""Demonstrations about latents and words: the parts of text to image, and what they understand."""
+"""Demonstrations about words: the parts that hear them, guidance, and what words can ask for."""
 
 from __future__ import annotations
 
@@ -6,76 +6,125 @@ from collections import Counter
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from diffusion_lessons import conditioning, models, pipeline, postcards, schedule
-from diffusion_lessons.scoring import recognition
+from diffusion_lessons import conditioning, models, pipeline, postcards, sampling
+from diffusion_lessons.postcards.outline import outline
+from diffusion_lessons.scoring import outlines
+
+from .about_latents import FULL, model, painted, right
 
 
-def parts_at_work() -> tuple[dict, None]:
-    """Count how often each part is called while one picture is made in 8 steps."""
+def words_alike(word: str, other: str) -> tuple[dict, None]:
+    """How alike two words are (cosine), in the table and as the encoder understands them alone;
+    and the word that is most like the first one."""
+    encoder, words = model().encoder, conditioning.WORDS
+    alone = torch.zeros(len(words), 32, dtype=torch.int64)
+    alone[:, 0] = torch.arange(len(words))  # each word as a caption of its own
+    found: dict[str, float | str] = {}
+    for name, rows in (("table", encoder.word.weight), ("encoder", encoder(alone)[:, 0])):
+        vectors = functional.normalize(rows - rows.mean(dim=0), dim=1)
+        alike = vectors @ vectors[words.index(word)]
+        found[name] = alike[words.index(other)].item()
+        found[f"{name} finds"] = words[int(alike[1:].argsort(descending=True)[1]) + 1]
+    return found, None
+
+
+def parts_at_work(name: str, scale: float) -> tuple[dict, None]:
+    """Count what works while a model paints one picture in two steps with guidance `scale`."""
     reader, _ = models.load_caption_reader()
     autoencoder, about = models.load_autoencoder()
-    unet = models.TextUNet().eval()  # not trained: calls are counted, no picture is looked at
-    card = {"schedule": "cosine", "kind": "x_0", "scaling_factor": about["scaling_factor"]}
-    pipe = pipeline.TextToImage(reader.eval(), unet, autoencoder, card)
-    parts = {
-        "caption encoder": pipe.encoder,
-        "U-Net": unet,
-        "decoder": autoencoder.from_latent,
-        "judge": recognition.load("judge").network,
-    }
-    calls = Counter(dict.fromkeys(parts, 0))
-    hooks = [
-        part.register_forward_hook(lambda *_, name=name: calls.update([name]))
-        for name, part in parts.items()
-    ]
-    pipe("a red house on snow", num_inference_steps=8, guidance_scale=1.0)
-    for hook in hooks:
-        hook.remove()
+    unet, card = models.load_denoiser(name)
+    scaled = card | {"scaling_factor": about["scaling_factor"]}
+    pipe = pipeline.TextToImage(reader, unet, autoencoder, scaled)
+    calls = Counter(dict.fromkeys(("words", "empty", "U-Net", "encoder", "decoder"), 0))
+
+    def heard(_: object, given: tuple, __: object) -> None:
+        empty = (given[2] == pipe.null_context).flatten(1).all(dim=1).any().item()
+        calls.update(["U-Net"] + ["empty"] * int(empty))
+
+    unet.register_forward_hook(heard)
+    parts = ("words", pipe.encoder), ("encoder", autoencoder.to_latent)
+    for part, module in (*parts, ("decoder", autoencoder.from_latent)):
+        module.register_forward_hook(lambda *_, part=part: calls.update([part]))
+    pipe(FULL, num_inference_steps=2, guidance_scale=scale)
     return dict(calls), None
 
 
-def random_latents() -> tuple[dict, Tensor]:
-    """Plain noise, decoded, beside the latents of real postcards, decoded."""
-    autoencoder, about = models.load_autoencoder()
-    noise = torch.randn(4, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    scenes = postcards.sample_scenes(4, seed=1, kind="single")
-    real, random = autoencoder.encode(postcards.draw(scenes))[0], noise / about["scaling_factor"]
-    numbers, decoded = {}, []
-    for name, z in (("real", real), ("random", random)):
-        decoded.append(autoencoder.decode(z).clamp(-1, 1))
-        again = autoencoder.encode(decoded[-1])[0]
-        numbers[name] = ((again - z).std() / z.std()).item()
-    return numbers, torch.cat(decoded)
+def guidance_early_and_late() -> tuple[dict, None]:
+    """How far apart the two answers are, early and late; and what guidance of 5 is worth in the
+    first quarter and in the last quarter of the way alone, on pairs that no training showed."""
+    pipe = model()
+    prompts = [FULL] * 4
+    noise = pipe.noise(4, torch.Generator().manual_seed(0))
+    steps = list(pipe.steps(prompts, guidance_scale=1.0, latents=noise))
+    found: dict[str, float] = {}
+    for name, step in (("apart early", steps[0]), ("apart late", steps[-2])):
+        t = torch.full((4,), step.t)
+        without, told = (_guess(prompts, scale)(step.x_t, t).x_0 for scale in (0.0, 1.0))
+        found[name] = (without - told).square().mean().sqrt().item()
+    scenes = postcards.sample_scenes(24, seed=5, split="held_out", kind="single")
+    said = postcards.described_captions(scenes, 5, True)
+    for name, way in (("early", (5.0, 1.0, 0.75)), ("late", (1.0, 5.0, 0.25))):
+        images = _in_two_parts([one.text for one in said], *way)
+        found[name] = right(images, [one.description for one in said])
+        found[f"clipped {name}"] = (images.abs() > 0.992).float().mean().item()
+    return found, None
 
 
-def size_of_latents() -> tuple[dict, None]:
-    """The spread of latents before and after scaling, and how much noise that means at t = 0.5."""
-    autoencoder, _ = models.load_autoencoder()
-    before = autoencoder.encode(postcards.draw(postcards.sample_scenes(64, seed=1)))[0]
-    after = before / before.std()
-    ratio = schedule.snr(torch.tensor([0.5]), schedule.cosine).item()
-    numbers: dict[str, float] = {}
-    for name, z in (("before", before), ("after", after)):
-        numbers |= {name: z.std().item(), f"ratio {name}": ratio * z.var().item()}
-    return numbers, None
+def ignored_early_or_late() -> tuple[dict, Tensor]:
+    """Paint with guidance 5 in one half of the way and 0 in the other."""
+    prompts = ["a large blue boat in the middle, on the sea by day", FULL] * 8
+    said = list(map(postcards.parse, prompts))
+    late, early = _in_two_parts(prompts, 0.0, 5.0, 0.5), _in_two_parts(prompts, 5.0, 0.0, 0.5)
+    found = {"late": right(late, said), "early": right(early, said), "all": len(said)}
+    return found, torch.cat([late[:4], early[:4]])
 
 
-def line_through_both() -> tuple[dict, None]:
-    """The course's guidance formula, for the two numbers of the question."""
-    without, with_caption = torch.tensor(0.2), torch.tensor(0.5)
-    scales = (0.0, 1.0, 3.0)
-    return {f"s = {s:g}": conditioning.guide(without, with_caption, s).item() for s in scales}, None
+def four_wishes(wishes: list[str]) -> tuple[dict, Tensor]:
+    """Paint four wishes 12 times each, and let the judge count."""
+    images = painted(model(), [wish for wish in wishes for _ in range(12)])
+    places, parts = ("first", "second", "third", "fourth"), images.split(12)
+    found = {
+        place: right(part, [postcards.parse(wish)] * 12)
+        for place, wish, part in zip(places, wishes, parts, strict=True)
+    }
+    return found, torch.cat([part[:2] for part in parts])
 
 
-def four_wishes() -> tuple[dict, None]:
-    """What the caption reader says to each of the four wishes, and the held-out pairs."""
-    found = {}
-    for wish in ("a red cat", "a toadstool at dusk", "two pink boats", "a dog on sand"):
-        try:
-            conditioning.tokenise([wish])
-            found[wish] = "understood"
-        except postcards.UnknownWord:
-            found[wish] = "unknown word"
-    pairs = (f"{colour} {name}" for name, colour in sorted(postcards.HELD_OUT))
-    return found | {"pairs": ", ".join(pairs)}, None
+def with_a_drawing() -> tuple[dict, Tensor]:
+    """How well things lie where they were drawn (the median overlap): with words or none, and with
+    the outline's branch on or off."""
+    pipe = model(controlnet="controlnet-outline")
+    scenes = postcards.sample_scenes(8, seed=4, kind="single")
+    drawn, captions = outline(scenes), postcards.captions(scenes, 4, True)
+    evaluator, found = outlines.OutlineEvaluator.load("outline-judge"), {}
+    shown = [1 - 2 * drawn[:3].float().expand(-1, 3, -1, -1)]
+    for words, prompts in (("words", captions), ("none", [""] * 8)):
+        for scale in (0, 1):
+            given = {"control_image": drawn, "controlnet_conditioning_scale": float(scale)}
+            images = painted(pipe, prompts, **given)
+            overlap = outlines.iou(evaluator.read(images), postcards.object_mask(scenes))
+            found[f"{words} {scale}"] = overlap.median().item()
+            shown.append(images[:3])
+    return found, torch.cat(shown)
+
+
+def _guess(prompts: list[str], scale: float) -> conditioning.Denoiser:
+    """The shipped model's denoiser, guided."""
+    pipe = model()
+    context = pipe.encode_prompt(prompts)
+    parts = pipe.schedule, pipe.kind, context, pipe.null_context, scale
+    return conditioning.guided(models.QuickUNet(pipe.unet), *parts)
+
+
+def _in_two_parts(prompts: list[str], early: float, late: float, until: float) -> Tensor:
+    """Paint with guidance `early` above the time `until`, and `late` from there on."""
+    pipe = model()
+    first, then = _guess(prompts, early), _guess(prompts, late)
+    noise = pipe.noise(len(prompts), torch.Generator().manual_seed(0))
+    walk = pipe.sampler(
+        lambda x_t, t, rates=None: (first if t[0] > until else then)(x_t, t, rates),
+        pipe.schedule, noise, sampling.times(10),
+    )  # fmt: skip
+    return pipe.decode(sampling.finish(walk))

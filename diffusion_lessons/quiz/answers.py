@@ -1,7 +1,8 @@
 """What a learner answered: rounds, scores, what to look at again, and the file that keeps it all.
 
 A round is the quiz taken once. The first asks all questions, options in the order of data/quiz; in
-later rounds options stand in another order. Rounds and answers are rows of one dict, and a row
+later rounds options stand in another order, and a question whose last answer is a week old comes in
+its other form, which has an id of its own. Rounds and answers are rows of one dict, and a row
 never changes: several tabs may write to the file, since each takes in under a lock what is there.
 Whatever is wrong with disk or file, the quiz goes on, in memory if need be.
 """
@@ -28,6 +29,7 @@ VERSION = 1
 FIRST = "first"
 """The id of the first round, the same in every tab; the file has no row for it."""
 
+_WEEK_S = 7 * 24 * 3600
 _PATIENCE_S = 3  # for another tab that is writing just now
 _MILLISECONDS = 1e11  # a larger time is in these; in seconds it would be of the year 5138
 _LATEST = 32_503_680_000  # the year 3000
@@ -65,10 +67,16 @@ class NewerFile(Exception):
 
 
 class Answers:
-    """Questions, and what has been answered of them; kept at `path`, None: in memory alone."""
+    """Questions, and what has been answered of them; kept at `path`, None: in memory alone.
+
+    `questions` has them by id, `forms` both forms of each.
+    """
 
     def __init__(self, questions: Sequence[Question], path: Path | None) -> None:
         self.questions = {question.id: question for question in questions}
+        again = {one.again.id: one for one in questions if one.again}
+        self.forms = self.questions | {name: one.again for name, one in again.items() if one.again}
+        self._first = self.questions | again  # of each form, the question in its first one
         self.path = path
         self._rows: _Rows = {}
         self._notes: dict[str, str] = {}
@@ -83,18 +91,18 @@ class Answers:
     def round(self) -> Round:
         """The newest round that asks something which the course still has."""
         rounds = [row for row in self._rows.values() if isinstance(row, Round)]
-        known = [row for row in rounds if set(row.questions) & set(self.questions)]
+        known = [row for row in rounds if set(row.questions) & set(self.forms)]
         first = Round(FIRST, 1, 0.0, [*self.questions])
         return max([first, *known], key=lambda row: (row.number, row.at, row.id))
 
     @property
     def order(self) -> list[str]:
         """The ids that this round asks, in its order."""
-        return [name for name in dict.fromkeys(self.round.questions) if name in self.questions]
+        return [name for name in dict.fromkeys(self.round.questions) if name in self.forms]
 
     def options(self, question: str) -> list[str]:
         """Return the keys of a question's options, in the order in which this round shows them."""
-        return shuffled([*self.questions[question].options], question, self.round.number)
+        return shuffled([*self.forms[question].options], question, self.round.number)
 
     def given(self) -> dict[str, Answer]:
         """Return the answers of this round by question."""
@@ -102,8 +110,8 @@ class Answers:
         return {row.question: row for row in self._known() if row.round == now}
 
     def latest(self) -> dict[str, Answer]:
-        """Return the last answer to each question, in whichever round."""
-        return {row.question: row for row in self._known()}
+        """Return the last answer to each question by its first form's id, in whichever round."""
+        return {self._first[row.question].id: row for row in self._known()}
 
     def right(self) -> int:
         """Return how many of this round's questions were answered rightly."""
@@ -111,7 +119,7 @@ class Answers:
 
     def is_right(self, answer: Answer) -> bool:
         """Return whether an answer is right."""
-        return self.questions[answer.question].is_right(answer.option)
+        return self.forms[answer.question].is_right(answer.option)
 
     def by_need(self, missed_only: bool) -> list[str]:
         """Return ids: confident mistakes, other mistakes, then the rest unless `missed_only`."""
@@ -121,7 +129,8 @@ class Answers:
 
     def visit_again(self) -> list[Section]:
         """Return the sections that missed questions link to, in the order of the lessons."""
-        sections = {self.questions[name].section for name in self.by_need(missed_only=True)}
+        latest, missed = self.latest(), self.by_need(missed_only=True)
+        sections = {self.forms[latest[name].question].section for name in missed}
         return sorted(sections, key=lambda section: (section.lesson, section.heading))
 
     def answer(self, question: str, option: str, sure: bool) -> None:
@@ -129,14 +138,23 @@ class Answers:
         question that this round does not ask, or an option that it does not have."""
         if question not in self.order:
             raise ValueError(f"question {question!r} is not asked in this round: {self.order}")
-        self.questions[question].is_right(option)  # refuses an unknown option
+        self.forms[question].is_right(option)  # refuses an unknown option
         now = self.round.id
         self._add(Answer(f"{now} {question}", time.time(), now, question, option, sure))
 
     def begin(self, missed_only: bool) -> None:
         """Begin another round, in the order of need; without a missed question none of those."""
-        if asked := self.by_need(missed_only):
+        if asked := list(map(self._due, self.by_need(missed_only))):
             self._add(Round(uuid.uuid4().hex, self.round.number + 1, time.time(), asked))
+
+    def _due(self, name: str) -> str:
+        """Return the form in which to ask a question: as last time, after a week the other one."""
+        last, other = self.latest().get(name), self.questions[name].again
+        if last is None or other is None:
+            return name
+        if time.time() - last.at < _WEEK_S:
+            return last.question
+        return other.id if last.question == name else name
 
     def refresh(self) -> None:
         """Take in what the file holds, for another tab may have written. A file that cannot be read
@@ -187,7 +205,7 @@ class Answers:
 
     def _known(self) -> list[Answer]:
         """Answers that the course still has a question and an option for, in order of time."""
-        known = {(name, key) for name, asked in self.questions.items() for key in asked.options}
+        known = {(name, key) for name, asked in self.forms.items() for key in asked.options}
         rows = (row for row in self._rows.values() if isinstance(row, Answer))
         return sorted((row for row in rows if (row.question, row.option) in known), key=_when)
 

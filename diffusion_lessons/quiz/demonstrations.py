@@ -14,31 +14,34 @@ from torch import Tensor
 from diffusion_lessons import pictures
 from diffusion_lessons.widgets.asking import drawing
 
-from . import about_drawing, about_noise, about_words
+from . import about_drawing, about_latents, about_noise, about_words
 
-DEMONSTRATIONS: dict[str, Callable[[], tuple[dict, Tensor | None]]] = {
+DEMONSTRATIONS: dict[str, Callable[..., tuple[dict, Tensor | None]]] = {
     function.__name__: function
     for function in (
-        about_drawing.guesses_sharpen,
-        about_noise.share_that_is_left,
-        about_noise.mean_of_two,
-        about_noise.solved_for_the_picture,
+        about_latents.one_call_and_more,
+        about_noise.shares_of_the_mix,
+        about_noise.still_in_question,
+        about_words.words_alike,
+        about_noise.where_the_loss_comes_from,
         about_noise.last_increment,
         about_words.parts_at_work,
-        about_words.random_latents,
-        about_drawing.noise_at_the_end,
-        about_words.line_through_both,
-        about_drawing.same_seed_other_word,
-        about_noise.variance_of_the_noise,
-        about_drawing.few_steps_are_enough,
-        about_drawing.calls_that_wait,
+        about_latents.random_latents,
+        about_latents.one_level_on_both,
+        about_drawing.what_a_step_needs,
+        about_words.guidance_early_and_late,
+        about_words.ignored_early_or_late,
+        about_latents.another_sky,
+        about_drawing.start_or_chance,
+        about_latents.two_rulers,
+        about_drawing.calls_and_work,
         about_words.four_wishes,
-        about_words.size_of_latents,
+        about_words.with_a_drawing,
     )
 }
 
 
-def run(name: str, words: str, picture: dict | None = None) -> dict:
+def run(name: str, words: str, picture: dict | None = None, settings: dict | None = None) -> dict:
     """Run a demonstration without gradients, and fill its findings in.
 
     The arguments are those of data/quiz. Return what the page shows: "words", "picture" (a data
@@ -47,7 +50,7 @@ def run(name: str, words: str, picture: dict | None = None) -> dict:
     if name not in DEMONSTRATIONS:
         raise ValueError(f"no demonstration {name!r}: choose one of {sorted(DEMONSTRATIONS)}")
     with drawing():
-        found, images = DEMONSTRATIONS[name]()
+        found, images = DEMONSTRATIONS[name](**settings or {})
     page = {"words": words.format_map(found), "picture": "", "alt": "", "width": 0, "found": found}
     if picture and images is not None:
         labels = [label.format_map(found) for label in picture["labels"]]

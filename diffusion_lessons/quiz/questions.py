@@ -42,7 +42,7 @@ class Option:
 @dataclass(frozen=True)
 class Question:
     """A question with its options by key ("a" to "d"), in the order of the file; `demonstration`
-    are the arguments of `demonstrations.run`."""
+    are the arguments of `demonstrations.run`, `again` is a second form for a later round."""
 
     id: str
     intent: str
@@ -51,6 +51,7 @@ class Question:
     right: str
     section: Section
     demonstration: dict | None
+    again: Question | None = None
 
     def is_right(self, key: str) -> bool:
         """Return whether the option `key` is the right one: the only place that decides this.
@@ -90,4 +91,8 @@ def _read(name: str) -> dict:
 
 def _question(row: dict) -> Question:
     options = {key: Option(**option) for key, option in row["options"].items()}
-    return Question(**row | {"options": options, "section": Section(**row["section"])})
+    again = row.get("again")
+    if again is not None:
+        again = _question({"id": f"{row['id']}-again", "intent": row["intent"]} | again)
+    section = Section(**row["section"])
+    return Question(**row | {"options": options, "section": section, "again": again})

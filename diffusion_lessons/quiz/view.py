@@ -50,7 +50,7 @@ class Quiz(Asking):
         if request["do"] == "retry":
             self.answers.begin(request["missed"])
         elif request["do"] != "go":
-            question = self.answers.questions[self.answers.order[request["here"]]]
+            question = self.answers.forms[self.answers.order[request["here"]]]
             if request["do"] == "show":
                 return {"demonstration": demonstrations.run(**(question.demonstration or {}))}
             self.answers.answer(question.id, request["option"], request["sure"])
@@ -86,7 +86,7 @@ class Quiz(Asking):
 
     def _question(self, name: str, given: dict[str, Answer]) -> dict:
         """A question; once it is answered, with the feedback to every option."""
-        question, answer = self.answers.questions[name], given.get(name)
+        question, answer = self.answers.forms[name], given.get(name)
         options = [
             {
                 "key": key,
@@ -113,6 +113,8 @@ class Quiz(Asking):
         if asked < total:
             now = sum(map(answers.is_right, latest.values()))
             words += f" Of all {total}, {now} are right by now."
+        if len(answers.forms) > total:
+            words += " Come back in a week: a retry then asks other questions on the same ideas."
         if sure := sum(latest[name].sure for name in missed):
             words += f" You were sure of {sure} that {'was' if sure == 1 else 'were'} not right."
         return {
@@ -121,16 +123,21 @@ class Quiz(Asking):
             "missed": len(missed),
             "visit": [_link(section) for section in answers.visit_again()],
             "lines": [
-                {
-                    "place": place,
-                    "sign": _sign(answers.is_right(latest[name])),
-                    "stem": question.stem,
-                    "chosen": question.options[latest[name].option].text,
-                    "sure": "sure" if latest[name].sure else "not sure",
-                }
-                for place, (name, question) in enumerate(answers.questions.items(), 1)
+                self._line(place, latest[name])
+                for place, name in enumerate(answers.questions, 1)
                 if name in latest
             ],
+        }
+
+    def _line(self, place: int, answer: Answer) -> dict:
+        """A question of the result, in the form that was asked, and its latest answer."""
+        asked = self.answers.forms[answer.question]
+        return {
+            "place": place,
+            "sign": _sign(self.answers.is_right(answer)),
+            "stem": asked.stem,
+            "chosen": asked.options[answer.option].text,
+            "sure": "sure" if answer.sure else "not sure",
         }
 
 

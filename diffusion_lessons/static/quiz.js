@@ -93,7 +93,7 @@ function paperOf({ title, words, visit, lines }) {
   const links = visit.map((link) => make("li", {}, [linkOf(link)]));
   const again = links.length
     ? [line("Worth another visit:"), make("ul", {}, links)]
-    : [line("Nothing is missed. Come back in a week and see what stays.")];
+    : [line("Nothing is missed.")];
   const latest = [line("Your latest answer to each question:"), make("ol", {}, answers)];
   const score = make("p", { className: "dl-score", textContent: title });
   return make("div", {}, [score, line(words), ...again, ...latest]);

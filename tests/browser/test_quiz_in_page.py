@@ -46,7 +46,7 @@ def focused(page):
 def answer(page, widget, rightly=True, sure=True):
     """Answer the question on show by keys alone; the focus is on its first option."""
     shown = widget.answer["question"]
-    question = widget.answers.questions[shown["id"]]
+    question = widget.answers.forms[shown["id"]]
     keys = [one["key"] for one in shown["options"]]
     place = next(i for i, key in enumerate(keys) if question.is_right(key) == rightly)
     press(page, widget, *(["ArrowDown"] * place or ["Space"]))
@@ -70,7 +70,8 @@ def test_all_fifteen_by_keyboard_alone_to_the_result_and_a_round_of_the_missed(p
     assert page.get_by_role("region", name="Your result: 13 of 15 right").count() == 1
     assert page.locator(".dl-result ol > li").count() == 15
     press(page, widget, "Tab")
-    assert page.evaluate("() => document.activeElement.href").endswith(FIFTEEN[2].section.href)
+    first = min((FIFTEEN[place] for place in (2, 6)), key=lambda one: one.section.lesson)
+    assert page.evaluate("() => document.activeElement.href").endswith(first.section.href)
 
     push(page, widget, "Retry the missed ones")  # the confident mistake first, in another order
     assert focused(page) == "radio" and page.locator("legend").inner_text() == FIFTEEN[6].stem
@@ -96,7 +97,9 @@ def test_every_option_has_its_feedback_and_only_the_first_answer_counts(page, wi
     push(page, widget, "Previous")  # what was looked at is remembered
     assert option.why in page.locator(".dl-feedback").inner_text()
     marks = page.locator(".dl-question label").all_inner_texts()
-    assert [mark[0] if mark[0] in "✓✗" else "" for mark in marks] == ["✗", "✗", "✓", "✗"]
+    assert [mark[0] if mark[0] in "✓✗" else "" for mark in marks] == [
+        "✓" if FIFTEEN[0].is_right(key) else "✗" for key in FIFTEEN[0].options
+    ]
     assert page.locator(".dl-count").inner_text() == "Question 1 of 15 · 1 answered, 0 right"
 
 
@@ -126,7 +129,7 @@ def test_show_me_shows_a_picture_with_words(page, widget):
     image = page.locator(".dl-shown img")
     assert len(image.get_attribute("alt")) > 30
     assert image.evaluate("n => n.decode().then(() => n.naturalWidth > 100)")
-    assert re.search(r"\d\.\d\d", page.locator(".dl-shown p").inner_text())
+    assert re.search(r"\d\.\d", page.locator(".dl-shown p").inner_text())
     push(page, widget, "Next")
     assert page.locator(".dl-shown img").count() == 0
 
