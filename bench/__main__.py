@@ -3,8 +3,8 @@
 from importlib import import_module
 
 MEASUREMENTS = """scrubbing memory lesson_times live_training predictions copying samplers fashion
-growth guidance steering ip_adapter controlnet flow captions taste turbo cascade text_to_image
-builds processes live_slider steering_sliders""".split()
+growth guidance steering ip_adapter controlnet flow captions taste turbo cascade autoregressive
+text_to_image builds processes live_slider steering_sliders""".split()
 
 
 def main() -> None:

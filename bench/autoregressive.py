@@ -40,7 +40,7 @@ from diffusion_lessons.scoring.statistics import shares
 
 CODES, WHOLE = "postcards-codes", "postcards"
 SEED, CHOICE_SEED = 2_800_000_000, 2_900_000_000  # of scenes and dice; no training uses them
-PICTURES, CHOICES = 512, 128  # of each kind of scene; at each setting, to choose
+PICTURES, CHOICES = 256, 128  # of each kind of scene; at each setting, to choose
 TEMPERATURES, SCALES = (0.5, 0.75, 1.0), (1.0, 1.5, 2.0, 3.0)
 STRENGTHS = (0.2, 0.4, 0.6)
 SIDES = (8, 16, 32, 64)
