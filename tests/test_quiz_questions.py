@@ -192,8 +192,8 @@ HOLDS = {
     "still-in-question-again": lambda n: n["count"] > 128,
     "scarlet-and-red": lambda n: n["table"] < 0.3 < 0.9 < n["encoder"],
     "scarlet-and-red-again": lambda n: (n["table finds"], n["encoder finds"]) == ("grass", "cat"),
-    "which-half": lambda n: n["x_0"] < 0.3 and n["eps"] > 0.9,
-    "which-half-again": lambda n: n["share"] < 0.03 and n["likeness"] < 0.2,
+    "told-at-pure-noise": lambda n: 0.05 < n["share"] < 0.2,
+    "told-at-pure-noise-again": lambda n: n["share"] < 0.03 and n["likeness"] < 0.2,
     "who-stays-idle": lambda n: [*n.values()] == [1, 2, 2, 0, 1],
     "who-stays-idle-again": lambda n: [*n.values()] == [1, 0, 2, 0, 1],
     "one-level-twice-again": lambda n: n["random"] > 3 * n["real"]

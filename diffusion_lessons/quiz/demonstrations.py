@@ -23,7 +23,7 @@ DEMONSTRATIONS: dict[str, Callable[..., tuple[dict, Tensor | None]]] = {
         about_noise.shares_of_the_mix,
         about_noise.still_in_question,
         about_words.words_alike,
-        about_noise.where_the_loss_comes_from,
+        about_noise.error_at_pure_noise,
         about_noise.last_increment,
         about_words.parts_at_work,
         about_latents.random_latents,
