@@ -1,4 +1,4 @@
-"""Demonstrations about drawing: a step of the walk back, its chance, its calls."""
+"""Demonstrations about drawing: a step of the walk back, and its chance."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from functools import cache
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from diffusion_lessons import models, prediction, sampling, schedule
 
@@ -49,31 +48,20 @@ def start_or_chance() -> tuple[dict, Tensor]:
     return found, torch.cat(ends[:3])
 
 
-def calls_and_work() -> tuple[dict, None]:
-    """What 16 steps of diffusion cost, for a picture and for one of twice the sides."""
-    found: dict[str, float] = {}
-    for side in (32, 64):
-        with FlopCounterMode(display=False) as counter:
-            found[f"calls {side}"] = len(list(_walk(16, [1], side=side)))
-        found |= {f"patches {side}": (side // 4) ** 2, f"work {side}": counter.get_total_flops()}
-    found["handled"] = found["calls 64"] * found["patches 64"]
-    return found | {"times": found["work 64"] / found["work 32"]}, None
-
-
 @cache
 def _network() -> tuple[models.UNet, dict]:
     return models.load_unet("postcards-32")
 
 
 def _walk(
-    steps: int, seeds: list[int], eta: float = 0.0, dice: int = 0, side: int = 32
+    steps: int, seeds: list[int], eta: float = 0.0, dice: int = 0
 ) -> Iterator[sampling.SampleStep]:
     """A walk to one blue boat for each seed, with the network of the reverse sampler's lesson."""
     model, card = _network()
     row = [words.index(_BOAT.get(name, words[0])) for name, words in card["factors"].items()]
     labels = torch.tensor([row] * len(seeds))
     boats = prediction.as_denoiser(model, schedule.cosine, card["kind"], labels, True)
-    noise = [torch.randn(3, side, side, generator=_dice(seed)) for seed in seeds]
+    noise = [torch.randn(3, 32, 32, generator=_dice(seed)) for seed in seeds]
     times = sampling.times(steps)
     return sampling.ddim(boats, schedule.cosine, torch.stack(noise), times, eta, _dice(dice))
 

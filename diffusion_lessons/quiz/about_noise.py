@@ -59,21 +59,18 @@ def last_increment() -> tuple[dict, None]:
     return {"share": (last.var() / x.var()).item(), "likeness": likeness}, None
 
 
-def where_the_loss_comes_from() -> tuple[dict, None]:
-    """How much of two plain losses the lower half of the noise levels makes, by lesson 03's
-    network on postcards that no training showed."""
+def error_at_pure_noise() -> tuple[dict, Tensor]:
+    """Lesson 03's network at t = 1, told what new postcards show: its squared error, beside the
+    variance of the postcards."""
     model, card = models.load_unet("postcards-32")
     scenes = postcards.sample_scenes(128, seed=9, kind="single")
     x_0 = functional.avg_pool2d(postcards.draw(scenes), 2)
     columns = (scenes.attributes[name] for name in card["factors"])
     labels = torch.stack([one if one.ndim == 1 else one[:, 0] for one in columns], dim=1)
-    guess = prediction.as_denoiser(model, schedule.cosine, card["kind"], labels)
-    eps = torch.randn(x_0.shape, generator=torch.Generator().manual_seed(1))
-    errors = []  # of each level: in the picture, in the noise
-    for level in torch.arange(0.05, 1, 0.1):
-        t = level.expand(len(x_0))
-        said = guess(schedule.add_noise(x_0, eps, t, schedule.cosine), t)
-        pairs = ((said.x_0, x_0), (said.eps, eps))
-        errors.append([(answer - truth).square().mean().item() for answer, truth in pairs])
-    of_x_0, of_eps = (sum(half[:5]) / sum(half) for half in zip(*errors, strict=True))
-    return {"x_0": of_x_0, "eps": of_eps}, None
+    noise = torch.randn(x_0.shape, generator=torch.Generator().manual_seed(1))
+    ask = prediction.as_denoiser(model, schedule.cosine, card["kind"], labels)
+    guess = ask(noise, torch.ones(len(x_0))).x_0
+    errors = {"error": (guess - x_0).square().mean(), "variance": x_0.var(dim=0).mean()}
+    found = {name: value.item() for name, value in errors.items()}
+    shown = torch.cat([noise[:4], guess[:4], x_0[:4]]).clamp(-1, 1)
+    return found | {"share": found["error"] / found["variance"]}, shown

@@ -81,17 +81,6 @@ def ignored_early_or_late() -> tuple[dict, Tensor]:
     return found, torch.cat([late[:4], early[:4]])
 
 
-def four_wishes(wishes: list[str]) -> tuple[dict, Tensor]:
-    """Paint four wishes 12 times each, and let the judge count."""
-    images = painted(model(), [wish for wish in wishes for _ in range(12)])
-    places, parts = ("first", "second", "third", "fourth"), images.split(12)
-    found = {
-        place: right(part, [postcards.parse(wish)] * 12)
-        for place, wish, part in zip(places, wishes, parts, strict=True)
-    }
-    return found, torch.cat([part[:2] for part in parts])
-
-
 def with_a_drawing() -> tuple[dict, Tensor]:
     """How well things lie where they were drawn (the median overlap): with words or none, and with
     the outline's branch on or off."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from diffusion_lessons import pictures
 from diffusion_lessons.widgets.asking import drawing
 
-from . import about_drawing, about_latents, about_noise, about_words
+from . import about_codes, about_drawing, about_latents, about_noise, about_words
 
 DEMONSTRATIONS: dict[str, Callable[..., tuple[dict, Tensor | None]]] = {
     function.__name__: function
@@ -23,7 +23,7 @@ DEMONSTRATIONS: dict[str, Callable[..., tuple[dict, Tensor | None]]] = {
         about_noise.shares_of_the_mix,
         about_noise.still_in_question,
         about_words.words_alike,
-        about_noise.where_the_loss_comes_from,
+        about_noise.error_at_pure_noise,
         about_noise.last_increment,
         about_words.parts_at_work,
         about_latents.random_latents,
@@ -34,8 +34,9 @@ DEMONSTRATIONS: dict[str, Callable[..., tuple[dict, Tensor | None]]] = {
         about_latents.another_sky,
         about_drawing.start_or_chance,
         about_latents.two_rulers,
-        about_drawing.calls_and_work,
-        about_words.four_wishes,
+        about_codes.waiting_and_work,
+        about_codes.four_wishes,
+        about_codes.what_a_half_hears,
         about_words.with_a_drawing,
     )
 }
