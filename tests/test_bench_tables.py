@@ -42,7 +42,8 @@ from diffusion_lessons.scoring import factors
 from tests.claims import Between, claims, plain
 
 SETTLED = (
-    autoregressive, captions, cascade, controlnet, copying, fashion, flow, growth, guidance, ip_adapter,
+    autoregressive, captions, cascade, controlnet, copying, fashion, flow, growth, guidance,
+    ip_adapter,
     live_slider, live_training, lora, predictions, processes, samplers, steering,
     steering_sliders, taste, text_to_image, transformer, turbo,
 )  # fmt: skip

@@ -17,7 +17,7 @@ Place = tuple[int, int]  # column and row
 LESSONS = (
     "00_start_here", "01_forward_noising", "02_tiny_unet", "03_reverse_sampler",
     "04_latent_autoencoder", "05_classifier_free_guidance", "06_steering",
-    "07_todays_models",
+    "07_todays_models", "08_versus_autoregressive",
 )  # fmt: skip
 PARTS: dict[str, tuple[int, dict[str, Place]]] = {
     "words": (0, {"wide": (0, 0), "narrow": (0, 0)}),
@@ -37,6 +37,8 @@ PARTS: dict[str, tuple[int, dict[str, Place]]] = {
     "adapters": (6, {"wide": (4, 2), "narrow": (0, 2)}),
     "joint attention": (7, {"wide": (4, 0), "narrow": (1, 1)}),
     "mask": (6, {"wide": (5, 2), "narrow": (1, 4)}),
+    "patch by patch": (8, {"wide": (0, 3), "narrow": (1, 6)}),
+    "codebook": (8, {"wide": (1, 3), "narrow": (1, 5)}),
 }
 """The lesson that builds a part, and where the part stands on a wide and on a narrow page."""
 ROADS = {
@@ -47,8 +49,13 @@ ROADS = {
         ("adapters", "U-Net"),
         ("mask", "sampler"),
         ("joint attention", "U-Net"),
+        ("caption encoder", "patch by patch", "codebook", "decoder"),  # instead of the U-Net
     ),
-    "training": (("postcards", "encoder", "add noise", "U-Net", "loss"), ("add noise", "loss")),
+    "training": (
+        ("postcards", "encoder", "add noise", "U-Net", "loss"),
+        ("add noise", "loss"),
+        ("encoder", "codebook"),
+    ),
 }
 """Which part hands on to which while the model paints, and while it learns."""
 _PAGES = {  # for which width; of a box, width and height; from one box to the next
@@ -133,9 +140,11 @@ def _way(start: Place, end: Place, page: str) -> tuple[str, str]:
         points = [(a, b + below * high / 2), (a, d - below * high / 2)]
     else:  # through the gap between two rows; to the left in a row, over the boxes between
         leave, enter, side = below or -1, below or 1, right * wide / 4
-        gap = b + leave * down / 2
-        points = [(a + side, b + leave * high / 2), (a + side, gap), (c - side, gap)]
-        points.append((c - side, d - enter * high / 2))
+        gap, last_gap = b + leave * down / 2, d - enter * down / 2
+        points = [(a + side, b + leave * high / 2), (a + side, gap)]
+        if gap != last_gap:  # past other rows, through the gap between two columns
+            points += [(c - right * across / 2, gap), (c - right * across / 2, last_gap)]
+        points += [(c - side, last_gap), (c - side, d - enter * high / 2)]
     (before, above), (tip, top) = points[-2:]
     dx, dy = 5 * ((tip > before) - (tip < before)), 5 * ((top > above) - (top < above))
     wings = [(tip - dx + dy, top - dy + dx), (tip, top), (tip - dx - dy, top - dy - dx)]
