@@ -186,7 +186,7 @@ LIVE_WRITER = WriterRecipe(
     seed=0, captions="captions", autoencoder="autoencoder", tokeniser="tokeniser",
     pictures=3072, kinds={"single": 1.0}, p_uncond=0.1, full=1.0, half=False,
     width=128, depth=3, temperature=0.5, guidance_scale=2.0,
-    steps=360, batch=32, learning_rate=2e-2, ema_decay=0.99,
+    steps=300, batch=32, learning_rate=2e-2, ema_decay=0.99,
 )  # fmt: skip
 
 #: What lesson 07 tunes to the learner's taste while they look on.
