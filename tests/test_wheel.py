@@ -62,7 +62,7 @@ def test_the_wheel_holds_what_is_shipped_and_nothing_of_the_learner_and_is_small
     for path in (project / "diffusion_lessons" / "static").iterdir():
         assert f"diffusion_lessons/static/{path.name}" in names
     assert {name.rpartition("/")[2] for name in names} >= {"LICENSE", "LICENSE-CONTENT"}
-    assert wheel.stat().st_size < 70_000_000  # in a hosted notebook it is downloaded each time
+    assert wheel.stat().st_size < 80_000_000  # in a hosted notebook it is downloaded each time
 
 
 def test_the_installed_package_works_from_an_empty_folder(wheel, tmp_path):
