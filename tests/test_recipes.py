@@ -11,7 +11,7 @@ from PIL import Image
 
 from diffusion_lessons import __main__, data, models, postcards, recipes, scoring, workspace
 from diffusion_lessons.data import fashion
-from diffusion_lessons.pipeline import TextToImage
+from diffusion_lessons.pipeline import PatchByPatch, TextToImage
 from diffusion_lessons.scoring import clothes, networks, outlines, recognition, styles, tables
 from diffusion_lessons.training import resume
 from diffusion_lessons.training.fit import Fit
@@ -60,6 +60,15 @@ TINY = {
     "postcards-cascade": recipes.CascadeRecipe(
         channels=12, things=8.0, **vars(TEXT) | {"autoencoder": "upsampler"}
     ),
+    "tokeniser": recipes.TokeniserRecipe(
+        seed=9, autoencoder="autoencoder", pictures=12, kinds={"single": 1.0}, half=False,
+        width=8, blocks=1, codes=16, code_channels=4, restarts=0.5, ema_decay=0.9, **SHORT,
+    ),
+    "postcards-codes": recipes.WriterRecipe(
+        seed=10, captions="captions", autoencoder="autoencoder", tokeniser="tokeniser",
+        pictures=12, kinds={"single": 1.0}, p_uncond=0.5, full=0.5, half=False, width=32, depth=1,
+        temperature=0.5, guidance_scale=2.0, ema_decay=0.9, **SHORT,
+    ),
     "lora-lantern": dataclasses.replace(recipes.LIVE_LORA, pictures=12, ema_decay=0.9, **SHORT),
     "postcards-flow": recipes.FlowRecipe(**vars(TEXT) | {"schedule": "flow", "kind": "velocity"}),
     "postcards-dit": TRANSFORMER,
@@ -73,6 +82,7 @@ PARTS["controlnet-outline"] = PARTS["ip-adapter"]
 PARTS["postcards-turbo"] = PARTS["lora-lantern"] = PARTS["ip-adapter"]
 PARTS["postcards-flow"] = PARTS["postcards-dit"] = TEXT_PARTS
 PARTS["postcards-cascade"] = ("captions", "upsampler")
+PARTS["tokeniser"], PARTS["postcards-codes"] = ("autoencoder",), (*TEXT_PARTS, "tokeniser")
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +97,9 @@ def small(monkeypatch, tmp_path):
     monkeypatch.setattr(workspace, "checksums", lambda: shipped)
     monkeypatch.setattr(workspace, "pick_device", lambda: torch.device("cpu"))
     monkeypatch.setattr(recipes, "RECIPES", dict(TINY))
-    rooms = ("adapters", "distill", "lora", "drawing", "autoencoder", "readers")
+    rooms = (
+        "adapters", "autoencoder", "codes", "distill", "drawing", "latent", "lora", "readers",
+    )  # fmt: skip
     for room in (getattr(recipes, name) for name in rooms):
         monkeypatch.setattr(room, "SCORED", 48)
         monkeypatch.setattr(room, "SHEET", 16, raising=False)
@@ -318,6 +330,18 @@ def test_the_parts_of_text_to_image_are_made_and_work_together(small):
     recipes.train("controlnet-outline")
     assert made("controlnet-outline")[1]["parts"] == {"unet": "postcards"}
     pipe = TextToImage.from_pretrained("postcards", controlnet="controlnet-outline")
+    assert pipe("a red house", output_type="pt").images.shape == (1, 3, 64, 64)
+
+
+def test_the_parts_that_write_codes_are_made_and_work_together():
+    for name in (*TEXT_PARTS, "tokeniser", "postcards-codes"):
+        recipes.train(name)
+    (_, tokens), (_, card) = made("tokeniser"), made("postcards-codes")
+    assert tokens["tokeniser"]["codes"] == 16 and 1 <= tokens["scores"]["perplexity"] <= 16
+    assert set(tokens["scores"]) >= {"single", "pair"}
+    assert card["parts"] == {part: part for part in ("captions", "autoencoder", "tokeniser")}
+    assert (card["temperature"], card["guidance_scale"]) == (0.5, 2.0)
+    pipe = PatchByPatch.from_pretrained()
     assert pipe("a red house", output_type="pt").images.shape == (1, 3, 64, 64)
 
 

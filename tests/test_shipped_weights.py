@@ -15,7 +15,7 @@ TEXT_TO_IMAGE = ("captions", "autoencoder", "postcards")
 CASCADE = ("upsampler", "postcards-cascade")
 TODAY = ("postcards-turbo", "postcards-flow", "postcards-dit", *CASCADE)  # of lesson 07
 LARGEST, LARGEST_TOGETHER, LARGEST_TODAY = 5_000_000, 20_000_000, 45_000_000  # bytes
-LARGEST_CASCADE = 17_000_000
+LARGEST_CASCADE, LARGEST_CODES = 17_000_000, 9_000_000
 
 
 @pytest.mark.parametrize("name", recipes.NAMES)
@@ -30,6 +30,7 @@ def test_weights_are_small():
     assert sum(sizes.pop(name) for name in TEXT_TO_IMAGE) < LARGEST_TOGETHER
     assert sum(sizes[name] for name in CASCADE) < LARGEST_CASCADE
     assert sum(sizes.pop(name) for name in TODAY) < LARGEST_TODAY
+    assert sum(sizes.pop(name) for name in ("tokeniser", "postcards-codes")) < LARGEST_CODES
     assert max(sizes.values()) < LARGEST
 
 

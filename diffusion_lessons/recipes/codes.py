@@ -79,6 +79,11 @@ class WriterRecipe(CaptionedRecipe):
     built_with: ClassVar[tuple[str, ...]] = ("width", "depth")
     card_key = "code_writer"
 
+    def network(self) -> dict:
+        """Return the settings of the network, by name."""
+        _, card = models.load_tokeniser(self.tokeniser)
+        return super().network() | {"codes": card["tokeniser"]["codes"]}
+
     def _fit(self, model: CodeWriter, device: torch.device) -> Fit:
         tokeniser, _ = models.load_tokeniser(self.tokeniser)
         scenes, z = self.latents(device)
