@@ -58,6 +58,15 @@ def test_the_comparison_notices_a_number_and_a_picture_that_changed():
             assert_same_to_the_eye(stored, stored | other, "a change")
 
 
+def test_what_rests_on_a_training_may_differ_in_figures_but_not_in_words_or_sizes():
+    stored = {"text/plain": "loss -0.05, wins 12 %", "image/png": np.zeros((4, 4, 3))}
+    other = {"text/plain": "loss +0.121, wins 9 %", "image/png": np.full((4, 4, 3), 90)}
+    assert_same_to_the_eye(stored, other, "another processor", trained=True)
+    for fault in ({"text/plain": "loss nan, wins 9 %"}, {"image/png": np.zeros((4, 5, 3))}):
+        with pytest.raises(AssertionError):
+            assert_same_to_the_eye(stored, other | fault, "a change", trained=True)
+
+
 def cell_with(tags, *texts):
     outputs = [new_output("stream", name="stdout", text=text) for text in texts]
     return new_code_cell("code", outputs=outputs, metadata=NotebookNode(tags=list(tags)))
