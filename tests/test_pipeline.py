@@ -221,6 +221,19 @@ def test_a_callback_sees_every_step(pipe):
     assert torch.equal(images, drawn(pipe, callback_on_step_end=lambda *seen: None))
 
 
+def test_a_callback_may_end_the_walk_as_in_diffusers(pipe):
+    called = []
+
+    def stop(pipe, number, t, tensors):
+        called.append(number)
+        pipe._interrupt = number == 1
+
+    images, walk = drawn(pipe, callback_on_step_end=stop), list(pipe.steps(HOUSE))
+    assert called == [0, 1] and len(walk) > 2
+    assert torch.equal(images, (pipe.decode(walk[1].x_next) + 1) / 2)
+    assert torch.equal(drawn(pipe), (pipe.decode(walk[-1].x_next) + 1) / 2)  # it is forgotten
+
+
 def test_a_callback_may_change_the_latents(pipe):
     def restart(asked, step, t, kept):
         return {"latents": torch.zeros_like(kept["latents"]) if step == 2 else kept["latents"]}

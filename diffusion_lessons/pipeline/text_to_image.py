@@ -115,7 +115,8 @@ class TextToImage(LatentPipeline, Adapters, LoRALoader):
                 torch's global one.
             output_type: "pil" for a list of PIL images, "pt" for float (N, 3, H, W) in [0, 1].
             callback_on_step_end: called as (pipe, step, t, {"latents": x_t}) after each step; if it
-                returns a dict with "latents", the next step starts from these.
+                returns a dict with "latents", the next step starts from these. Where it sets
+                `pipe._interrupt` to True, as in `diffusers`, this step is the last.
             image: to begin with (SDEdit, Meng et al. 2022, algorithm 1), as `data.read_image` takes
                 it; one for all prompts, or a list of one for each.
             strength: t_0, how far the picture is noised, from 0 to 1; None: 0.8, with a mask 1.
@@ -162,11 +163,14 @@ class TextToImage(LatentPipeline, Adapters, LoRALoader):
         steps, scale = num_inference_steps, guidance_scale
         walk = self.steps(prompts, negative_prompt, steps, scale, latents, **begin)
         latents = begin.get("x_0", latents)  # for a walk without steps
+        self._interrupt = False
         for number, step in enumerate(walk):
             latents = step.x_next
             if callback_on_step_end is not None:
                 changed = callback_on_step_end(self, number, step.t, {"latents": latents})
                 latents.copy_((changed or {}).get("latents", latents))
+            if self._interrupt:
+                break
         drawn = self.decode(latents).cpu()
         if mask is not None:
             drawn = repaint.paste(drawn, images, mask)
