@@ -234,6 +234,30 @@ def test_a_callback_may_end_the_walk_as_in_diffusers(pipe):
     assert torch.equal(drawn(pipe), (pipe.decode(walk[-1].x_next) + 1) / 2)  # it is forgotten
 
 
+def test_a_callback_may_want_gradients(pipe):
+    plain = drawn(pipe)
+    wanting = drawn(
+        pipe, callback_on_step_end=lambda *seen: {"latents": seen[3]["latents"].requires_grad_()}
+    )
+    assert torch.equal(wanting, plain) and not wanting.requires_grad
+
+
+def test_another_precision_is_refused_and_another_default_changes_nothing():
+    shipped = TextToImage.from_pretrained()
+    for wrong in ((torch.float16,), ("cpu", torch.float16), (torch.float64,)):
+        with pytest.raises(TypeError, match="computes in float32"):
+            shipped.to(*wrong)
+    dice = torch.Generator().manual_seed(3)
+    usual = shipped.to("cpu", torch.float32)("a red house", generator=dice, output_type="pt").images
+    torch.set_default_dtype(torch.float64)
+    try:
+        other = TextToImage.from_pretrained()
+        found = other("a red house", generator=dice.manual_seed(3), output_type="pt").images
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.allclose(found, usual, atol=0.02)
+
+
 def test_a_callback_may_change_the_latents(pipe):
     def restart(asked, step, t, kept):
         return {"latents": torch.zeros_like(kept["latents"]) if step == 2 else kept["latents"]}

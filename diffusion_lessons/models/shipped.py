@@ -103,6 +103,6 @@ def _load(name: str, **networks: type[nn.Module]) -> tuple:
         problem = what if name in known else f"there are no weights {name!r}."
         raise ValueError(f"{problem} Choose {' or '.join(fit)}.")
     (key,) = keys
-    model = networks[key](**card[key])
+    model = networks[key](**card[key]).float()  # whatever torch's default is
     workspace.fit_weights(model, tensors, name)
     return model.eval().requires_grad_(False), card

@@ -75,8 +75,14 @@ class TextToImage(LatentPipeline, Adapters, LoRALoader):
             pipe.load_controlnet(controlnet)
         return pipe
 
-    def to(self, device: torch.device | str) -> Self:
-        """Move all parts to a device, and return the same model."""
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Self:
+        """Move all parts to a device, and return the same model. dtype: float32 or None, for these
+        models compute in nothing else; TypeError for another."""
+        wanted = device if isinstance(device, torch.dtype) else dtype
+        if wanted not in (None, torch.float32) or isinstance(device, torch.dtype):
+            raise TypeError(
+                f'{wanted}: this model computes in float32; give a device alone, "cuda"'
+            )
         for part in (self.encoder, self.unet, self.autoencoder, self.controlnet):
             if part is not None:
                 part.to(device)
@@ -168,7 +174,8 @@ class TextToImage(LatentPipeline, Adapters, LoRALoader):
             latents = step.x_next
             if callback_on_step_end is not None:
                 changed = callback_on_step_end(self, number, step.t, {"latents": latents})
-                latents.copy_((changed or {}).get("latents", latents))
+                latents.requires_grad_(False)  # a callback may have wanted gradients
+                latents.copy_((changed or {}).get("latents", latents).detach())
             if self._interrupt:
                 break
         drawn = self.decode(latents).cpu()
@@ -183,7 +190,10 @@ class TextToImage(LatentPipeline, Adapters, LoRALoader):
         """
         sources = checked_generators(generator, count)
         each = 1 if isinstance(generator, (list, tuple)) else count
-        noise = [torch.randn(each, *self.latent_shape, generator=source) for source in sources]
+        noise = [
+            torch.randn(each, *self.latent_shape, generator=source, dtype=torch.float32)
+            for source in sources
+        ]
         return torch.cat(noise).to(self.device)
 
     def steps(
