@@ -179,6 +179,14 @@ def test_cold_dice_take_the_likeliest_code():
     assert torch.allclose(shares, (logits[1] / 0.5).softmax(dim=0), atol=0.03)
 
 
+def test_all_its_parts_move_together_and_stay_in_float32(pipe):
+    moved = PatchByPatch.from_pretrained().to("meta")
+    for part in (moved.encoder, moved.writer, moved.tokeniser, moved.autoencoder):
+        assert {weight.device.type for weight in part.parameters()} == {"meta"}
+    with pytest.raises(TypeError, match="computes in float32"):
+        pipe.to(torch.bfloat16)
+
+
 def test_known_codes_stay_and_the_others_are_written(pipe):
     known = pipe.to_codes(postcards.draw(postcards.sample_scenes(1, 5)))
     hole = torch.zeros(64, dtype=torch.bool)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from PIL import Image
@@ -41,6 +42,24 @@ class LatentPipeline:
         self.scaling_factor = card["scaling_factor"]
         self.null_context = self.encode_prompt([""])
         self._quick: dict[nn.Module, Callable] = {}  # by network: what computes the same, quicker
+
+    def parts(self) -> list[nn.Module | None]:
+        """Return the networks that it is made of."""
+        raise NotImplementedError
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Self:
+        """Move all parts to a device, and return the same model. dtype: float32 or None, for these
+        models compute in nothing else; TypeError for another."""
+        wanted = device if isinstance(device, torch.dtype) else dtype
+        if wanted not in (None, torch.float32) or isinstance(device, torch.dtype):
+            raise TypeError(
+                f'{wanted}: this model computes in float32; give a device alone, "cuda"'
+            )
+        for part in self.parts():
+            if part is not None:
+                part.to(device)
+        self.null_context = self.null_context.to(device)
+        return self
 
     @property
     def device(self) -> torch.device:

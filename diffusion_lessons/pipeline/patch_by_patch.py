@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from diffusion_lessons import arguments, conditioning, models
@@ -39,9 +39,10 @@ def draw_codes(
     temperature 0 the likeliest. dice: one for all rows, or one for each."""
     if temperature == 0:
         return logits.argmax(dim=1)
-    shares = (logits / temperature).softmax(dim=1).split(1 if len(dice) > 1 else len(logits))
-    drawn = [torch.multinomial(p, 1, generator=each) for p, each in zip(shares, dice, strict=True)]
-    return torch.cat(drawn)[:, 0]
+    shares = (logits / temperature).softmax(dim=1).cpu()  # where the dice are
+    parts = shares.split(1 if len(dice) > 1 else len(logits))
+    drawn = [torch.multinomial(p, 1, generator=each) for p, each in zip(parts, dice, strict=True)]
+    return torch.cat(drawn)[:, 0].to(logits.device)
 
 
 def written(
@@ -95,6 +96,10 @@ class PatchByPatch(LatentPipeline):
         pipe = cls(reader, writer, tokeniser, autoencoder, card)
         pipe._quick = quick_decoder(autoencoder)
         return pipe
+
+    def parts(self) -> list[nn.Module | None]:
+        """Return the networks that it is made of."""
+        return [self.encoder, self.writer, self.tokeniser, self.autoencoder]
 
     def to_codes(self, images: Tensor) -> Tensor:
         """Turn pictures (N, 3, 64, 64) in [-1, 1] into codes in reading order, int64 (N, 64)."""

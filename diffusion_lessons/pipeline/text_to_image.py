@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from diffusion_lessons import arguments, conditioning, models, sampling, schedule
 from diffusion_lessons.models import Autoencoder, CaptionReader, TextUNet, Transformer
@@ -75,19 +75,9 @@ class TextToImage(LatentPipeline, Adapters, LoRALoader):
             pipe.load_controlnet(controlnet)
         return pipe
 
-    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Self:
-        """Move all parts to a device, and return the same model. dtype: float32 or None, for these
-        models compute in nothing else; TypeError for another."""
-        wanted = device if isinstance(device, torch.dtype) else dtype
-        if wanted not in (None, torch.float32) or isinstance(device, torch.dtype):
-            raise TypeError(
-                f'{wanted}: this model computes in float32; give a device alone, "cuda"'
-            )
-        for part in (self.encoder, self.unet, self.autoencoder, self.controlnet):
-            if part is not None:
-                part.to(device)
-        self.null_context = self.null_context.to(device)
-        return self
+    def parts(self) -> list[nn.Module | None]:
+        """Return the networks that it is made of."""
+        return [self.encoder, self.unet, self.autoencoder, self.controlnet]
 
     def __call__(
         self,
