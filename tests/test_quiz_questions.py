@@ -188,36 +188,36 @@ HOLDS = {
     == [["picture", "alpha_bar"]] * 2,
     "three-tenths-again": lambda n: abs(n["noise"] - 0.64) < 0.01 and abs(n["alpha_bar"] - 0.36)
     < 0.01 < abs(n["noise_rate"] - 0.64),
-    "still-in-question": lambda n: 1 <= n["count"] <= 2,
-    "still-in-question-again": lambda n: n["count"] > 128,
-    "scarlet-and-red": lambda n: n["table"] < 0.3 < 0.9 < n["encoder"],
-    "scarlet-and-red-again": lambda n: (n["table finds"], n["encoder finds"]) == ("grass", "cat"),
-    "told-at-pure-noise": lambda n: 0.05 < n["share"] < 0.2,
-    "told-at-pure-noise-again": lambda n: n["share"] < 0.03 and n["likeness"] < 0.2,
-    "who-stays-idle": lambda n: [*n.values()] == [1, 2, 2, 0, 1],
-    "who-stays-idle-again": lambda n: [*n.values()] == [1, 0, 2, 0, 1],
-    "one-level-twice-again": lambda n: n["random"] > 3 * n["real"]
+    "thirty-in-question": lambda n: 24 <= n["count"] <= 36,
+    "thirty-in-question-again": lambda n: n["count"] > 128,
+    "red-exchanged": lambda n: min(n["red"], n["house"]) >= 22 and n["red and house"] <= 2,
+    "red-exchanged-again": lambda n: (n["table finds"], n["encoder finds"]) == ("grass", "cat"),
+    "told-of-another": lambda n: 0.015 < n["truth"] < 0.025 and 0.45 < n["another's"] < 0.6,
+    "told-of-another-again": lambda n: n["share"] < 0.03 and n["likeness"] < 0.2,
+    "what-a-student-met": lambda n: [*n.values()] == [1, 2, 2, 0, 1],
+    "what-a-student-met-again": lambda n: [*n.values()] == [1, 0, 2, 0, 1],
+    "one-place-exchanged": lambda n: 0.4 * 64**2 < n["pixels"] < 0.6 * 64**2,
+    "one-place-exchanged-again": lambda n: n["random"] > 3 * n["real"]
     and n["rough random"] < n["grain"] / 5,
-    "one-level-twice": lambda n: n["latents"] < n["pixels"] - 0.05
-    and n["rough latents"] < n["rough pixels"] / 5,
-    "what-a-step-takes": lambda n: n["x_t"] == 0
-    and min(n["x_0_hat"], n["eps_hat"], n["b next"]) > 0.01,
-    "what-a-step-takes-again": lambda n: n["eps_hat"] == 0
+    "what-two-guesses-take": lambda n: n["eps_hat"] == 0
     and min(n["x_t"], n["x_0_hat"], n["x_0_hat before"]) > 0.001,
+    "what-two-guesses-take-again": lambda n: n["x_t"] == 0
+    and min(n["x_0_hat"], n["eps_hat"], n["b next"]) > 0.01,
     "early-or-late": lambda n: n["apart early"] > 5 * n["apart late"] and n["late"] > n["early"]
     and n["clipped early"] > n["clipped late"],
     "early-or-late-again": lambda n: n["late"] <= n["all"] / 4 and n["early"] == n["all"],
-    "same-land-at-night": lambda n: n["night"] >= 22 and n["kept"] <= n["by chance"] + 3,
-    "same-land-at-night-again": lambda n: n["night"] <= 2 and n["kept"] >= 20,
+    "ten-rounds": lambda n: n["one"] < 0.75 * n["ten"] and n["ten"] > 0.9 * n["anew"]
+    and n["rough ten"] > 0.95 * n["rough anew"] and n["right"] == 16,
+    "ten-rounds-again": lambda n: n["night"] >= 22 and n["kept"] <= n["by chance"] + 3,
     "same-dice-again": lambda n: n["other noise"] > 0.9 * n["both"],
     "same-dice": lambda n: n["other start"] < 1 / 127.5 < 0.1 < n["both"],
     "count-and-ruler": lambda n: n["right 10"] < n["right 1"] - 8 and n["rough 10"] > n["rough 1"],
     "count-and-ruler-again": lambda n: n["right 1"] >= 23 and n["right 10"] >= 23
     and n["spread 10"] > 4 * n["spread 1"],
-    "two-painters": lambda n: n["calls codes"] == 64 > n["calls diffusion"] == 10
+    "a-part-anew": lambda n: max(n["step codes"], n["step diffusion"]) < 1.2
+    and min(n["codes"], n["diffusion"]) >= 26,
+    "a-part-anew-again": lambda n: n["calls codes"] == 64 > n["calls diffusion"] == 10
     and n["work codes"] < n["work diffusion"],
-    "two-painters-again": lambda n: n["calls codes"] == 64 > n["calls diffusion"] == 10
-    and n["work codes"] > n["work diffusion"],
     "wishes-of-both": lambda n: max(n["diffusion second"], n["codes second"]) <= 1
     and min(found for name, found in n.items() if not name.endswith("second")) >= 6,
     "wishes-of-both-again": lambda n: n["transformer upper"] == 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
+from random import Random
 
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from diffusion_lessons import conditioning, pipeline, postcards, sampling, schedule
+from diffusion_lessons.postcards.words import write
 
 from .about_latents import FULL, model, painted, right
 
@@ -18,15 +20,15 @@ def _writer() -> pipeline.PatchByPatch:
     return pipeline.PatchByPatch.from_pretrained("postcards-codes")
 
 
-def waiting_and_work(use_cache: bool) -> tuple[dict, None]:
+def waiting_and_work() -> tuple[dict, None]:
     """Count, for one postcard of each painter, the calls that wait for each other, and millions of
-    multiplications. `use_cache`: whether the transformer keeps what it has computed."""
+    multiplications."""
     dice, painter = torch.Generator().manual_seed(0), model()
     told = painter.encode_prompt([FULL]), painter.null_context
     guess = conditioning.guided(painter.unet, painter.schedule, painter.kind, *told, 2.5)
     start = guess, painter.schedule, painter.noise(1, dice), sampling.times(10)
     walks = {
-        "codes": _writer().steps([FULL], generator=dice, use_cache=use_cache),
+        "codes": _writer().steps([FULL], generator=dice),
         "diffusion": painter.sampler(*start),
     }
     found: dict[str, float] = {}
@@ -35,6 +37,32 @@ def waiting_and_work(use_cache: bool) -> tuple[dict, None]:
             found[f"calls {name}"] = sum(1 for _ in walk)
         found[f"work {name}"] = counter.get_total_flops() / 2e6
     return found, None
+
+
+def a_part_anew() -> tuple[dict, Tensor]:
+    """Have both painters put another postcard's thing in the place of one: how many are right, and
+    the step in colour across the edges of the part, as a multiple of that in real postcards."""
+    scenes = postcards.sample_scenes(200, seed=71, kind="single")
+    middle = postcards.VALUES["position"].index("middle")
+    scenes = scenes[scenes.attributes["position"][:, 0] == middle][:32]
+    shown = postcards.describe(scenes)
+    said = [
+        postcards.Description(**here | {"things": there["things"]})
+        for here, there in zip(shown, shown[1:] + shown[:1], strict=True)
+    ]
+    prompts, old = [write(one, Random(0)) for one in said], postcards.draw(scenes)
+    hole = torch.zeros(8, 8, dtype=torch.bool)
+    hole[2:7, 2:6] = True
+    mask = hole.repeat_interleave(8, 0).repeat_interleave(8, 1)
+    known = _writer().to_codes(old).masked_fill(hole.flatten(), -1)
+    *_, codes = _writer().steps(prompts, generator=torch.Generator().manual_seed(0), known=known)
+    until = pipeline.latent_mask(mask[None, None])
+    start = {"x_0": model().encode(old), "strength": 1.0, "mask": until}
+    made = {"codes": _writer().to_pictures(codes), "diffusion": painted(model(), prompts, **start)}
+    found: dict[str, float] = {}
+    for name, images in made.items():
+        found |= {name: right(images, said), f"step {name}": _edge(images, mask) / _edge(old, mask)}
+    return found, torch.cat([one[:4] for one in (old, old.masked_fill(mask, 0), *made.values())])
 
 
 def four_wishes(wishes: list[str]) -> tuple[dict, Tensor]:
@@ -79,3 +107,9 @@ def what_a_half_hears() -> tuple[dict, None]:
         found[f"transformer {name}"] = (said[0] - said[1]).abs().max().item()
         found[f"diffusion {name}"] = (guessed[0] - guessed[1]).abs().max().item()
     return found, None
+
+
+def _edge(images: Tensor, mask: Tensor) -> float:
+    """How far pixels are apart that the edge of a part lies between."""
+    steps = [images.diff(dim=dim).abs()[..., mask.diff(dim=dim) != 0] for dim in (-1, -2)]
+    return torch.cat([step.flatten() for step in steps]).mean().item()

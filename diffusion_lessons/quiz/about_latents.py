@@ -9,9 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from diffusion_lessons import pipeline, postcards, sampling, schedule
+from diffusion_lessons import pipeline, postcards, sampling
 from diffusion_lessons.postcards.words import write
 from diffusion_lessons.scoring import factors, recognition, tables
 
@@ -80,22 +79,39 @@ def random_latents() -> tuple[dict, Tensor]:
     return found, torch.cat(shown)
 
 
-def one_level_on_both() -> tuple[dict, Tensor]:
-    """The noise of t = 0.5 on pixels, and on scaled latents that are then decoded: how well the
-    means of 8x8 pixels still agree with the clean ones (correlation)."""
-    pipe, dice, t = model(), torch.Generator().manual_seed(3), torch.full((32,), 0.5)
-    clean = postcards.draw(postcards.sample_scenes(32, seed=1, kind="single"))
-    noisy = [
-        schedule.add_noise(x, torch.randn(x.shape, generator=dice), t, schedule.cosine)
-        for x in (clean, pipe.encode(clean))
-    ]
-    shown = {"pixels": noisy[0].clamp(-1, 1), "latents": pipe.decode(noisy[1])}
-    found = {}
-    for name, images in shown.items():
-        both = [functional.avg_pool2d(one, 8).flatten() for one in (images, clean)]
-        found[name] = torch.corrcoef(torch.stack(both))[0, 1].item()
-        found[f"rough {name}"] = _rough(images)
-    return found, torch.cat([one[:4] for one in (clean, *shown.values())])
+def one_place() -> tuple[dict, Tensor]:
+    """Exchange one of the 64 places of a latent for another postcard's, and decode: how many of
+    4,096 pixels change by more than a grey level, on average over places."""
+    pipe, changed = model(), []
+    z = pipe.encode(postcards.draw(postcards.sample_scenes(16, seed=1, kind="single")))
+    before = pipe.decode(z)
+    for row, column in ((2, 5), (3, 3), (5, 2), (4, 4)):
+        other = z.clone()
+        other[:, :, row, column] = z.roll(1, dims=0)[:, :, row, column]
+        off = 127.5 * (pipe.decode(other) - before).abs().amax(dim=1)
+        changed.append((off > 1).float().mean() * off[0].numel())
+    where = (off[:4, None] > 1).float().expand(-1, 3, -1, -1)
+    shown = torch.cat([before[:4], pipe.decode(other)[:4], 2 * where - 1])
+    return {"pixels": torch.stack(changed).mean().item()}, shown
+
+
+def ten_rounds() -> tuple[dict, Tensor]:
+    """Paint postcards again at strength 0.5 with their own words, ten times in a row: how far they
+    are then from where they began, beside pictures painted anew, in grey levels; and how rough."""
+    pipe = model()
+    scenes = postcards.sample_scenes(16, seed=7, kind="single")
+    said = [postcards.Description(**one) for one in postcards.describe(scenes)]
+    prompts, begun = [write(one, Random(0)) for one in said], postcards.draw(scenes)
+    images, kept = begun, {}
+    for number in range(1, 11):
+        noise = pipe.noise(16, torch.Generator().manual_seed(number))
+        walk = pipe.steps(prompts, latents=noise, x_0=pipe.encode(images), strength=0.5)
+        kept[number] = images = pipe.decode(sampling.finish(walk))
+    shown = {"one": kept[1], "ten": kept[10], "anew": painted(pipe, prompts)}
+    found = {name: 127.5 * (one - begun).abs().mean().item() for name, one in shown.items()}
+    found |= {f"rough {name}": _rough(one) for name, one in shown.items()}
+    found["right"] = right(images, said)
+    return found, torch.cat([one[:4] for one in (begun, *shown.values())])
 
 
 def another_sky(strength: float) -> tuple[dict, Tensor]:

@@ -33,9 +33,9 @@ def shares_of_the_mix(left: float) -> tuple[dict, None]:
     return {"steps": row + 1} | {name: value.item() for name, value in found.items()}, None
 
 
-def still_in_question(side: int) -> tuple[dict, Tensor]:
-    """How many of 256 sprites of `side` pixels the exact answer at t = 0.8 is a mean of."""
-    t, dice = torch.tensor([0.8]), torch.Generator().manual_seed(1)
+def still_in_question(side: int, level: float) -> tuple[dict, Tensor]:
+    """How many of 256 sprites of `side` pixels the exact answer at t = `level` is a mean of."""
+    t, dice = torch.tensor([level]), torch.Generator().manual_seed(1)
     x_0 = data.load("sprites", size=32, channels=3).sample(256, seed=0).x_0
     x_0 = functional.avg_pool2d(x_0, 32 // side)
     a, b = (rate.item() for rate in schedule.cosine(t))
@@ -59,18 +59,20 @@ def last_increment() -> tuple[dict, None]:
     return {"share": (last.var() / x.var()).item(), "likeness": likeness}, None
 
 
-def error_at_pure_noise() -> tuple[dict, Tensor]:
-    """Lesson 03's network at t = 1, told what new postcards show: its squared error, beside the
-    variance of the postcards."""
+def told_of_another() -> tuple[dict, Tensor]:
+    """Lesson 03's network at t = 0.3, told what new postcards show, and what others show: its
+    squared errors, as shares of the variance of postcards."""
     model, card = models.load_unet("postcards-32")
     scenes = postcards.sample_scenes(128, seed=9, kind="single")
     x_0 = functional.avg_pool2d(postcards.draw(scenes), 2)
     columns = (scenes.attributes[name] for name in card["factors"])
     labels = torch.stack([one if one.ndim == 1 else one[:, 0] for one in columns], dim=1)
     noise = torch.randn(x_0.shape, generator=torch.Generator().manual_seed(1))
-    ask = prediction.as_denoiser(model, schedule.cosine, card["kind"], labels)
-    guess = ask(noise, torch.ones(len(x_0))).x_0
-    errors = {"error": (guess - x_0).square().mean(), "variance": x_0.var(dim=0).mean()}
-    found = {name: value.item() for name, value in errors.items()}
-    shown = torch.cat([noise[:4], guess[:4], x_0[:4]]).clamp(-1, 1)
-    return found | {"share": found["error"] / found["variance"]}, shown
+    t, found = torch.full((128,), 0.3), {}
+    x_t = schedule.add_noise(x_0, noise, t, schedule.cosine)
+    shown = [x_0[:4], x_t[:4]]
+    for name, told in (("truth", labels), ("another's", labels.roll(1, dims=0))):
+        guess = prediction.as_denoiser(model, schedule.cosine, card["kind"], told)(x_t, t).x_0
+        found[name] = ((guess - x_0).square().mean() / x_0.var(dim=0).mean()).item()
+        shown.append(guess[:4])
+    return found, torch.cat(shown).clamp(-1, 1)

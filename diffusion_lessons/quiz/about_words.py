@@ -30,6 +30,22 @@ def words_alike(word: str, other: str) -> tuple[dict, None]:
     return found, None
 
 
+def exchanged_vectors() -> tuple[dict, Tensor]:
+    """Paint a red house 24 times, with vectors of its context exchanged for those of the same
+    caption with "blue": how many houses the judge still reads as red."""
+    pipe, prompts = model(), [FULL, FULL.replace("red", "blue")]
+    context, places = pipe.encode_prompt(prompts), FULL.replace(",", "").split()
+    found, shown = {}, []
+    for words in (("red",), ("house",), ("red", "house")):
+        told = context[:1].clone()
+        at = [places.index(word) for word in words]
+        told[:, at] = context[1:, at]
+        images = _painted(told.expand(24, -1, -1))
+        found[" and ".join(words)] = right(images, [postcards.parse(FULL)] * 24)
+        shown.append(images[:4])
+    return found, torch.cat(shown)
+
+
 def parts_at_work(name: str, scale: float) -> tuple[dict, None]:
     """Count what works while a model paints one picture in two steps with guidance `scale`."""
     reader, _ = models.load_caption_reader()
@@ -99,10 +115,18 @@ def with_a_drawing() -> tuple[dict, Tensor]:
     return found, torch.cat(shown)
 
 
-def _guess(prompts: list[str], scale: float) -> conditioning.Denoiser:
-    """The shipped model's denoiser, guided."""
+def _painted(context: Tensor) -> Tensor:
+    """Paint what a context (N, 32, 128) says, guided as usual."""
     pipe = model()
-    context = pipe.encode_prompt(prompts)
+    noise = pipe.noise(len(context), torch.Generator().manual_seed(0))
+    walk = pipe.sampler(_guess(context, 2.5), pipe.schedule, noise, sampling.times(10))
+    return pipe.decode(sampling.finish(walk))
+
+
+def _guess(said: list[str] | Tensor, scale: float) -> conditioning.Denoiser:
+    """The shipped model's denoiser, guided; `said`: prompts, or their context."""
+    pipe = model()
+    context = said if isinstance(said, Tensor) else pipe.encode_prompt(said)
     parts = pipe.schedule, pipe.kind, context, pipe.null_context, scale
     return conditioning.guided(models.QuickUNet(pipe.unet), *parts)
 
