@@ -218,9 +218,9 @@ HOLDS = {
     and min(n["codes"], n["diffusion"]) >= 26,
     "a-part-anew-again": lambda n: n["calls codes"] == 64 > n["calls diffusion"] == 10
     and n["work codes"] < n["work diffusion"],
-    "wishes-of-both": lambda n: max(n["diffusion second"], n["codes second"]) <= 1
+    "wish-out-of-reach": lambda n: max(n["diffusion second"], n["codes second"]) <= 1
     and min(found for name, found in n.items() if not name.endswith("second")) >= 6,
-    "wishes-of-both-again": lambda n: n["transformer upper"] == 0
+    "wish-out-of-reach-again": lambda n: n["transformer upper"] == 0
     and min(n["transformer lower"], n["diffusion upper"], n["diffusion lower"]) > 0.1,
     "a-line-of-notes": lambda n: n["none 1"] > 0.75 > 0.3 > n["none 0"],
     "a-line-of-notes-again": lambda n: 0.65 <= n["words 0"] < 0.75 < n["words 1"],
