@@ -19,6 +19,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from . import arguments
+
 SHIPPED = ("bench", "pictures", "quiz", "weights")
 """The folders under `data/` that the course ships; whatever else is there is the learner's own."""
 
@@ -42,7 +44,7 @@ def start(seed: int = 0) -> torch.device:
     at every layer, and a step of 0.4 s can take 8. `torch.set_num_threads` undoes it.
     In a notebook, what a cell has freed is also returned to the system.
     """
-    torch.manual_seed(seed)
+    torch.manual_seed(arguments.number("seed", seed, 0, 2**32 - 1))
     torch.set_num_threads(1)
     if "IPython" in sys.modules and (shell := sys.modules["IPython"].get_ipython()):
         shell.events.register("post_run_cell", _return_freed_memory)  # once, however often called

@@ -171,13 +171,13 @@ def test_a_thousand_queries_among_sixty_thousand_need_little_memory(project):
 
 # --- what each of them refuses ---
 
-SAME = "two sets of the same pictures, not empty"
+SAME = "the shape of truth|number of pixels is 0"
 ROWS, IMAGES = torch.zeros(5, 3), torch.zeros(2, 3, 4, 4)
 NAN, INF = torch.full((5, 3), torch.nan), torch.full((5, 3), torch.inf)
 REFUSED = [
-    (wilson, (0, 0), "0 successes of 0 trials: give 1 trial or more"),
-    (wilson, (-1, 5), "-1 successes of 5"),
-    (wilson, (6, 5), "6 successes of 5 trials: .* at most as many successes"),
+    (wilson, (0, 0), "trials is 0: give a whole number from 1"),
+    (wilson, (-1, 5), "successes is -1: give a whole number from 0 to 5"),
+    (wilson, (6, 5), "successes is 6: .* as many as trials"),
     (wilson, (1, 5, 1.0), "confidence is 1.0"),
     (wilson, (1, 5, 95), "confidence is 95"),
     (psnr, (torch.zeros(2, 3), torch.zeros(3, 2)), SAME),

@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from diffusion_lessons import arguments
+
 
 def read_image(picture: Any, size: int) -> Tensor:
     """Return a picture (3, size, size) in [-1, 1]; one of another size is never stretched.
@@ -21,12 +23,13 @@ def read_image(picture: Any, size: int) -> Tensor:
     picture; the other errors as in `read_pixels`.
     """
     pixels = read_pixels(_opened(picture))
+    fitted = fit(pixels[None], size, 3)[0]
     height, width = pixels.shape[1:]
     if (height, width) != (size, size):
         part = "it was" if height == width else "its middle square was cut out and"
         sentence = f"the picture has {width} x {height} pixels: {part} resized to {size} x {size}"
         warnings.warn(sentence, stacklevel=2)
-    return fit(pixels[None], size, 3)[0]
+    return fitted
 
 
 def read_mask(mask: Any, picture: Any, size: int) -> Tensor:
@@ -59,15 +62,16 @@ def read_pixels(picture: Any) -> Tensor:
             white = Image.new("RGBA", picture.size, "white")
             picture = Image.alpha_composite(white, picture).convert("RGB")
         picture = np.array(picture.convert("L" if picture.mode in ("1", "L") else "RGB"))
+    given = getattr(picture, "shape", ())
     if isinstance(picture, np.ndarray):
         picture = torch.from_numpy(np.ascontiguousarray(picture))
         picture = picture.movedim(-1, 0) if picture.ndim == 3 else picture
     if not isinstance(picture, Tensor):
-        raise TypeError(f"a picture is a PIL image, tensor or array, not {type(picture).__name__}")
+        raise TypeError(f"a picture is a PIL image, tensor or array, and this is {picture!r:.80}")
     picture = picture[None] if picture.ndim == 2 else picture
     if picture.ndim != 3 or picture.shape[0] not in (1, 3) or 0 in picture.shape:
         raise ValueError(
-            f"a picture of shape {tuple(picture.shape)}: give a tensor (C, H, W) or an array "
+            f"a picture of shape {tuple(given)}: give a tensor (C, H, W) or an array "
             "(H, W, C) with 1 or 3 channels"
         )
     if picture.dtype == torch.uint8:
@@ -81,11 +85,12 @@ def read_pixels(picture: Any) -> Tensor:
             f"a float picture from {low:.3g} to {high:.3g}: give [0, 1], as ToTensor does "
             "(leave out Normalize: load moves pictures to [-1, 1] itself)"
         )
-    return picture.float()
+    return picture.detach().float()
 
 
 def fit(pixels: Tensor, size: int, channels: int) -> Tensor:
     """(N, 1 or 3, H, W) in [0, 1] to (N, channels, size, size) in [-1, 1]; see `load` for how."""
+    size = arguments.number("size", size, 1, 4096, ", a side in pixels")
     height, width = pixels.shape[-2:]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

@@ -90,7 +90,7 @@ class PictureSet:
 
         Raises ValueError for more than there are, and for a `seed` not in 0..2**31 - 1.
         """
-        self._refuse_misfits(count, 0, seed, MAX_SEED - 1)
+        count, seed = self._fitting(count, 0, seed, MAX_SEED - 1)
         if self.count is None:
             return self._make(count, seed)
         return self._make(_shuffled(self.count, seed)[:count])
@@ -111,7 +111,7 @@ class PictureSet:
         Raises ValueError for more than there are, and for a `seed` not in 0..2000 (each has seeds
         of its own for 1,000,003 steps).
         """
-        self._refuse_misfits(count, 1, seed, 2000)
+        count, seed = self._fitting(count, 1, seed, 2000)
         first = seed * _SEEDS_OF_A_TRAINING
         if self.count is None:
             return lambda step: self.sample(count, first + step)
@@ -123,12 +123,11 @@ class PictureSet:
 
         return batch
 
-    def _refuse_misfits(self, count: int, least: int, seed: int, largest: int) -> None:
-        arguments.number("seed", seed, 0, largest)
+    def _fitting(self, count: int, least: int, seed: int, largest: int) -> tuple[int, int]:
         hint = "" if self.count is None else f", all that {self.name} has"
-        arguments.number(
-            "count", count, least, MAX_SEED if self.count is None else self.count, hint
-        )
+        most = MAX_SEED if self.count is None else self.count
+        seed = arguments.number("seed", seed, 0, largest)
+        return arguments.number("count", count, least, most, hint), seed
 
 
 def _shuffled(count: int, seed: int) -> Tensor:
@@ -154,10 +153,9 @@ def load(data: str | Any, size: int = 64, channels: int = 3, split: str = "train
     Raises ValueError or TypeError for what does not fit, DataUnavailable as `fashion_mnist` does.
     """
     size = arguments.number("size", size, 1, 4096, ", a side in pixels")
-    if channels not in (1, 3):
-        raise ValueError(f"channels is {channels!r}: choose 3 (colour) or 1 (grey)")
-    if split not in ("train", "test"):
-        raise ValueError(f"split is {split!r}: choose 'train' or 'test'")
+    channels = arguments.number("channels", channels, 1, 3, ": 3 (colour) or 1 (grey)")
+    arguments.choice("channels", channels, (3, 1))
+    arguments.choice("split", split, ("train", "test"))
     if isinstance(data, str):
         name = data.lower().replace("_", "-")
         if name in NAMES:
@@ -181,6 +179,8 @@ def sample_scenes(name: str, count: int, seed: int, split: str = "train") -> Sce
     `postcards.HELD_OUT` is among them, in either split: the splits draw from seeds that they do
     not share.
     """
+    arguments.choice("name", name, tuple(_WORLDS))
+    seed = arguments.number("seed", seed, 0, MAX_SEED - 1)
     world = _WORLDS[name]
     scenes = postcards.sample_scenes(count, seed + MAX_SEED * (split == "test"), kind=world.kind)
     for attribute, word in world.fixed.items():

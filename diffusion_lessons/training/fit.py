@@ -75,11 +75,12 @@ class Fit:
         ema_decay: float | None = None,
         fused: bool = True,
     ):
-        arguments.number("steps", steps, 1, 1_000_003, ", the most that a seed has numbers for")
-        arguments.number("learning_rate", learning_rate, 0, 10, real=True)
-        arguments.number("warm_up", warm_up, 0, 1, ", a share of the steps", real=True)
-        if not 0 <= (ema_decay or 0) < 1:
-            raise ValueError(f"ema_decay is {ema_decay}: choose 0 to 0.9999, or None")
+        steps = arguments.number("steps", steps, 1, 1_000_003, ", the most that a seed can serve")
+        learning_rate = arguments.number("learning_rate", learning_rate, 0, 10, real=True)
+        warm_up = arguments.number("warm_up", warm_up, 0, 1, ", a share of the steps", real=True)
+        weight_decay = arguments.number("weight_decay", weight_decay, 0, 10, real=True)
+        if ema_decay is not None:
+            ema_decay = arguments.number("ema_decay", ema_decay, 0, 0.99999, ", or None", real=True)
         self.model, self.steps, self.learning_rate, self.step = model, steps, learning_rate, 0
         self._loss, self._ema_decay, self._rising = loss, ema_decay, max(1, int(warm_up * steps))
         average = ema_decay is not None
@@ -188,6 +189,7 @@ def fit_seeded(
 
     half: compute in bfloat16, see `in_half`.
     """
+    seed = arguments.number("seed", seed, 0, 2000)
     device = next(model.parameters()).device
 
     def loss_of(step: int) -> Tensor:
