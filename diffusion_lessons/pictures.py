@@ -145,10 +145,12 @@ def look() -> dict:
 
     Lines differ by colour and by dashes, so that a curve is recognised without its colour.
     """
+    import matplotlib as mpl
     from matplotlib import cycler  # type: ignore[attr-defined]  # it is there, unlisted
 
     colours = [PALETTE[name] for name in ("teal", "orange", "plum", "ink")]
-    return {
+    default = mpl.rcParamsDefault  # a learner's own settings may draw white on black
+    return {name: value for name, value in default.items() if "color" in name} | {
         "figure.figsize": FIGURE,
         "figure.dpi": DPI,
         "figure.facecolor": "white",

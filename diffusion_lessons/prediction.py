@@ -125,7 +125,7 @@ def keep(denoiser: Denoiser, schedule: Schedule, x_0: Tensor, until: Tensor) -> 
     arguments.tensor("x_0", x_0)
     arguments.tensor("until", until)
     sizes = [1 if until.shape[i : i + 1] == (1,) else n for i, n in enumerate(x_0.shape)]
-    arguments.shape("until", until, sizes)
+    arguments.shape("until", until, sizes if until.ndim else ())
 
     def knowing(x_t: Tensor, t: Tensor, rates: Tensor | None = None) -> Prediction:
         a, b = schedule(t) if rates is None else rates

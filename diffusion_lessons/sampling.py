@@ -315,9 +315,8 @@ def _noise_like(x_t: Tensor, generator: Dice) -> Iterator[Tensor]:
     """Draw standard normal noise in the shape of x_t, again and again."""
     source = torch.Generator().manual_seed(0) if generator is None else generator
     while True:
-        # In float32, so that the noise of a seed is the same for every precision of x_t.
-        noise = torch.randn(x_t.shape, generator=source, dtype=torch.float32, device=source.device)
-        yield noise.to(x_t)
+        noise = torch.randn(x_t.shape, generator=source, dtype=x_t.dtype, device=source.device)
+        yield noise.to(x_t.device)
 
 
 def _refuse_bad_start(x_t: Tensor, times: Tensor) -> None:

@@ -19,8 +19,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from . import arguments
-
 SHIPPED = ("bench", "pictures", "quiz", "weights")
 """The folders under `data/` that the course ships; whatever else is there is the learner's own."""
 
@@ -44,7 +42,7 @@ def start(seed: int = 0) -> torch.device:
     at every layer, and a step of 0.4 s can take 8. `torch.set_num_threads` undoes it.
     In a notebook, what a cell has freed is also returned to the system.
     """
-    torch.manual_seed(arguments.number("seed", seed, 0, 2**32 - 1))
+    torch.manual_seed(seed)
     torch.set_num_threads(1)
     if "IPython" in sys.modules and (shell := sys.modules["IPython"].get_ipython()):
         shell.events.register("post_run_cell", _return_freed_memory)  # once, however often called
@@ -155,6 +153,8 @@ def load_weights(name: str) -> tuple[dict[str, Tensor], dict]:
         card_path, path = (verify(f"weights/{name}.{kind}") for kind in ("json", "safetensors"))
     try:
         card = json.loads(card_path.read_text(encoding="utf-8"))
+        if not isinstance(card, dict):
+            raise ValueError(f"{card_path.name} holds {card!r:.40} in the place of a card")
         tensors = load_file(path)
     except _UNREADABLE as error:
         raise DamagedFile(

@@ -277,7 +277,7 @@ def test_numbers_that_do_not_fit(ask, message):
         ((BLACK + 255, 0), ValueError, "from 255 to 255"),
         ((BLACK + torch.nan, 0), ValueError, "nan"),
         ((BLACK.long(), 0), TypeError, "int64"),
-        ((Image.new("I;16", (4, 4)), 0), ValueError, "mode 'I;16'"),
+        ((Image.new("I", (4, 4)), 0), ValueError, "mode 'I'"),
         ((BLACK, 1.5), TypeError, "an int or a caption, not float"),
         ((BLACK, None), TypeError, "not NoneType"),
     ],

@@ -54,9 +54,11 @@ def read_pixels(picture: Any) -> Tensor:
     """Return a PIL image, tensor or array, as `load` takes them, as float32 in [0, 1], (1 or 3, H,
     W). Raises ValueError or TypeError for what does not fit."""
     if isinstance(picture, Image.Image):
-        if picture.mode in ("F", "I") or picture.mode.startswith("I;"):
+        if picture.mode in ("F", "I"):
             raise ValueError(f"a PIL image of mode {picture.mode!r}: convert it to 'L' or 'RGB'")
         picture = ImageOps.exif_transpose(picture)  # photographs lie on their side in the file
+        if picture.mode.startswith("I;16"):  # Pillow would cut its levels off at 255
+            picture = Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
         if picture.has_transparency_data:  # what cannot be seen has colours, too
             picture = picture.convert("RGBA")
             white = Image.new("RGBA", picture.size, "white")
@@ -68,7 +70,7 @@ def read_pixels(picture: Any) -> Tensor:
         picture = picture.movedim(-1, 0) if picture.ndim == 3 else picture
     if not isinstance(picture, Tensor):
         raise TypeError(f"a picture is a PIL image, tensor or array, and this is {picture!r:.80}")
-    picture = picture[None] if picture.ndim == 2 else picture
+    picture = picture.detach()[None] if picture.ndim == 2 else picture.detach()
     if picture.ndim != 3 or picture.shape[0] not in (1, 3) or 0 in picture.shape:
         raise ValueError(
             f"a picture of shape {tuple(given)}: give a tensor (C, H, W) or an array "
@@ -85,7 +87,7 @@ def read_pixels(picture: Any) -> Tensor:
             f"a float picture from {low:.3g} to {high:.3g}: give [0, 1], as ToTensor does "
             "(leave out Normalize: load moves pictures to [-1, 1] itself)"
         )
-    return picture.detach().float()
+    return picture.float()
 
 
 def fit(pixels: Tensor, size: int, channels: int) -> Tensor:

@@ -225,16 +225,15 @@ def _fashion_mnist(name: str, size: int, channels: int, split: str) -> PictureSe
 
 def _own(pairs: Any, size: int, channels: int) -> PictureSet:
     """A learner's set of (picture, label) pairs, read one by one when they are asked for."""
-    name = type(pairs).__name__
-    classes = tuple(map(str, getattr(pairs, "classes", ())))
+    name, classes = type(pairs).__name__, _classes(pairs)
 
     def read(index: int) -> tuple[Tensor, int, str]:
         try:
             picture, label = _pair(pairs[index])
             return fit(read_pixels(picture)[None], size, channels)[0], *_label(label, classes)
-        except (TypeError, ValueError, OSError) as error:  # the last: a broken file
+        except Exception as error:  # a broken file has many: OSError, SyntaxError, EOFError...
             kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"item {index} of {name}: {error}") from error
+            raise kind(f"item {index} of {name}{_file(pairs, index)}: {error}") from error
 
     def make(rows: Tensor) -> Batch:
         images = torch.zeros(len(rows), channels, size, size, dtype=torch.float32)
@@ -247,6 +246,23 @@ def _own(pairs: Any, size: int, channels: int) -> PictureSet:
         raise ValueError(f"{name} is empty: it has no pictures")
     read(0)  # a set that cannot be read says so now, not in the middle of a lesson
     return PictureSet(name, size, channels, {"class": classes}, len(pairs), make)
+
+
+def _classes(pairs: Any) -> tuple[str, ...]:
+    """The names of the classes, also where one set is wrapped in another, or several are joined."""
+    if (own := getattr(pairs, "classes", None)) is not None:
+        return tuple(map(str, own))
+    inside = getattr(pairs, "datasets", None) or [getattr(pairs, "dataset", None)]
+    found = {() if one is None else _classes(one) for one in inside}
+    return found.pop() if len(found) == 1 else ()
+
+
+def _file(pairs: Any, index: int) -> str:
+    """The name of an item's file, in brackets, where a folder of pictures says it."""
+    while hasattr(pairs, "indices") and hasattr(pairs, "dataset"):
+        pairs, index = pairs.dataset, pairs.indices[index]
+    samples = getattr(pairs, "samples", None)
+    return f" ({samples[index][0]})" if isinstance(samples, list) else ""
 
 
 def _pair(item: Any) -> tuple[Any, Any]:

@@ -57,7 +57,7 @@ class CaptionEncoder(nn.Module):
         """Return the context of tokens, int64 (B, length), each from 0 to words - 1; ValueError for
         others."""
         hint = ", as conditioning.tokenise returns them"
-        arguments.shape("tokens", tokens, ("B", self.length), hint)
+        arguments.shape("tokens", tokens, ("N", self.length), hint)
         arguments.indices("tokens", tokens, 0, self.words - 1, hint)
         return self.norm(self.blocks(self.word(tokens) + self.place))
 

@@ -33,8 +33,8 @@ class PointNet(nn.Module):
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Return (B, 2), from x_t (B, 2) and t (B,) in [0, 1]."""
-        like = self.layers[0].weight.dtype
-        arguments.shape("x_t", x_t, ("B", 2), holds=like)  # type: ignore[arg-type]
-        arguments.shape("t", t, x_t.shape[:1], ", one each", like)  # type: ignore[arg-type]
+        like = next(self.parameters()).dtype
+        arguments.shape("x_t", x_t, ("B", 2), holds=like)
+        arguments.shape("t", t, x_t.shape[:1], ", one each", like)
         waves = torch.cat([math.pi * 2 ** (k - 1) * x_t for k in range(_WAVES)], dim=1)  # (B, 8)
         return self.layers(torch.cat([x_t, waves.sin(), waves.cos(), time_features(t)], dim=1))

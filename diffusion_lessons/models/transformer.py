@@ -147,7 +147,7 @@ class Transformer(nn.Module):
         context: (B, L, context_channels), from the caption encoder. Raises ValueError for shapes
         that do not fit this network.
         """
-        p, c, like = self.patch, self.channels, self.head.weight.dtype
+        p, c, like = self.patch, self.channels, next(self.parameters()).dtype
         example = f", such as (1, {c}, {8 * p}, {8 * p})"
         arguments.shape("x_t", x_t, ("B", c, f"{p}h", f"{p}w"), example, like)
         arguments.shape("t", t, x_t.shape[:1], ", a time for each x_t", like)

@@ -85,7 +85,7 @@ class LatentPipeline:
         with torch.no_grad():
             parts = (latents / self.scaling_factor).split(AT_ONCE)
             decode = self._quick.get(self.autoencoder, self.autoencoder.decode)
-            return torch.cat([decode(part) for part in parts]).clamp(-1, 1)
+            return torch.cat([decode(part) for part in parts]).float().clamp(-1, 1)
 
 
 def quick_decoder(autoencoder: Autoencoder | Cascade) -> dict[nn.Module, Callable]:

@@ -86,6 +86,8 @@ class Fit:
         average = ema_decay is not None
         self.ema = copy.deepcopy(model).requires_grad_(False).eval() if average else model
         learned = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        if not learned:
+            raise ValueError("all weights of model are frozen: call model.requires_grad_() first")
         self._optimizer = Muon(learned, {*inner_weights(model)}, betas, weight_decay, fused)
 
     def __len__(self) -> int:
@@ -116,6 +118,7 @@ class Fit:
             self.step += 1
         return done
 
+    @torch.enable_grad()  # also within a learner's torch.no_grad()
     def _gradient(self) -> float:
         """Leave the gradient of this step's loss in the parameters; return the loss."""
         self.model.zero_grad(set_to_none=True)

@@ -89,7 +89,7 @@ _STYLE = f"""
 
 def course_map(lesson: int) -> HTML:
     """Return the map of the whole model, the parts of one lesson lit."""
-    lesson = arguments.number("lesson", lesson, 0, len(LESSONS) - 1)
+    lesson = arguments.number("lesson", lesson, 0, 99)
     boxes = [
         f'<li><a class="dl-part" href="{LESSONS[number]}.ipynb"'
         + (' aria-current="page"' if number == lesson else "")

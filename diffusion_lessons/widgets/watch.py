@@ -10,7 +10,7 @@ import html
 import math
 import time
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import traitlets
@@ -68,8 +68,8 @@ class Watch(PageWidget):
         """
         hint = ": watch(total=...) says how many steps there will be, and the first one is 1"
         step = arguments.number("step", step, 1, self.total, hint)
-        value = loss.item() if isinstance(loss, Tensor) and loss.numel() == 1 else loss
-        if not (isinstance(value, float) and not math.isfinite(value)):  # such a loss is a loss
+        value: Any = loss.item() if isinstance(loss, Tensor) and loss.numel() == 1 else loss
+        if not isinstance(value, float) or math.isfinite(value):  # nan and inf are losses, too
             value = arguments.number("loss", value, -1e30, 1e30, real=True)
         self._step = step
         self._losses[self._step] = value
