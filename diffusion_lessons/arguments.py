@@ -62,10 +62,8 @@ def sizes(given: dict[str, Any], *several: str) -> None:
     those that are sequences, and what is no number by its nature is passed over."""
     for name, value in given.items():
         for one in value if name in several else [value]:
-            if isinstance(one, (Tensor, np.ndarray)):
-                raise TypeError(f"{name} is {one}: give a whole number, such as int({name})")
             if not (callable(one) or isinstance(one, Mapping)):
-                number(name, one, 1, 2**16)
+                number(name, str(one) if hasattr(one, "ndim") and one.ndim == 0 else one, 1, 2**16)
 
 
 def tensor(name: str, value: Tensor, holds: str | torch.dtype = FLOATS, hint: str = "") -> None:
@@ -123,9 +121,9 @@ def shape(
     steps = [int(size[:-1] or 1) if isinstance(size, str) else 0 for size in sizes]
     pairs = zip(found or (), sizes, steps, strict=False)
     fits = found is not None and len(found) == len(sizes)
-    if not fits or any(
-        n % step or (of, n) == ("B", 0) if step else n != of for n, of, step in pairs
-    ):
+    wrong = (n % step or (of, n) == ("B", 0) if step else n != of for n, of, step in pairs)
+    if not fits or any(wrong):
         wanted = ", ".join(map(str, sizes)) + "," * (len(sizes) == 1)
         problem = f"is {value!r:.80}" if found is None else f"has shape {found}"
-        raise ValueError(f"{name} {problem}: give ({wanted}){hint}")
+        empty = "; none of them may be empty" * (0 in (found or ()))
+        raise ValueError(f"{name} {problem}: give ({wanted}){hint}{empty}")

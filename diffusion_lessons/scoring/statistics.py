@@ -74,13 +74,8 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     a, b: features (N, D), each its own N, 2 or more. Raises ValueError for other shapes and for
     numbers that are not finite.
     """
-    arguments.tensor("a", a)
-    arguments.tensor("b", b)
-    if a.ndim == b.ndim == 2 and a.shape[1] != b.shape[1]:
-        raise ValueError(
-            f"a has {a.shape[1]} features a row and b has {b.shape[1]}: take both from one network"
-        )
     mean_a, spread_a, root_a = _gaussian("a", a)
+    arguments.shape("b", b, ("N", a.shape[1]), ", features of the same network")
     mean_b, spread_b, root_b = _gaussian("b", b)
     shared = torch.linalg.svdvals(root_a @ root_b).sum()
     return max(0.0, float((mean_a - mean_b).square().sum() + spread_a + spread_b - 2 * shared))
@@ -107,9 +102,8 @@ def frechet(a: Tensor, b: Tensor) -> tuple[float, float]:
 
 def _gaussian(name: str, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The mean (D,), the covariance's trace and its symmetric root (D, D), float64 on the CPU."""
-    if features.ndim != 2 or len(features) < 2:
-        shape = tuple(features.shape)
-        raise ValueError(f"{name} has the shape {shape}: give features (N, D), at least 2 rows")
+    arguments.shape(name, features, ("N", "D"), ", features, a row each", arguments.FLOATS)
+    arguments.number(f"the number of rows of {name}", len(features), 2, 2**31)
     if not features.isfinite().all():
         raise ValueError(f"{name} has a number that is not finite: look at the pictures it is of")
     features = features.detach().cpu().double()
@@ -127,10 +121,9 @@ def nearest(queries: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
     empty set, another shape, or a number that is not finite.
     """
     arguments.tensor("queries", queries)
-    arguments.tensor("pictures", pictures, queries.dtype)
-    if queries.shape[1:] != pictures.shape[1:] or 0 in (len(queries), len(pictures)):
-        shapes = f"queries {tuple(queries.shape)} and pictures {tuple(pictures.shape)}"
-        raise ValueError(f"{shapes}: give at least one of each, all of one size and channels")
+    one = queries.shape[1:]
+    arguments.shape("pictures", pictures, ("B", *one), ", as the queries are", queries.dtype)
+    arguments.shape("queries", queries, ("B", *one))
     flat = queries.flatten(1)
     best, indices = torch.full((len(flat),), torch.inf), torch.zeros(len(flat)).long()
     chunk = max(1, _CELLS // len(flat))

@@ -64,8 +64,8 @@ def guess(question: str, options: Sequence[str] | None = None) -> Guess:
     Show it before the reveal, and call `compare(truth, because)` on it after. Raises ValueError
     when the options are fewer than two or not all different.
     """
-    asked, *_ = arguments.texts("question", question, "What share is left?")
+    arguments.texts("question", [question], "What share is left?")
     words = [] if options is None else arguments.texts("options", [*options], "a half")
     if options is not None and (len(options) < 2 or len(set(options)) != len(options)):
         raise ValueError(f"the options are {list(options)}: give two or more, all different")
-    return Guess(question=asked, options=words or None)
+    return Guess(question=question, options=words or None)
