@@ -11,6 +11,7 @@ import functools
 import importlib
 import inspect
 import tempfile
+import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,15 @@ def net(name: str) -> Any:
         "adapter": lambda: models.IPAdapter(16, 32, (32, 32), 4),
     }
     return awake(build[name]()).eval().requires_grad_(False)
+
+
+@functools.cache
+def writing() -> pipeline.PatchByPatch:
+    """A small model that writes codes and has learned nothing."""
+    reader: Any = types.SimpleNamespace(encoder=small_pipe().encoder)
+    card = {"scaling_factor": 1.0, "temperature": 0.0, "guidance_scale": 2.0}
+    parts = net("writer"), net("tokeniser"), net("autoencoder")
+    return pipeline.PatchByPatch(reader, *parts, card)
 
 
 def fitted(fit: training.Fit) -> list[float]:
@@ -433,6 +443,26 @@ ROWS: dict[str, Row] = {
     "pipeline.TextToImage.get_timesteps": row(
         lambda **given: small_pipe().get_timesteps(**given), num_inference_steps=4, strength=0.5
     ),
+    "pipeline.PatchByPatch": row(
+        lambda **given: writing()("a cat", generator=seeded(), output_type="pt", **given).images,
+        taken=("temperature = None", "guidance_scale = None"),
+        temperature=1.0,
+        guidance_scale=2.0,
+        num_images_per_prompt=1,
+    ),
+    "pipeline.PatchByPatch.steps": row(
+        lambda known: [*writing().steps("a cat", known=known)][-1],
+        taken=("known = None", "known = torch.int32"),
+        known=torch.arange(64).view(1, 64) % 8,
+    ),
+    "pipeline.PatchByPatch.to_codes": row(lambda images: writing().to_codes(images), images=DRAWN),
+    "pipeline.PatchByPatch.to_pictures": row(
+        lambda codes: writing().to_pictures(codes), codes=torch.arange(128).view(2, 64) % 8
+    ),
+    "pipeline.PatchByPatch.log_likelihood": row(
+        lambda codes: writing().log_likelihood(codes, ["a cat", "a boat"]),
+        codes=torch.arange(128).view(2, 64) % 8,
+    ),
     "pipeline.latent_mask": row(pipeline.latent_mask, mask=MASK),
     "pipeline.paste": row(pipeline.paste, painted=DRAWN * 0.5, images=DRAWN, mask=MASK),
     "training.Fit": training_of(
@@ -688,7 +718,7 @@ NO_ROW: Mapping[str, str] = {
         _NOTHING: "schedule.linear_beta schedule.cosine_beta conditioning.attribute_classes "
         "pictures.style pictures.look workspace.start workspace.pick_device workspace.checksums "
         "sampling.finish",
-        _ELSEWHERE: "widgets.live widgets.scrub widgets.studio pipeline.PatchByPatch",
+        _ELSEWHERE: "widgets.live widgets.scrub widgets.studio",
     }.items()
     for name in names.split()
 }
