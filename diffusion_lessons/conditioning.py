@@ -102,6 +102,8 @@ def noun_places(tokens: Tensor) -> Tensor:
 
     tokens: from `tokenise`, (N, 32). The first noun of a caption names its first thing.
     """
+    arguments.indices("tokens", tokens, 0, len(WORDS) - 1, ", as tokenise returns them")
+    arguments.shape("tokens", tokens, ("N", "L"), ", as tokenise returns them")
     nouns = _IS_NOUN[tokens]
     masks = torch.stack([nouns & (nouns.cumsum(dim=1) == number) for number in (1, 2)], dim=1)
     return torch.where(masks.any(dim=2), masks.int().argmax(dim=2), -1)
@@ -117,6 +119,9 @@ def drop_captions(context: Tensor, null_context: Tensor, p_uncond: float, dice: 
     """
     hint = " (0: none is dropped, 1: all; 0.1 is usual)"
     p_uncond = arguments.number("p_uncond", p_uncond, 0, 1, hint, real=True)
+    arguments.shape("context", context, ("B", "L", "D"), holds=arguments.FLOATS)
+    arguments.shape("null_context", null_context, (1, *context.shape[1:]), "", arguments.FLOATS)
+    arguments.shape("dice", dice, context.shape[:1], ", one each", holds=arguments.FLOATS)
     return torch.where((dice < p_uncond)[:, None, None], null_context, context)
 
 
@@ -126,7 +131,9 @@ def guide(without: Tensor, with_caption: Tensor, guidance_scale: float) -> Tenso
     s = 0 is the output without the caption, 1 the one with it, 2 goes as far again. Any shape, any
     kind of prediction. Ho & Salimans 2021 eq. 6, with s = 1 + w.
     """
-    return without + guidance_scale * (with_caption - without)
+    arguments.alike(without=without, with_caption=with_caption)
+    scale = arguments.number("guidance_scale", guidance_scale, -1e6, 1e6, real=True)
+    return without + scale * (with_caption - without)
 
 
 def guided(
@@ -158,6 +165,10 @@ def guided(
     low, high = interval
     if not 0 <= low <= high <= 1:
         raise ValueError(f"interval is {interval}: give two times, 0 <= low <= high <= 1")
+    arguments.shape("context", context, ("B", "L", "D"), holds=arguments.FLOATS)
+    arguments.tensor("null_context", null_context)
+    sizes = context.shape if null_context.shape[:1] != (1,) else (1, *context.shape[1:])
+    arguments.shape("null_context", null_context, sizes)
     null_context = null_context.expand_as(context)
     contexts = torch.cat([null_context, context])  # one tensor for the whole walk
     always = interval == (0.0, 1.0)  # then no step has to look at t, which a GPU would wait for

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from . import arguments
 from .models import Attention, Down, ResBlock, UNet, Up
 from .pictures import PALETTE, SMALL, TINTS, TINY, look
 
@@ -43,6 +44,7 @@ def trace(model: UNet, size: int) -> list[Box]:
 
     Raises ValueError where the network does not take pictures of that size.
     """
+    size = arguments.number("size", size, 1, 1024, ", a side in pixels")
     boxes = [Box("x_t", (model.channels, size, size))]
     results: dict[int, int] = {}  # id of a result: the place of its box
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from . import arguments
 from .models import Autoencoder, Tokeniser
 from .training.fit import Fit, fit_seeded
 
@@ -85,6 +86,7 @@ def train_autoencoder(
         steps, learning_rate, ema_decay, half: see `training.fit.Fit` and `fit_seeded`.
     """
     device = next(model.parameters()).device
+    kl_weight = arguments.number("kl_weight", kl_weight, 0, 1000, real=True)
 
     def loss(batch: tuple[Tensor, Tensor], dice: torch.Generator) -> Tensor:
         images, mask = (part.to(device) for part in batch)
@@ -125,6 +127,8 @@ def train_tokeniser(
     after which dead codes start no more anew, see `Tokeniser.restart`; 0: never do they. The others
     are as in `fit_seeded`.
     """
+
+    restarts = arguments.number("restarts", restarts, 0, 1, ", a share of the steps", real=True)
 
     def loss(batch: tuple[int, Tensor], dice: torch.Generator) -> Tensor:
         step, z = batch

@@ -19,6 +19,8 @@ from IPython.display import display
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from . import arguments
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -58,21 +60,17 @@ _LINE = 17  # from one line of a label to the next, in pixels of the page
 def to_uint8(images: Tensor) -> np.ndarray:
     """Return pictures (N, C, H, W) in [-1, 1] as uint8 (N, H, W, 3); C is 1 (grey) or 3 (RGB).
 
-    Values outside [-1, 1] are clipped, as a screen does. Raises ValueError on another shape, on
-    whole numbers, and on values that are not finite.
+    Values outside [-1, 1] are clipped, as a screen does. Raises ValueError on another shape
+    and on values that are not finite, TypeError on whole numbers.
     """
+    channels, hint = getattr(images, "shape", ())[1:2], ", or (N, 1, H, W); of one picture[None]"
+    arguments.shape("images", images, ("N", 1 if channels == (1,) else 3, "H", "W"), hint)
     images = torch.as_tensor(images).detach().cpu()
-    fault = ""
-    if not images.is_floating_point():
-        fault = f"are of {images.dtype}: give floats in [-1, 1], such as levels / 127.5 - 1"
-    elif images.dim() != 4 or images.shape[1] not in (1, 3):
-        fault = (
-            f"have shape {tuple(images.shape)}: give (N, 1 or 3, H, W), of one alone picture[None]"
+    arguments.tensor("images", images)
+    if not torch.isfinite(images).all():
+        raise ValueError(
+            "images hold values that are not finite (nan or inf): look at their source"
         )
-    elif not torch.isfinite(images).all():
-        fault = "hold values that are not finite (nan or inf)"
-    if fault:
-        raise ValueError(f"the pictures {fault}")
     levels = ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return levels.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).contiguous().numpy()
 
@@ -93,7 +91,9 @@ def grid(
         raise ValueError("there is no picture to show: images has N = 0")
     if labels is not None and len(labels) != count:
         raise ValueError(f"{len(labels)} labels for {count} pictures: give one for each")
-    columns = min(columns, count)
+    columns = min(arguments.number("columns", columns, 1, 1000), count)
+    zoom = arguments.number("zoom", zoom, 0, 1024, " (0 chooses)")
+    sharp = arguments.number("sharp", sharp, 1, 16)
     room = _WIDEST // columns - _GAP
     side = next((side for side in SIDES if side <= room), room)
     zoom = sharp * (zoom or max(1, side // width))
@@ -145,10 +145,12 @@ def look() -> dict:
 
     Lines differ by colour and by dashes, so that a curve is recognised without its colour.
     """
+    import matplotlib as mpl
     from matplotlib import cycler  # type: ignore[attr-defined]  # it is there, unlisted
 
     colours = [PALETTE[name] for name in ("teal", "orange", "plum", "ink")]
-    return {
+    default = mpl.rcParamsDefault  # a learner's own settings may draw white on black
+    return {name: value for name, value in default.items() if "color" in name} | {
         "figure.figsize": FIGURE,
         "figure.dpi": DPI,
         "figure.facecolor": "white",

@@ -56,6 +56,7 @@ def target(kind: str, x_0: Tensor, eps: Tensor, signal_rate: Tensor, noise_rate:
     result. The rates: as a schedule returns them, (B, 1, 1, 1). Papers: see the table above.
     """
     arguments.choice("kind", kind, KINDS)
+    arguments.alike(x_0=x_0, eps=eps)
     a, b = rates_like(x_0, signal_rate, noise_rate)
     return {"eps": eps, "x_0": x_0, "v": a * eps - b * x_0, "velocity": eps - x_0}[kind]
 
@@ -71,7 +72,7 @@ def read_off(
     for "eps" at pure noise x_0 is 0, for "x_0" at t = 0 eps is 0.
     """
     arguments.choice("kind", kind, KINDS)
-    arguments.shape("the network's output", output, x_t.shape, ", the shape of its input")
+    arguments.alike(x_t=x_t, **{"the network's output": output})
     signal_rate, noise_rate = rates_like(x_t, signal_rate, noise_rate)
     if kind == "eps":
         return Prediction(_divide(x_t - noise_rate * output, signal_rate), output)
@@ -121,8 +122,14 @@ def keep(denoiser: Denoiser, schedule: Schedule, x_0: Tensor, until: Tensor) -> 
     each place is repainted: 0 to the end, 1 not at all; in between Levin & Fried 2023.
     """
 
+    arguments.tensor("x_0", x_0)
+    arguments.tensor("until", until)
+    sizes = [1 if until.shape[i : i + 1] == (1,) else n for i, n in enumerate(x_0.shape)]
+    arguments.shape("until", until, sizes if until.ndim else ())
+
     def knowing(x_t: Tensor, t: Tensor, rates: Tensor | None = None) -> Prediction:
         a, b = schedule(t) if rates is None else rates
+        arguments.alike(x_t=x_t, x_0=x_0)
         free = t.view(-1, *[1] * (x_t.ndim - 1)) > until
         guess = torch.where(free, denoiser(x_t, t, rates).x_0, x_0)
         return read_off("x_0", guess, x_t, a, b)
@@ -139,6 +146,7 @@ def exact_denoiser(x_0_set: Tensor, schedule: Schedule) -> Denoiser:
     can have a smaller mean squared error on this set. Computed in float64 on the CPU. Raises
     ValueError for an empty set. Karras et al. 2022, eq. 57.
     """
+    arguments.tensor("x_0_set", x_0_set)
     if x_0_set.ndim < 2 or len(x_0_set) == 0:
         shape = tuple(x_0_set.shape)
         raise ValueError(f"x_0_set has shape {shape}; give at least one member, as (N, ...)")
@@ -147,6 +155,7 @@ def exact_denoiser(x_0_set: Tensor, schedule: Schedule) -> Denoiser:
 
     def denoiser(x_t: Tensor, t: Tensor, rates: Tensor | None = None) -> Prediction:
         a, b = schedule(t) if rates is None else rates
+        arguments.shape("x_t", x_t, ("B", *x_0_set.shape[1:]), ", as the set's members")
         flat = x_t.detach().cpu().double().flatten(1)  # (B, D)
         signal_rate, noise_rate = rates_like(flat, a.cpu(), b.cpu())  # (B, 1)
         # |x_t|^2 is the same for all members, so the softmax does not see it.

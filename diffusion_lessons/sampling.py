@@ -84,6 +84,15 @@ def times(num_steps: int, shift: float = 1.0) -> Tensor:
     return (shift * t / (1 + (shift - 1) * t)).float()
 
 
+def _refuse_misfits(rates: tuple[Rates, ...], **given: Tensor) -> None:
+    """Refuse what no step can be taken with: shapes that differ, and rates of other shapes."""
+    arguments.alike(**given)
+    x = next(iter(given.values()))
+    for rate in rates:
+        each = "B" if isinstance(rate, Tensor) and rate.shape[1:2] == (1,) else len(x)
+        arguments.shape("rates", rate, (2, each, *[1] * (x.ndim - 1)), holds=arguments.FLOATS)
+
+
 def ddpm_step(
     x_t: Tensor, x_0_hat: Tensor, noise: Tensor, rates: Rates, rates_next: Rates
 ) -> Tensor:
@@ -93,6 +102,7 @@ def ddpm_step(
     t_next is 0. DDPM eq. 7 (mean and variance) and 11, with 1 - alpha_bar written as noise_rate^2,
     so that it holds on the straight schedule too.
     """
+    _refuse_misfits((rates, rates_next), x_t=x_t, x_0_hat=x_0_hat, noise=noise)
     (a, b), (a_next, b_next) = rates, rates_next
     alpha = (a / a_next) ** 2  # share of the signal's variance that is left between t_next and t
     beta = (b**2 - alpha * b_next**2).clamp(min=0)  # and the noise variance added there
@@ -108,6 +118,8 @@ def ddim_step(
     Shapes as in `ddpm_step`. eta: 0 adds no noise, 1 as much as DDPM. DDIM eq. 12; step_std is
     sigma_t(eta) of eq. 16, in terms of snr = (signal_rate / noise_rate)^2.
     """
+    _refuse_misfits((rates, rates_next), x_0_hat=x_0_hat, eps_hat=eps_hat, noise=noise)
+    eta = arguments.number("eta", eta, 0, 1, real=True)
     (a, b), (a_next, b_next) = rates, rates_next
     snr_ratio = (a * b_next / (b * a_next)) ** 2  # snr_t / snr_next
     step_std = eta * b_next * (1 - snr_ratio).clamp(min=0).sqrt()
@@ -129,10 +141,10 @@ def dpm_solver_step(
     Lu et al. 2022, algorithm 2, with lambda = log(signal_rate / noise_rate). Where t_next is 0,
     lambda is infinite and the result nan: see `dpm_solver`.
     """
+    of_all = rates_before, rates, rates_next
+    _refuse_misfits(of_all, x_t=x_t, x_0_hat=x_0_hat, x_0_hat_before=x_0_hat_before)
     (_, b), (a_next, b_next) = rates, rates_next
-    lambda_before, lambda_t, lambda_next = (
-        a.log() - b.log() for a, b in (rates_before, rates, rates_next)
-    )
+    lambda_before, lambda_t, lambda_next = (a.log() - b.log() for a, b in of_all)
     h = lambda_next - lambda_t
     r = (lambda_t - lambda_before) / h
     guess = (1 + 1 / (2 * r)) * x_0_hat - 1 / (2 * r) * x_0_hat_before  # D in the paper
@@ -148,6 +160,7 @@ def euler_step(
     x_0_hat)``, the step of rectified flow (Liu et al. 2022, algorithm 1); on any other the change
     of the rates stands where the derivative would. It comes out where DDIM does with eta = 0.
     """
+    _refuse_misfits((rates, rates_next), x_t=x_t, x_0_hat=x_0_hat, eps_hat=eps_hat)
     (a, b), (a_next, b_next) = rates, rates_next
     return x_t + (a_next - a) * x_0_hat + (b_next - b) * eps_hat
 
@@ -158,6 +171,7 @@ def renoise(x_next: Tensor, noise: Tensor, rates: Rates, rates_next: Rates) -> T
     Shapes as in `ddpm_step`. What is left of the signal is a / a_next, of the noise that times
     b_next; so x_t is as noisy as t wants. RePaint (Lugmayr et al. 2022), algorithm 1, line 10.
     """
+    _refuse_misfits((rates, rates_next), x_next=x_next, noise=noise)
     (a, b), (a_next, b_next) = rates, rates_next
     ratio = a / a_next
     return ratio * x_next + (b**2 - (ratio * b_next) ** 2).clamp(min=0).sqrt() * noise
@@ -235,6 +249,7 @@ def resampled(
     be one of other noise. noise: draws some in the shape of x_t. RePaint, algorithm 1.
     """
     _refuse_bad_start(x_t, times)
+    rounds = arguments.number("rounds", rounds, 1, 1000)
     walked = walk_rates(times, x_t, schedule)
 
     def steps(x_t: Tensor) -> Walk:
@@ -305,15 +320,16 @@ def _noise_like(x_t: Tensor, generator: Dice) -> Iterator[Tensor]:
 
 
 def _refuse_bad_start(x_t: Tensor, times: Tensor) -> None:
+    arguments.tensor("times", times)
+    arguments.tensor("x_t", x_t)
     shape, steps = tuple(x_t.shape), pairwise(times.flatten().tolist())
     rise = next((f"{t:g} to {t_next:g}" for t, t_next in steps if t_next >= t), "")
     start = "start from noise: torch.randn(shape)."
     for bad, error, sentence in (
-        (x_t.ndim not in (2, 4) or len(x_t) == 0, ValueError, f"x_t has shape {shape}; give a "
+        (x_t.ndim not in (2, 4) or x_t.numel() == 0, ValueError, f"x_t has shape {shape}; give a "
          "batch, of pictures (B, C, H, W) or of points (B, D). For one picture: x_t[None]."),
-        (not x_t.is_floating_point(), TypeError, f"x_t has dtype {x_t.dtype}; {start}"),
         (not x_t.isfinite().all(), ValueError, f"x_t holds NaN or infinity; {start}"),
-        (times.ndim != 1 or len(times) < 2, ValueError, f"times has shape {tuple(times.shape)}; "
+        (times.ndim != 1 or times.numel() < 2, ValueError, f"times has shape {tuple(times.shape)}; "
          "give two times or more, such as times(50)."),
         (rise, ValueError, f"times goes from {rise}; it must fall at each step, from noise to "
          "clean. Perhaps reverse it: times.flip(0)."),

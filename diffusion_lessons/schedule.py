@@ -55,7 +55,9 @@ def alpha_bar(beta: Tensor) -> Tensor:
 
     The running product of 1 - beta. DDPM, above eq. 4.
     """
-    return torch.cumprod(1 - beta, dim=0)
+    arguments.tensor("beta", beta)
+    whole = beta.to(torch.promote_types(beta.dtype, torch.float32))  # in half, 1 - 1e-4 is 1
+    return torch.cumprod(1 - whole, dim=0).to(beta.dtype)
 
 
 def row_to_t(row: Tensor) -> Tensor:
@@ -63,8 +65,7 @@ def row_to_t(row: Tensor) -> Tensor:
 
     Raises ValueError for a row that is not in the table, TypeError for what is no whole number.
     """
-    if row.is_floating_point():
-        raise TypeError(f"row has dtype {row.dtype}; table rows are whole numbers (torch.int64).")
+    arguments.tensor("row", row, arguments.WHOLE)
     outside = row[(row < 0) | (row >= NUM_TRAIN_TIMESTEPS)]
     if outside.numel():
         hint = "rows go from 0 to 999. Papers count from 1: subtract 1 from their number."
@@ -103,6 +104,10 @@ def flow(t: Tensor) -> tuple[Tensor, Tensor]:
 
 def rates_like(x: Tensor, *rates: Tensor) -> tuple[Tensor, ...]:
     """Give rates (B, 1, 1, 1) the axes and the dtype of x (B, ...): they multiply item by item."""
+    for rate in rates:
+        arguments.tensor("rate", rate)
+        if rate.numel() not in (1, len(x)):
+            arguments.shape("a rate", rate, (len(x), 1, 1, 1), ", one for each item")
     return tuple(rate.to(x.dtype).view(-1, *[1] * (x.ndim - 1)) for rate in rates)
 
 
@@ -135,10 +140,7 @@ def add_noise(x_0: Tensor, eps: Tensor, t: Tensor, schedule: Schedule) -> Tensor
     floats in [0, 1], (B,), one for each item. Returns x_t, shape and dtype of x_0. Raises
     ValueError where shapes do not agree, TypeError for whole numbers. DDPM eq. 4.
     """
-    if not x_0.is_floating_point():
-        hint = "for pixels from 0 to 255: x_0.float() / 127.5 - 1"
-        raise TypeError(f"x_0 has dtype {x_0.dtype}; noise is added to floats in [-1, 1]; {hint}")
-    arguments.shape("eps", eps, x_0.shape, ", the shape of the data: torch.randn_like(x_0)")
+    arguments.alike(x_0=x_0, eps=eps)
     arguments.shape("t", t, x_0.shape[:1], f", one for each item: torch.full(({len(x_0)},), 0.5)")
     signal_rate, noise_rate = rates_like(x_0, *schedule(t))
     return signal_rate * x_0 + noise_rate * eps
@@ -168,8 +170,7 @@ def _log_alpha_bar(beta: Callable[[], Tensor]) -> Tensor:
 def _refuse_bad_time(t: Tensor) -> None:
     """Raise for a t that is not a batch of floats in [0, 1]."""
     hint = "If it is a table row, convert it with row_to_t(row)."
-    if not t.is_floating_point():
-        raise TypeError(f"t has dtype {t.dtype}; it must be a float from 0 to 1. {hint}")
+    arguments.tensor("t", t, arguments.FLOATS, f". {hint}")
     arguments.shape("t", t, ("B",), ", one time for each item")
     outside = t[~((t >= 0) & (t <= 1))]  # catches nan too
     if outside.numel():

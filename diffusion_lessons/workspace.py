@@ -153,6 +153,8 @@ def load_weights(name: str) -> tuple[dict[str, Tensor], dict]:
         card_path, path = (verify(f"weights/{name}.{kind}") for kind in ("json", "safetensors"))
     try:
         card = json.loads(card_path.read_text(encoding="utf-8"))
+        if not isinstance(card, dict):
+            raise ValueError(f"{card_path.name} holds {card!r:.40} in the place of a card")
         tensors = load_file(path)
     except _UNREADABLE as error:
         raise DamagedFile(

@@ -93,7 +93,7 @@ def assert_same_walk(walk, scheduler, **options):
 
 def ddim_step(guess, t, t_next, rates_at):
     rates = walk_rates(torch.stack([t[0], t_next[0]]), guess.x_0, rates_at)
-    return sampling.ddim_step(guess.x_0, guess.eps, torch.zeros(()), *rates, eta=0.0)
+    return sampling.ddim_step(guess.x_0, guess.eps, torch.zeros_like(guess.eps), *rates, eta=0.0)
 
 
 # Of the cosine table's last row noise guesses mean nothing, see the tests below.

@@ -45,10 +45,10 @@ def test_a_word_block_attends_as_torch_does():
 @pytest.mark.parametrize(
     "tokens, message",
     [
-        (torch.zeros(6, dtype=torch.int64), r"shape \(6,\).*give \(B, 6\).*tokenise"),
+        (torch.zeros(6, dtype=torch.int64), r"shape \(6,\).*give \(N, 6\).*tokenise"),
         (torch.zeros(2, 7, dtype=torch.int64), r"shape \(2, 7\)"),
-        (torch.full((1, 6), 20), "a token is 20: give a whole number from 0 to 19"),
-        (torch.full((1, 6), -1), "a token is -1"),
+        (torch.full((1, 6), 20), "a number of tokens is 20: give a whole number from 0 to 19"),
+        (torch.full((1, 6), -1), "a number of tokens is -1"),
     ],
 )
 def test_tokens_that_it_does_not_know_are_refused(tokens, message):

@@ -99,9 +99,9 @@ def test_a_short_training_collapses_and_one_with_restarts_does_not():
 
 def test_wrong_codes_and_shapes_are_refused_in_a_sentence():
     net = Tokeniser(width=8, blocks=1, codes=6)
-    with pytest.raises(ValueError, match="numbers of codes go from 0 to 5"):
+    with pytest.raises(ValueError, match="give a whole number from 0 to 5"):
         net.decode(torch.full((1, 8, 8), 6))
-    with pytest.raises(ValueError, match="numbers of codes go from 0 to 5"):
+    with pytest.raises(ValueError, match="give a whole number from 0 to 5"):
         net.decode(torch.full((1, 8, 8), -1))
     with pytest.raises(ValueError, match="z"):
         net.encode(torch.zeros(1, 3, 8, 8))

@@ -162,7 +162,9 @@ def test_euler_and_a_solver_step_whose_guess_stays_are_ddim(rates_at):
     for t_next in (0.7, 0.01):
         guess = mixture_denoiser(rates_at)(x_t, torch.full((50,), 0.8).double())
         before, *rates = walk_rates(torch.tensor([0.9, 0.8, t_next]), x_t, rates_at)
-        expected = sampling.ddim_step(guess.x_0, guess.eps, torch.zeros(()), *rates, eta=0.0)
+        expected = sampling.ddim_step(
+            guess.x_0, guess.eps, torch.zeros_like(guess.eps), *rates, eta=0.0
+        )
         for ours in (
             sampling.euler_step(x_t, guess.x_0, guess.eps, *rates),
             sampling.dpm_solver_step(x_t, guess.x_0, guess.x_0, before, *rates),

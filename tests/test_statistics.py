@@ -171,29 +171,33 @@ def test_a_thousand_queries_among_sixty_thousand_need_little_memory(project):
 
 # --- what each of them refuses ---
 
-SAME = "two sets of the same pictures, not empty"
+SAME = "the shape of truth|number of pixels is 0"
 ROWS, IMAGES = torch.zeros(5, 3), torch.zeros(2, 3, 4, 4)
 NAN, INF = torch.full((5, 3), torch.nan), torch.full((5, 3), torch.inf)
 REFUSED = [
-    (wilson, (0, 0), "0 successes of 0 trials: give 1 trial or more"),
-    (wilson, (-1, 5), "-1 successes of 5"),
-    (wilson, (6, 5), "6 successes of 5 trials: .* at most as many successes"),
+    (wilson, (0, 0), "trials is 0: give a whole number from 1"),
+    (wilson, (-1, 5), "successes is -1: give a whole number from 0 to 5"),
+    (wilson, (6, 5), "successes is 6: .* as many as trials"),
     (wilson, (1, 5, 1.0), "confidence is 1.0"),
     (wilson, (1, 5, 95), "confidence is 95"),
     (psnr, (torch.zeros(2, 3), torch.zeros(3, 2)), SAME),
     (psnr, (torch.zeros(4), torch.zeros(1, 4)), SAME),
     (psnr, (torch.zeros(1), torch.zeros(())), SAME),
     (psnr, (torch.zeros(0), torch.zeros(0)), SAME),
-    (frechet_distance, (ROWS[:1], ROWS), r"a has the shape \(1, 3\).*at least 2 rows"),
-    (frechet_distance, (ROWS, ROWS[:1]), r"b has the shape \(1, 3\)"),
-    (frechet_distance, (ROWS[:, 0], ROWS), r"a has the shape \(5,\)"),
-    (frechet_distance, (ROWS, torch.zeros(5, 4)), "3 features a row and b has 4"),
+    (frechet_distance, (ROWS[:1], ROWS), "number of rows of a is 1: give a whole number from 2"),
+    (frechet_distance, (ROWS, ROWS[:1]), "number of rows of b is 1"),
+    (frechet_distance, (ROWS[:, 0], ROWS), r"a has shape \(5,\): give \(N, D\)"),
+    (
+        frechet_distance,
+        (ROWS, torch.zeros(5, 4)),
+        r"b has shape \(5, 4\): give \(N, 3\), features of the same network",
+    ),
     (frechet_distance, (NAN, ROWS), "a has a number that is not finite"),
     (frechet_distance, (ROWS, INF), "b has a number that is not finite"),
     (frechet, (random(39, 2), random(50, 2)), "39 rows: 20 groups need at least 40"),
-    (nearest, (IMAGES[:0], IMAGES), "at least one of each"),
-    (nearest, (IMAGES, IMAGES[:0]), "at least one of each"),
-    (nearest, (IMAGES, IMAGES[:, :1]), r"\(2, 3, 4, 4\).*\(2, 1, 4, 4\)"),
+    (nearest, (IMAGES[:0], IMAGES), "may be empty"),
+    (nearest, (IMAGES, IMAGES[:0]), "may be empty"),
+    (nearest, (IMAGES, IMAGES[:, :1]), r"\(2, 1, 4, 4\): give \(B, 3, 4, 4\)"),
     (nearest, (NAN, ROWS), "not finite"),
     (nearest, (ROWS, NAN), "not finite"),
     (nearest, (INF, ROWS), "not finite"),

@@ -113,8 +113,8 @@ WRONG = {
     "steps in words": ((STEPS, "many"), "The number of steps is 'many': write a whole number"),
     "guidance in words": ((GUIDANCE, "high"), "The guidance is 'high': write a number, such as 3"),
     "negative guidance": ((GUIDANCE, "-1"), "is -1.0: give a number from 0"),
-    "endless guidance": ((GUIDANCE, "inf"), "is inf: give a number from 0"),
-    "no number": ((GUIDANCE, "nan"), "is nan: give a number from 0"),
+    "endless guidance": ((GUIDANCE, "inf"), "write a number"),
+    "no number": ((GUIDANCE, "nan"), "write a number"),
     "nothing": ((GUIDANCE, ""), "The guidance is ''"),
 }
 

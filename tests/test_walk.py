@@ -91,7 +91,7 @@ REFUSED = [
     (torch.zeros(0, 2), DOWN, "give a batch"),
     (torch.tensor([[0.0, math.nan]]), DOWN, "NaN or infinity; start from noise"),
     (torch.tensor([[0.0, -math.inf]]), DOWN, "NaN or infinity; start from noise"),
-    (torch.ones(2, 2).long(), DOWN, "torch.int64; start from noise"),
+    (torch.ones(2, 2).long(), DOWN, "torch.int64: give a tensor of floats"),
     (POINTS, [0.0, 0.5, 1.0], r"from 0 to 0.5; it must fall.*flip"),
     (POINTS, [1.0, 0.5, 0.5, 0.0], "from 0.5 to 0.5; it must fall"),
     (POINTS, [1.2, 0.0], "t is 1.2; it must lie between 0 .clean. and 1.*row_to_t"),

@@ -67,6 +67,8 @@ def _wrong_dtype(result: Tensor, expected: Tensor, trial: Trial) -> list[str] | 
         return [dtypes, "True and False come from a comparison, such as a < b."]
     if not expected.dtype.is_floating_point:
         return [dtypes, "They are numbers of things, to count and to index with: whole, int64."]
+    if result.is_complex():
+        return [dtypes, "The root of a negative number is complex: look at what stands below it."]
     if not result.dtype.is_floating_point:
         return [
             dtypes,

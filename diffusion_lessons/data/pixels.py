@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from diffusion_lessons import arguments
+
 
 def read_image(picture: Any, size: int) -> Tensor:
     """Return a picture (3, size, size) in [-1, 1]; one of another size is never stretched.
@@ -21,12 +23,13 @@ def read_image(picture: Any, size: int) -> Tensor:
     picture; the other errors as in `read_pixels`.
     """
     pixels = read_pixels(_opened(picture))
+    fitted = fit(pixels[None], size, 3)[0]
     height, width = pixels.shape[1:]
     if (height, width) != (size, size):
         part = "it was" if height == width else "its middle square was cut out and"
         sentence = f"the picture has {width} x {height} pixels: {part} resized to {size} x {size}"
         warnings.warn(sentence, stacklevel=2)
-    return fit(pixels[None], size, 3)[0]
+    return fitted
 
 
 def read_mask(mask: Any, picture: Any, size: int) -> Tensor:
@@ -51,23 +54,26 @@ def read_pixels(picture: Any) -> Tensor:
     """Return a PIL image, tensor or array, as `load` takes them, as float32 in [0, 1], (1 or 3, H,
     W). Raises ValueError or TypeError for what does not fit."""
     if isinstance(picture, Image.Image):
-        if picture.mode in ("F", "I") or picture.mode.startswith("I;"):
+        if picture.mode in ("F", "I"):
             raise ValueError(f"a PIL image of mode {picture.mode!r}: convert it to 'L' or 'RGB'")
         picture = ImageOps.exif_transpose(picture)  # photographs lie on their side in the file
+        if picture.mode.startswith("I;16"):  # Pillow would cut its levels off at 255
+            picture = Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
         if picture.has_transparency_data:  # what cannot be seen has colours, too
             picture = picture.convert("RGBA")
             white = Image.new("RGBA", picture.size, "white")
             picture = Image.alpha_composite(white, picture).convert("RGB")
         picture = np.array(picture.convert("L" if picture.mode in ("1", "L") else "RGB"))
+    given = getattr(picture, "shape", ())
     if isinstance(picture, np.ndarray):
         picture = torch.from_numpy(np.ascontiguousarray(picture))
         picture = picture.movedim(-1, 0) if picture.ndim == 3 else picture
     if not isinstance(picture, Tensor):
-        raise TypeError(f"a picture is a PIL image, tensor or array, not {type(picture).__name__}")
-    picture = picture[None] if picture.ndim == 2 else picture
+        raise TypeError(f"a picture is a PIL image, tensor or array, and this is {picture!r:.80}")
+    picture = picture.detach()[None] if picture.ndim == 2 else picture.detach()
     if picture.ndim != 3 or picture.shape[0] not in (1, 3) or 0 in picture.shape:
         raise ValueError(
-            f"a picture of shape {tuple(picture.shape)}: give a tensor (C, H, W) or an array "
+            f"a picture of shape {tuple(given)}: give a tensor (C, H, W) or an array "
             "(H, W, C) with 1 or 3 channels"
         )
     if picture.dtype == torch.uint8:
@@ -86,6 +92,7 @@ def read_pixels(picture: Any) -> Tensor:
 
 def fit(pixels: Tensor, size: int, channels: int) -> Tensor:
     """(N, 1 or 3, H, W) in [0, 1] to (N, channels, size, size) in [-1, 1]; see `load` for how."""
+    size = arguments.number("size", size, 1, 4096, ", a side in pixels")
     height, width = pixels.shape[-2:]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

@@ -90,7 +90,7 @@ class PictureSet:
 
         Raises ValueError for more than there are, and for a `seed` not in 0..2**31 - 1.
         """
-        self._refuse_misfits(count, 0, seed, MAX_SEED - 1)
+        count, seed = self._fitting(count, 0, seed, MAX_SEED - 1)
         if self.count is None:
             return self._make(count, seed)
         return self._make(_shuffled(self.count, seed)[:count])
@@ -111,7 +111,7 @@ class PictureSet:
         Raises ValueError for more than there are, and for a `seed` not in 0..2000 (each has seeds
         of its own for 1,000,003 steps).
         """
-        self._refuse_misfits(count, 1, seed, 2000)
+        count, seed = self._fitting(count, 1, seed, 2000)
         first = seed * _SEEDS_OF_A_TRAINING
         if self.count is None:
             return lambda step: self.sample(count, first + step)
@@ -123,12 +123,11 @@ class PictureSet:
 
         return batch
 
-    def _refuse_misfits(self, count: int, least: int, seed: int, largest: int) -> None:
-        arguments.number("seed", seed, 0, largest)
+    def _fitting(self, count: int, least: int, seed: int, largest: int) -> tuple[int, int]:
         hint = "" if self.count is None else f", all that {self.name} has"
-        arguments.number(
-            "count", count, least, MAX_SEED if self.count is None else self.count, hint
-        )
+        most = MAX_SEED if self.count is None else self.count
+        seed = arguments.number("seed", seed, 0, largest)
+        return arguments.number("count", count, least, most, hint), seed
 
 
 def _shuffled(count: int, seed: int) -> Tensor:
@@ -154,10 +153,9 @@ def load(data: str | Any, size: int = 64, channels: int = 3, split: str = "train
     Raises ValueError or TypeError for what does not fit, DataUnavailable as `fashion_mnist` does.
     """
     size = arguments.number("size", size, 1, 4096, ", a side in pixels")
-    if channels not in (1, 3):
-        raise ValueError(f"channels is {channels!r}: choose 3 (colour) or 1 (grey)")
-    if split not in ("train", "test"):
-        raise ValueError(f"split is {split!r}: choose 'train' or 'test'")
+    channels = arguments.number("channels", channels, 1, 3, ": 3 (colour) or 1 (grey)")
+    arguments.choice("channels", channels, (3, 1))
+    arguments.choice("split", split, ("train", "test"))
     if isinstance(data, str):
         name = data.lower().replace("_", "-")
         if name in NAMES:
@@ -181,6 +179,8 @@ def sample_scenes(name: str, count: int, seed: int, split: str = "train") -> Sce
     `postcards.HELD_OUT` is among them, in either split: the splits draw from seeds that they do
     not share.
     """
+    arguments.choice("name", name, tuple(_WORLDS))
+    seed = arguments.number("seed", seed, 0, MAX_SEED - 1)
     world = _WORLDS[name]
     scenes = postcards.sample_scenes(count, seed + MAX_SEED * (split == "test"), kind=world.kind)
     for attribute, word in world.fixed.items():
@@ -225,16 +225,15 @@ def _fashion_mnist(name: str, size: int, channels: int, split: str) -> PictureSe
 
 def _own(pairs: Any, size: int, channels: int) -> PictureSet:
     """A learner's set of (picture, label) pairs, read one by one when they are asked for."""
-    name = type(pairs).__name__
-    classes = tuple(map(str, getattr(pairs, "classes", ())))
+    name, classes = type(pairs).__name__, _classes(pairs)
 
     def read(index: int) -> tuple[Tensor, int, str]:
         try:
             picture, label = _pair(pairs[index])
             return fit(read_pixels(picture)[None], size, channels)[0], *_label(label, classes)
-        except (TypeError, ValueError, OSError) as error:  # the last: a broken file
+        except Exception as error:  # a broken file has many: OSError, SyntaxError, EOFError...
             kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"item {index} of {name}: {error}") from error
+            raise kind(f"item {index} of {name}{_file(pairs, index)}: {error}") from error
 
     def make(rows: Tensor) -> Batch:
         images = torch.zeros(len(rows), channels, size, size, dtype=torch.float32)
@@ -247,6 +246,23 @@ def _own(pairs: Any, size: int, channels: int) -> PictureSet:
         raise ValueError(f"{name} is empty: it has no pictures")
     read(0)  # a set that cannot be read says so now, not in the middle of a lesson
     return PictureSet(name, size, channels, {"class": classes}, len(pairs), make)
+
+
+def _classes(pairs: Any) -> tuple[str, ...]:
+    """The names of the classes, also where one set is wrapped in another, or several are joined."""
+    if (own := getattr(pairs, "classes", None)) is not None:
+        return tuple(map(str, own))
+    inside = getattr(pairs, "datasets", None) or [getattr(pairs, "dataset", None)]
+    found = {() if one is None else _classes(one) for one in inside}
+    return found.pop() if len(found) == 1 else ()
+
+
+def _file(pairs: Any, index: int) -> str:
+    """The name of an item's file, in brackets, where a folder of pictures says it."""
+    while hasattr(pairs, "indices") and hasattr(pairs, "dataset"):
+        pairs, index = pairs.dataset, pairs.indices[index]
+    samples = getattr(pairs, "samples", None)
+    return f" ({samples[index][0]})" if isinstance(samples, list) else ""
 
 
 def _pair(item: Any) -> tuple[Any, Any]:

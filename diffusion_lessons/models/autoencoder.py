@@ -37,6 +37,7 @@ class Autoencoder(nn.Module):
         decoder_blocks: Sequence[int] = (3, 2, 1),
     ):
         super().__init__()
+        arguments.sizes(locals(), "encoder", "encoder_blocks", "decoder", "decoder_blocks")
         self.stem = nn.Conv2d(3 * FOLD**2, encoder[0], 3, padding=1)
         self.down = _levels(encoder, encoder_blocks, Down)
         self.to_latent = nn.Conv2d(encoder[-1], 2 * LATENT_CHANNELS, 1)
@@ -50,7 +51,8 @@ class Autoencoder(nn.Module):
 
         images: (B, 3, H, W) in [-1, 1], H and W multiples of 8; ValueError for other shapes.
         """
-        arguments.shape("images", images, ("B", 3, "8h", "8w"), ", such as (1, 3, 64, 64)")
+        example, like = ", such as (1, 3, 64, 64)", self.head.weight.dtype
+        arguments.shape("images", images, ("B", 3, "8h", "8w"), example, like)
         h = self.down(self.stem(functional.pixel_unshuffle(images, FOLD)))
         mean, log_variance = self.to_latent(h).chunk(2, dim=1)
         return mean, log_variance.clamp(-20, 2)
@@ -58,7 +60,8 @@ class Autoencoder(nn.Module):
     def decode(self, z: Tensor) -> Tensor:
         """Return the pictures (B, 3, 8h, 8w), about in [-1, 1], of latents (B, 4, h, w); ValueError
         for other shapes."""
-        arguments.shape("z", z, ("B", LATENT_CHANNELS, "h", "w"), ", such as (1, 4, 8, 8)")
+        example, like = ", such as (1, 4, 8, 8)", self.head.weight.dtype
+        arguments.shape("z", z, ("B", LATENT_CHANNELS, "h", "w"), example, like)
         return functional.pixel_shuffle(self.head(self.up(self.from_latent(z))), 2)
 
 

@@ -46,6 +46,7 @@ class CaptionEncoder(nn.Module):
 
     def __init__(self, words: int, width: int = 128, layers: int = 2, length: int = 32):
         super().__init__()
+        arguments.sizes(locals())
         self.words, self.length = words, length
         self.word = nn.Embedding(words, width)
         self.place = nn.Parameter(torch.randn(length, width) * 0.3)
@@ -56,9 +57,8 @@ class CaptionEncoder(nn.Module):
         """Return the context of tokens, int64 (B, length), each from 0 to words - 1; ValueError for
         others."""
         hint = ", as conditioning.tokenise returns them"
-        arguments.shape("tokens", tokens, ("B", self.length), hint)
-        for token in tokens.aminmax() if tokens.numel() else ():
-            arguments.number("a token", int(token), 0, self.words - 1, hint)
+        arguments.shape("tokens", tokens, ("N", self.length), hint)
+        arguments.indices("tokens", tokens, 0, self.words - 1, hint)
         return self.norm(self.blocks(self.word(tokens) + self.place))
 
 

@@ -95,7 +95,8 @@ class CodeWriter(nn.Module):
         context_channels: int = 128,
     ):  # fmt: skip
         super().__init__()
-        if width < 1 or width % layers.HEAD:
+        arguments.sizes(locals())
+        if width % layers.HEAD:
             raise ValueError(f"width is {width}: give a multiple of {layers.HEAD}, one for a head")
         self.context_channels, self.mask = context_channels, causal_mask
         self.first = nn.Parameter(torch.randn(1, 1, width))  # stands where no code is before
@@ -113,8 +114,9 @@ class CodeWriter(nn.Module):
         shapes that do not fit.
         """
         arguments.shape("codes", codes, ("B", "N"), ", numbers of codes in reading order")
-        sizes = (len(codes), "L", self.context_channels)
-        arguments.shape("context", context, sizes, ", a caption for each row of codes")
+        arguments.indices("codes", codes, 0, self.codes.num_embeddings - 1)
+        sizes, like = (len(codes), "L", self.context_channels), self.first.dtype
+        arguments.shape("context", context, sizes, ", a caption for each row of codes", like)
         first = self.first.expand(len(codes), -1, -1)
         x = torch.cat([first, self.codes(codes[:, :-1])], dim=1)
         return self._run(x, self.begin(context))[0]

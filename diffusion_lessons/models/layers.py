@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from diffusion_lessons import arguments
+
 TIME_FEATURES = 64  # sines and cosines of a time
 GROUPS = 8  # of every group norm
 HEAD = 32  # channels of each attention head
@@ -26,9 +28,12 @@ def time_features(t: Tensor) -> Tensor:
     Their angular frequencies rise from 1 to 1000 in equal ratios, slow ones for the coarse time and
     fast ones for the fine. Vaswani et al. 2017 section 3.5; DDPM appendix B.
     """
-    frequency = torch.logspace(0, 3, TIME_FEATURES // 2, device=t.device, dtype=t.dtype)
+    arguments.shape("t", t, ("B",), ", a time each", arguments.FLOATS)
+    # In half precision, 1000 times a time is no time any more.
+    dtype = torch.promote_types(t.dtype, torch.float32)
+    frequency = torch.logspace(0, 3, TIME_FEATURES // 2, device=t.device, dtype=dtype)
     angle = t[:, None] * frequency  # (B, 32)
-    return torch.cat([angle.sin(), angle.cos()], dim=1)
+    return torch.cat([angle.sin(), angle.cos()], dim=1).to(t.dtype)
 
 
 def start_at_zero(layer: nn.Conv2d | nn.Linear) -> nn.Module:
@@ -61,6 +66,7 @@ class ResBlock(nn.Module):
 
     def __init__(self, channels: int, emb_channels: int | None = None):
         super().__init__()
+        arguments.sizes({"channels": channels} if emb_channels is None else locals())
         self.norm_1, self.norm_2 = nn.GroupNorm(GROUPS, channels), nn.GroupNorm(GROUPS, channels)
         self.conv_1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv_2 = start_at_zero(nn.Conv2d(channels, channels, 3, padding=1))
@@ -86,6 +92,7 @@ class Attention(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
+        arguments.sizes(locals())
         self.norm = nn.GroupNorm(GROUPS, channels)
         self.to_qkv = nn.Conv2d(channels, 3 * channels, 1)
         self.to_out = start_at_zero(nn.Conv2d(channels, channels, 1))
@@ -109,6 +116,7 @@ class CrossAttention(nn.Module):
 
     def __init__(self, channels: int, context_channels: int):
         super().__init__()
+        arguments.sizes(locals())
         self.norm = nn.GroupNorm(GROUPS, channels)
         self.to_q = nn.Conv2d(channels, channels, 1)
         self.to_kv = nn.Linear(context_channels, 2 * channels)
@@ -194,6 +202,7 @@ class Down(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int):
         super().__init__()
+        arguments.sizes(locals())
         self.mix = nn.Conv2d(4 * channels_in, channels_out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -206,6 +215,7 @@ class Up(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int):
         super().__init__()
+        arguments.sizes(locals())
         self.spread = nn.Conv2d(channels_in, 4 * channels_out, 1)
         self.join = nn.Conv2d(2 * channels_out, channels_out, 1)
 

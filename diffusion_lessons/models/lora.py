@@ -9,6 +9,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from diffusion_lessons import arguments
+
 
 class LoRA(nn.Module):
     """A change of low rank for the weight of every convolution and linear layer of a network.
@@ -25,6 +27,8 @@ class LoRA(nn.Module):
 
     def __init__(self, shapes: Mapping[str, Sequence[int]], rank: int = 4, alpha: float = 4.0):
         super().__init__()
+        arguments.sizes({"rank": rank})
+        alpha = arguments.number("alpha", alpha, -1000, 1000, real=True)
         kept = {layer: list(shape) for layer, shape in shapes.items()}
         self.settings: dict[str, Any] = {"shapes": kept, "rank": rank, "alpha": alpha}
         for layer, (outputs, *inputs) in shapes.items():

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from diffusion_lessons import arguments
+
 from .layers import TIME_FEATURES, time_features
 
 _WAVES = 4  # for x and for y; each is twice as fast as the one before
@@ -21,6 +23,7 @@ class PointNet(nn.Module):
 
     def __init__(self, width: int = 64):
         super().__init__()
+        arguments.sizes(locals())
         self.layers = nn.Sequential(
             nn.Linear(2 + 4 * _WAVES + TIME_FEATURES, width), nn.SiLU(),
             nn.Linear(width, width), nn.SiLU(),
@@ -30,5 +33,8 @@ class PointNet(nn.Module):
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Return (B, 2), from x_t (B, 2) and t (B,) in [0, 1]."""
+        like = next(self.parameters()).dtype
+        arguments.shape("x_t", x_t, ("B", 2), holds=like)
+        arguments.shape("t", t, x_t.shape[:1], ", one each", like)
         waves = torch.cat([math.pi * 2 ** (k - 1) * x_t for k in range(_WAVES)], dim=1)  # (B, 8)
         return self.layers(torch.cat([x_t, waves.sin(), waves.cos(), time_features(t)], dim=1))

@@ -25,12 +25,16 @@ def quantise(z: Tensor, codebook: Tensor) -> tuple[Tensor, Tensor]:
     The gradient goes straight through to `z`, as if nothing had been replaced: Bengio et al. 2013;
     VQ-VAE eq. 1 to 2. codebook: (K, D).
     """
+    arguments.shape("z", z, ("N", "D"), holds=arguments.FLOATS)
+    arguments.shape("codebook", codebook, ("B", z.shape[1]), holds=z.dtype)
     numbers = torch.cdist(z.detach(), codebook.detach()).argmin(dim=1)
     return z + (codebook[numbers] - z).detach(), numbers
 
 
 def perplexity(numbers: Tensor, codes: int) -> float:
     """Return how many codes are in use, as if all of them equally often: e to the entropy."""
+    codes = arguments.number("codes", codes, 1, 2**16)
+    arguments.indices("numbers", numbers, 0, codes - 1)
     share = torch.bincount(numbers.flatten(), minlength=codes) / numbers.numel()
     return float(torch.special.entr(share).sum().exp())
 
@@ -48,6 +52,7 @@ class Tokeniser(nn.Module):
 
     def __init__(self, width: int = 96, blocks: int = 2, codes: int = 512, code_channels: int = 8):
         super().__init__()
+        arguments.sizes(locals())
         self.stem = nn.Conv2d(LATENT_CHANNELS, width, 3, padding=1)
         self.look = nn.Sequential(*(ResBlock(width) for _ in range(blocks)))
         self.to_code = nn.Conv2d(width, code_channels, 1)
@@ -60,7 +65,8 @@ class Tokeniser(nn.Module):
 
     def vectors(self, z: Tensor) -> Tensor:
         """Return what stands at each place of latents before the codes do: (B * h * w, D)."""
-        arguments.shape("z", z, ("B", LATENT_CHANNELS, "h", "w"), ", scaled latents")
+        sizes, like = ("B", LATENT_CHANNELS, "h", "w"), self.head.weight.dtype
+        arguments.shape("z", z, sizes, ", scaled latents", like)
         return self.to_code(self.look(self.stem(z))).permute(0, 2, 3, 1).flatten(0, 2)
 
     def from_vectors(self, vectors: Tensor, h: int, w: int) -> Tensor:
@@ -77,9 +83,7 @@ class Tokeniser(nn.Module):
 
         Raises ValueError for another shape or a number that the codebook does not have."""
         arguments.shape("numbers", numbers, ("B", "h", "w"), ", numbers of codes")
-        last = len(self.codebook) - 1
-        if ((numbers < 0) | (numbers > last)).any():
-            raise ValueError(f"numbers of codes go from 0 to {last}")
+        arguments.indices("numbers", numbers, 0, len(self.codebook) - 1)
         return self.from_vectors(self.codebook[numbers.flatten()], *numbers.shape[1:])
 
     @torch.no_grad()

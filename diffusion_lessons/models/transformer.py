@@ -126,7 +126,8 @@ class Transformer(nn.Module):
         context_channels: int = 128,
     ):
         super().__init__()
-        if width < 1 or width % layers.HEAD:
+        arguments.sizes(locals())
+        if width % layers.HEAD:
             raise ValueError(f"width is {width}: give a multiple of {layers.HEAD}, one for a head")
         self.channels, self.patch, self.context_channels = channels, patch, context_channels
         folded = channels * patch**2
@@ -146,13 +147,12 @@ class Transformer(nn.Module):
         context: (B, L, context_channels), from the caption encoder. Raises ValueError for shapes
         that do not fit this network.
         """
-        p, c = self.patch, self.channels
-        arguments.shape(
-            "x_t", x_t, ("B", c, f"{p}h", f"{p}w"), f", such as (1, {c}, {8 * p}, {8 * p})"
-        )
-        arguments.shape("t", t, x_t.shape[:1], ", a time for each x_t")
+        p, c, like = self.patch, self.channels, next(self.parameters()).dtype
+        example = f", such as (1, {c}, {8 * p}, {8 * p})"
+        arguments.shape("x_t", x_t, ("B", c, f"{p}h", f"{p}w"), example, like)
+        arguments.shape("t", t, x_t.shape[:1], ", a time for each x_t", like)
         sizes = (len(x_t), "L", self.context_channels)
-        arguments.shape("context", context, sizes, ", a caption for each of the latents")
+        arguments.shape("context", context, sizes, ", a caption for each of the latents", like)
         return self.run(x_t, t, context)
 
     def run(self, x_t: Tensor, t: Tensor, context: Tensor) -> Tensor:

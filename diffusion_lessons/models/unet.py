@@ -52,6 +52,7 @@ class UNet(nn.Module):
         middle: Callable[[int, int, int, layers.Build], nn.Module] = layers.MidBlock,
     ):
         super().__init__()
+        arguments.sizes(locals(), "widths", "blocks", "factors")
         if len(widths) != len(blocks) or any(width % layers.GROUPS for width in widths):
             wanted = f"as many of both, and widths that are multiples of {layers.GROUPS}"
             raise ValueError(f"widths {tuple(widths)} and blocks {tuple(blocks)}: give {wanted}")
@@ -86,8 +87,7 @@ class UNet(nn.Module):
             sizes = (len(x_t), len(self.factors))
             arguments.shape("labels", labels, sizes, ", an index for each factor")
             for place, words in enumerate(self.factors):
-                index = int(labels[:, place].max())
-                arguments.number(f"a label of factor {place}", index, -1, words - 1)
+                arguments.indices(f"factor {place}", labels[:, place], -1, words - 1)
         return self.run(x_t, self.embed(t, labels))
 
     def run(
@@ -126,8 +126,9 @@ class UNet(nn.Module):
         """Raise ValueError for an x_t or a t whose shape does not fit this network."""
         n, c = self.patch * 2 ** len(self.downsamplers), self.channels
         example = f", such as (1, {c}, {8 * n}, {8 * n})"
-        arguments.shape("x_t", x_t, ("B", c, f"{n}h", f"{n}w"), example)
-        arguments.shape("t", t, x_t.shape[:1], ", a time for each x_t")
+        like = self.stem.weight.dtype
+        arguments.shape("x_t", x_t, ("B", c, f"{n}h", f"{n}w"), example, like)
+        arguments.shape("t", t, x_t.shape[:1], ", a time for each x_t", like)
 
 
 class TextUNet(UNet):
@@ -145,6 +146,7 @@ class TextUNet(UNet):
         blocks: Sequence[int] = (2, 2),
         context_channels: int = 128,
     ):
+        arguments.sizes({"context_channels": context_channels})
         block = partial(layers.CrossAttnBlock, context_channels=context_channels)
 
         def middle(width: int, emb: int, count: int, _: layers.Build) -> nn.Module:
@@ -168,4 +170,5 @@ class TextUNet(UNet):
         """Raise ValueError for an x_t, a t or a context whose shape does not fit this network."""
         super().refuse_misfits(x_t, t)
         sizes = (len(x_t), "L", self.context_channels)
-        arguments.shape("context", context, sizes, ", a caption for each of the latents")
+        hint, like = ", a caption for each of the latents", self.stem.weight.dtype
+        arguments.shape("context", context, sizes, hint, like)

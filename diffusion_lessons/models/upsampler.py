@@ -27,6 +27,8 @@ def shrink(images: Tensor) -> Tensor:
     All small pictures are made by this filter, in training and in use: what another one leaves
     behind, the network would take for a part of the picture.
     """
+    sizes = ("N", "C", f"{SCALE}h", f"{SCALE}w")
+    arguments.shape("images", images, sizes, holds=arguments.FLOATS)
     return functional.avg_pool2d(images, SCALE)
 
 
@@ -71,9 +73,11 @@ class Upsampler(UNet):
 
         x_t, t: as in `UNet`. given: (B, 4, h, w), as `augment` returns it.
         """
-        arguments.shape("given", given, ("B", 4, "h", "w"), ", as `augment` returns it")
+        like = self.stem.weight.dtype
+        arguments.shape("given", given, ("B", 4, "h", "w"), ", as `augment` returns it", like)
         sizes = (len(given), 3, SCALE * given.shape[2], SCALE * given.shape[3])
-        arguments.shape("x_t", x_t, sizes, ", of four times the side of what is given")
+        arguments.shape("x_t", x_t, sizes, ", of four times the side of what is given", like)
+        arguments.shape("t", t, x_t.shape[:1], ", a time for each x_t", like)
         places = functional.pixel_unshuffle(x_t, FOLD)
         seen = torch.cat([places, enlarge(given, SCALE // FOLD)], dim=1)
         level = self.level_embedding(time_features(given[:, 3, 0, 0]))

@@ -74,16 +74,18 @@ class LatentPipeline:
 
     def encode(self, images: Tensor) -> Tensor:
         """Encode pictures (N, 3, 8 h, 8 w) in [-1, 1] to the means of their latents, scaled."""
+        arguments.tensor("images", images, torch.float32)
         with torch.no_grad():
             parts = images.to(self.device).split(AT_ONCE)
             return torch.cat([self.autoencoder.encode(x)[0] for x in parts]) * self.scaling_factor
 
     def decode(self, latents: Tensor) -> Tensor:
         """Decode scaled latents (N, C, h, w) to pictures (N, 3, 8 h, 8 w) in [-1, 1]."""
+        arguments.tensor("latents", latents, torch.float32)
         with torch.no_grad():
             parts = (latents / self.scaling_factor).split(AT_ONCE)
             decode = self._quick.get(self.autoencoder, self.autoencoder.decode)
-            return torch.cat([decode(part) for part in parts]).clamp(-1, 1)
+            return torch.cat([decode(part) for part in parts]).float().clamp(-1, 1)
 
 
 def quick_decoder(autoencoder: Autoencoder | Cascade) -> dict[nn.Module, Callable]:

@@ -108,7 +108,8 @@ class PatchByPatch(LatentPipeline):
 
     def to_pictures(self, codes: Tensor) -> Tensor:
         """Turn codes (N, n) into pictures (N, 3, 64, 64) in [-1, 1], grey from place n on."""
-        arguments.shape("codes", codes, ("N", "n"), ", at most 64, in reading order")
+        hint = ", at most 64, in reading order"
+        arguments.shape("codes", codes, ("N", "n"), hint, arguments.WHOLE)
         written = codes.shape[1]
         codes = functional.pad(codes, (0, SIDE**2 - written))
         with torch.no_grad():
@@ -159,6 +160,7 @@ class PatchByPatch(LatentPipeline):
         scale = arguments.number("guidance_scale", scale, 0, most, " (1 is off)", real=True)
         if known is not None:
             arguments.shape("known", known, (len(prompts), SIDE**2), ", codes, -1 where to write")
+            arguments.indices("known", known, -1, self.writer.codes.num_embeddings - 1)
         step = self.step(prompts, scale != 1, use_cache)
         dice = checked_generators(generator, len(prompts))
         return written(step, SIDE**2, warm, scale, dice, known)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from diffusion_lessons import data
+from diffusion_lessons import arguments, data
 
 RIM = 5  # pixels inside a mask's edge over which the old picture gives way to the new one
 
@@ -55,6 +55,7 @@ def latent_mask(mask: Tensor) -> Tensor:
     (N, 1, h, w), see `prediction.keep`. 0 where any pixel is marked. 0.5 beside that: the encoder
     has seen some of the old thing there, and later the new one has to fit what stands beside it.
     """
+    arguments.shape("mask", mask, ("N", 1, "8h", "8w"), holds=arguments.MARKS)
     places = functional.max_pool2d(mask.float(), 8)
     grown = functional.max_pool2d(places, 3, stride=1, padding=1)
     return 1 - (places + grown) / 2
@@ -66,6 +67,9 @@ def paste(painted: Tensor, images: Tensor, mask: Tensor) -> Tensor:
     The decoder changes the rest of a picture too, and a sharp edge would show it: within RIM pixels
     inside the mask the old picture gives way to the new one.
     """
+    arguments.alike(images=images, painted=painted)
+    sizes = (len(images), 1, *images.shape[2:])
+    arguments.shape("mask", mask, sizes, ", one each", arguments.MARKS)
     depth = inside = mask.float()
     for _ in range(RIM):
         inside = 1 - functional.max_pool2d(1 - inside, 3, stride=1, padding=1)

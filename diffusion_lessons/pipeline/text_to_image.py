@@ -178,6 +178,7 @@ class TextToImage(LatentPipeline, Adapters, LoRALoader):
 
         Raises TypeError for what is no generator, ValueError for a list of them of another length.
         """
+        count = arguments.number("count", count, 1, 10_000)
         sources = checked_generators(generator, count)
         each = 1 if isinstance(generator, (list, tuple)) else count
         noise = [
@@ -225,7 +226,7 @@ class TextToImage(LatentPipeline, Adapters, LoRALoader):
         if latents is None:
             latents = self.noise(len(prompts), torch.Generator().manual_seed(0))
         sizes = (len(prompts), self.unet.channels, "h", "w")
-        arguments.shape("latents", latents, sizes, ", as pipe.noise draws them")
+        arguments.shape("latents", latents, sizes, ", as pipe.noise draws them", torch.float32)
         unet, context = self._quick.get(self.unet, self.unet), self.encode_prompt(prompts)
         if ip_adapter_image is not None:
             images, _ = repaint.read(ip_adapter_image, None, 8 * latents.shape[-1], len(prompts), 1)
@@ -264,7 +265,7 @@ class TextToImage(LatentPipeline, Adapters, LoRALoader):
 
     def get_timesteps(self, num_inference_steps: int, strength: float) -> Tensor:
         """Return the times of a walk from a picture, t_0 to 0; a method of `diffusers`."""
-        hint = " (0 keeps the picture, 1 ignores it)"
+        most, hint = NUM_TRAIN_TIMESTEPS, " (0 keeps the picture, 1 ignores it)"
+        steps = arguments.number("num_inference_steps", num_inference_steps, 1, most)
         strength = arguments.number("strength", strength, 0, 1, hint, real=True)
-        skipped = num_inference_steps - int(num_inference_steps * strength)
-        return sampling.times(num_inference_steps)[skipped:]
+        return sampling.times(steps)[steps - int(steps * strength) :]

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from random import Random
 from typing import NamedTuple
 
+from diffusion_lessons import arguments
+
 from .lexicon import PHRASES, VALUES, VERBS, plurals
 from .scenes import THING_ATTRIBUTES, Description, Scenes, Thing
 
@@ -68,7 +70,7 @@ def captions(scenes: Scenes, seed: int, full: bool = False) -> list[str]:
 
     Args:
         scenes: N scenes.
-        seed: any int.
+        seed: a whole number, 0 or more.
         full: leave nothing out, so that `parse` gives back exactly what `describe` says.
 
     Returns:
@@ -79,6 +81,7 @@ def captions(scenes: Scenes, seed: int, full: bool = False) -> list[str]:
 
 def described_captions(scenes: Scenes, seed: int, full: bool = False) -> list[Caption]:
     """Write the captions of `captions`, each with what it says, so that nobody has to parse it."""
+    seed = arguments.number("seed", seed, 0, 2**33)
     written = []
     for i, description in enumerate(describe(scenes)):
         dice = Random(f"{seed}/{i}")

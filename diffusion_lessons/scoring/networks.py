@@ -73,7 +73,8 @@ class Evaluator(ABC):
 
     @torch.inference_mode()
     def _apply(self, function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-        return torch.cat([function(part) for part in self._prepare(images).split(self.at_once)])
+        parts = self._prepare(images.float()).split(self.at_once)
+        return torch.cat([function(part) for part in parts])
 
 
 class Reader(Classifier):

@@ -9,6 +9,8 @@ from statistics import NormalDist
 import torch
 from torch import Tensor
 
+from diffusion_lessons import arguments
+
 _CELLS = 2**21  # of the table of distances that `nearest` holds at one time: 8 MB
 _PARTS = 20  # that `frechet` leaves out in turn
 
@@ -21,9 +23,9 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float
     p +- z * sqrt(p * (1 - p) / trials) it stays in [0, 1] and keeps a width at p = 0 and p = 1.
     Wilson 1927, "Probable inference". Raises ValueError for numbers that make no share.
     """
-    if not 0 <= successes <= trials or trials < 1:
-        most = "give 1 trial or more, and at most as many successes"
-        raise ValueError(f"{successes} successes of {trials} trials: {most}")
+    trials = arguments.number("trials", trials, 1, 10**12)
+    successes = arguments.number("successes", successes, 0, trials, ", as many as trials")
+    confidence = arguments.number("confidence", confidence, 0, 1, ", such as 0.95", real=True)
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}: it must be between 0 and 1, such as 0.95")
     z = NormalDist().inv_cdf((1 + confidence) / 2)
@@ -54,11 +56,10 @@ def psnr(images: Tensor, truth: Tensor) -> float:
     10 log10(2^2 / mean squared error): 20 dB is an error of a tenth of the range from black to
     white, 26 dB of a twentieth; infinite where nothing differs. ValueError if shapes differ.
     """
-    if images.shape != truth.shape or images.numel() == 0:
-        shapes = f"{tuple(images.shape)} and {tuple(truth.shape)}"
-        raise ValueError(f"shapes {shapes}: give two sets of the same pictures, not empty")
+    arguments.alike(truth=truth, images=images)
+    arguments.number("the number of pixels", truth.numel(), 1, 2**50)
     error = float((images.double() - truth.double()).square().mean())
-    return 10 * log10(4 / error) if error else inf
+    return 10 * log10(4 / error) if 0 < error < inf else inf - error
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:
@@ -73,11 +74,8 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     a, b: features (N, D), each its own N, 2 or more. Raises ValueError for other shapes and for
     numbers that are not finite.
     """
-    if a.ndim == b.ndim == 2 and a.shape[1] != b.shape[1]:
-        raise ValueError(
-            f"a has {a.shape[1]} features a row and b has {b.shape[1]}: take both from one network"
-        )
     mean_a, spread_a, root_a = _gaussian("a", a)
+    arguments.shape("b", b, ("N", a.shape[1]), ", features of the same network")
     mean_b, spread_b, root_b = _gaussian("b", b)
     shared = torch.linalg.svdvals(root_a @ root_b).sum()
     return max(0.0, float((mean_a - mean_b).square().sum() + spread_a + spread_b - 2 * shared))
@@ -93,6 +91,7 @@ def frechet(a: Tensor, b: Tensor) -> tuple[float, float]:
 
     a: features (N, D) in random order, 40 or more. b: held fixed. Errors as in `frechet_distance`.
     """
+    arguments.shape("a", a, ("N", "D"), holds=arguments.FLOATS)
     if len(a) < 2 * _PARTS:
         raise ValueError(f"a has {len(a)} rows: {_PARTS} groups need at least {2 * _PARTS}")
     size = len(a) // _PARTS
@@ -103,9 +102,8 @@ def frechet(a: Tensor, b: Tensor) -> tuple[float, float]:
 
 def _gaussian(name: str, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The mean (D,), the covariance's trace and its symmetric root (D, D), float64 on the CPU."""
-    if features.ndim != 2 or len(features) < 2:
-        shape = tuple(features.shape)
-        raise ValueError(f"{name} has the shape {shape}: give features (N, D), at least 2 rows")
+    arguments.shape(name, features, ("N", "D"), ", features, a row each", arguments.FLOATS)
+    arguments.number(f"the number of rows of {name}", len(features), 2, 2**31)
     if not features.isfinite().all():
         raise ValueError(f"{name} has a number that is not finite: look at the pictures it is of")
     features = features.detach().cpu().double()
@@ -122,9 +120,10 @@ def nearest(queries: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
     whose distances differ by less than about 0.001, either may be found. Raises ValueError for an
     empty set, another shape, or a number that is not finite.
     """
-    if queries.shape[1:] != pictures.shape[1:] or 0 in (len(queries), len(pictures)):
-        shapes = f"queries {tuple(queries.shape)} and pictures {tuple(pictures.shape)}"
-        raise ValueError(f"{shapes}: give at least one of each, all of one size and channels")
+    arguments.tensor("queries", queries)
+    one = queries.shape[1:]
+    arguments.shape("pictures", pictures, ("B", *one), ", as the queries are", queries.dtype)
+    arguments.shape("queries", queries, ("B", *one))
     flat = queries.flatten(1)
     best, indices = torch.full((len(flat),), torch.inf), torch.zeros(len(flat)).long()
     chunk = max(1, _CELLS // len(flat))

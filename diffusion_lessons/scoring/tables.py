@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffusion_lessons import data, postcards
+from diffusion_lessons import arguments, data, postcards
 from diffusion_lessons.postcards import VALUES, Description
 from diffusion_lessons.postcards.scenes import SCENE_ATTRIBUTES, Thing, value_of
 from diffusion_lessons.postcards.styles import styled
@@ -36,6 +36,8 @@ def asked(name: str, count: int, seed: int) -> Tensor:
     Those of postcards are sampled as the set's own test split is, so no pair of object and colour
     is held out; of Fashion-MNIST every class comes equally often, whatever the seed.
     """
+    arguments.choice("name", name, data.NAMES)
+    count = arguments.number("count", count, 0, 10**9)
     if name == "fashion-mnist":
         return (torch.arange(count) % 10)[:, None]
     return data.labels(name, data.sample_scenes(name, count, seed, "test"))
@@ -54,7 +56,9 @@ def score(name: str, images: Tensor, seed: int) -> dict:
     given to `asked`; real pictures come from the seeds after it. Raises ValueError for too few
     pictures or another shape, `DataUnavailable` or `DamagedFile` where what it needs is not there.
     """
-    count = len(images)
+    arguments.choice("name", name, data.NAMES)
+    arguments.shape("images", images, ("N", "C", "H", "W"), holds=arguments.FLOATS)
+    count, seed = len(images), arguments.number("seed", seed, 0, data.MAX_SEED - 3)
     if count < 40:
         raise ValueError(f"{count} pictures: a Frechet distance and its error need 40")
     if name == "fashion-mnist":
@@ -119,6 +123,7 @@ def there_and_back(model: Any, images: Tensor) -> Tensor:
     """Encode pictures (N, 3, H, W) to the mean of their latents and decode them, in [-1, 1].
 
     model: an autoencoder, or what stands in its place."""
+    arguments.tensor("images", images)
     with torch.inference_mode():
         return torch.cat([model.decode(model.encode(x)[0]).clamp(-1, 1) for x in images.split(128)])
 

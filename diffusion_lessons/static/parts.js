@@ -180,12 +180,14 @@ function radios(name, words, start, moved) {
   return control;
 }
 
-/** The number that somebody typed, or NaN: with a decimal point or comma; "1,000" and "1 000" are a
- * thousand. */
+/** The number that somebody typed, or NaN, as `arguments.typed` reads it: with a decimal point or
+ * comma, signs of any kind, and spaces; "1,000", "1.000.000" and "1.000,5" have thousands in them. */
 function numberIn(text) {
-  const plain = text.replace(/[\s'’_]/g, "");
-  const thousands = /^[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$/.test(plain);
-  return plain ? Number(thousands ? plain.replaceAll(",", "") : plain.replace(",", ".")) : NaN;
+  let plain = text.replace(/[\s'’_]/g, "").replace(/[−–‐‑﹣－]/g, "-").replace(/＋/g, "+");
+  if (/^[-+]?[1-9]\d{0,2}((\.\d{3})+,\d*|(\.\d{3}){2,})$/.test(plain)) plain = plain.replaceAll(".", "");
+  else if (/^[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$/.test(plain)) plain = plain.replaceAll(",", "");
+  plain = plain.replace(/,/g, ".");
+  return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(plain) ? Number(plain) : NaN;
 }
 
 /** A line of text with its label. */

@@ -75,16 +75,19 @@ class Fit:
         ema_decay: float | None = None,
         fused: bool = True,
     ):
-        arguments.number("steps", steps, 1, 1_000_003, ", the most that a seed has numbers for")
-        arguments.number("learning_rate", learning_rate, 0, 10, real=True)
-        arguments.number("warm_up", warm_up, 0, 1, ", a share of the steps", real=True)
-        if not 0 <= (ema_decay or 0) < 1:
-            raise ValueError(f"ema_decay is {ema_decay}: choose 0 to 0.9999, or None")
+        steps = arguments.number("steps", steps, 1, 1_000_003, ", the most that a seed can serve")
+        learning_rate = arguments.number("learning_rate", learning_rate, 0, 10, real=True)
+        warm_up = arguments.number("warm_up", warm_up, 0, 1, ", a share of the steps", real=True)
+        weight_decay = arguments.number("weight_decay", weight_decay, 0, 10, real=True)
+        if ema_decay is not None:
+            ema_decay = arguments.number("ema_decay", ema_decay, 0, 0.99999, ", or None", real=True)
         self.model, self.steps, self.learning_rate, self.step = model, steps, learning_rate, 0
         self._loss, self._ema_decay, self._rising = loss, ema_decay, max(1, int(warm_up * steps))
         average = ema_decay is not None
         self.ema = copy.deepcopy(model).requires_grad_(False).eval() if average else model
         learned = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        if not learned:
+            raise ValueError("all weights of model are frozen: call model.requires_grad_() first")
         self._optimizer = Muon(learned, {*inner_weights(model)}, betas, weight_decay, fused)
 
     def __len__(self) -> int:
@@ -115,6 +118,7 @@ class Fit:
             self.step += 1
         return done
 
+    @torch.enable_grad()  # also within a learner's torch.no_grad()
     def _gradient(self) -> float:
         """Leave the gradient of this step's loss in the parameters; return the loss."""
         self.model.zero_grad(set_to_none=True)
@@ -188,6 +192,7 @@ def fit_seeded(
 
     half: compute in bfloat16, see `in_half`.
     """
+    seed = arguments.number("seed", seed, 0, 2000)
     device = next(model.parameters()).device
 
     def loss_of(step: int) -> Tensor:

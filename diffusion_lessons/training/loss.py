@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from diffusion_lessons import arguments
 from diffusion_lessons.data import Batch
 from diffusion_lessons.prediction import target
 from diffusion_lessons.schedule import Schedule, add_noise, rates_like
@@ -46,6 +47,8 @@ def diffusion_loss(
     Salimans & Ho 2022 section 4 on the weights.
     """
     error = _squared_error(model, x_0, t, eps, schedule, kind, given)
+    if weight is not None:
+        arguments.alike(x_0=x_0, weight=weight)
     return (error if weight is None else error * weight).mean()
 
 
@@ -83,6 +86,7 @@ def spread_times(count: int, generator: torch.Generator) -> Tensor:
     Each alone is uniform; together they cover all noise levels in every batch, which makes the loss
     less noisy. Kingma et al. 2021, appendix I.1.
     """
+    count = arguments.number("count", count, 1, 2**31)
     start = torch.rand(1, generator=generator)
     even = (start + torch.arange(count) / count) % 1
     return LEAST_TIME + (1 - LEAST_TIME) * even

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from torch import Tensor
 from torch.nn import functional
 
+from diffusion_lessons import arguments
+
 Losses = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From clean data (B, ...), times (B,) and noise (B, ...) to the loss of each, (B,)."""
 
@@ -32,6 +34,9 @@ def dpo_loss(
     network is bought. It has to grow with the D numbers that a loss is the mean of: 5000, which the
     authors take for D = 16384 (Stable Diffusion 1.5), is as 78 for our 256.
     """
+    beta = arguments.number("beta", beta, 0, 1e9, real=True)
+    arguments.alike(winners=winners, losers=losers, eps=eps)
+    arguments.shape("t", t, winners.shape[:1], ", one each", arguments.FLOATS)
     better = tuned(winners, t, eps) - frozen(winners, t, eps)
     worse = tuned(losers, t, eps) - frozen(losers, t, eps)
     return -functional.logsigmoid(-beta / 2 * (better - worse)).mean()

@@ -45,7 +45,8 @@ class Canvas(Asking):
         note: str = "",
     ) -> None:
         marked = torch.zeros(1, 1, SIDE, SIDE, dtype=torch.bool) if marked is None else marked
-        arguments.shape("marked", marked, (1, 1, SIDE, SIDE), ", True where a pixel is marked")
+        sizes, hint = (1, 1, SIDE, SIDE), ", True where a pixel is marked"
+        arguments.shape("marked", marked, sizes, hint, arguments.MARKS)
         self._act, self._image = act, image
         self._shown: Answer = torch.empty(0, 3, SIDE, SIDE), "nothing is drawn yet", []
         bits = bits_of(marked)

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from IPython.display import HTML
 
+from diffusion_lessons import arguments
 from diffusion_lessons.pictures import GREYS, PALETTE
 
 Place = tuple[int, int]  # column and row
@@ -88,6 +89,7 @@ _STYLE = f"""
 
 def course_map(lesson: int) -> HTML:
     """Return the map of the whole model, the parts of one lesson lit."""
+    lesson = arguments.number("lesson", lesson, 0, 99)
     boxes = [
         f'<li><a class="dl-part" href="{LESSONS[number]}.ipynb"'
         + (' aria-current="page"' if number == lesson else "")

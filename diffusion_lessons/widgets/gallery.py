@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from diffusion_lessons import __version__
+from diffusion_lessons import __version__, arguments
 from diffusion_lessons.workspace import user_path
 
 FOLDER = "gallery"
@@ -70,7 +70,13 @@ class Gallery:
         What could not be written before is tried again. Raises OSError with a sentence and the fix
         when the folder cannot be written; the picture stays in `pictures` until then.
         """
-        self._homeless.append(Kept(np.asarray(pixels), settings))
+        arguments.shape("pixels", pixels, ("H", "W", 3), ", levels from 0 to 255")
+        if pixels.dtype != np.uint8 or 0 in pixels.shape:
+            raise ValueError(f"pixels of {pixels.dtype} {pixels.shape}: give uint8 (H, W, 3)")
+        for last in self.pictures(1):  # kept a second time
+            if last.settings == settings and last.path and np.array_equal(last.pixels, pixels):
+                return last.path
+        self._homeless.append(Kept(pixels, settings))
         try:
             while self._homeless:
                 path = self._write(self._homeless[0])

@@ -36,6 +36,9 @@ class Guess(PageWidget):
         """
         if self.options is not None:
             arguments.choice("truth", truth, self.options)
+        else:
+            truth = arguments.number("truth", truth, -1e15, 1e15, real=True)
+        (because,) = arguments.texts("because", because, "a thousand small losses multiply.")
         words = truth if isinstance(truth, str) else f"{truth:.3g}"
         reason = f"It is <b>{html.escape(words)}</b>, because {html.escape(because)}"
         if self.committed:
@@ -51,7 +54,7 @@ class Guess(PageWidget):
     def _verdict(self, truth: str | float) -> str:
         if self.options is not None:
             return "✓ Right." if self.committed == truth else "Not this time."
-        off = abs(float(self.committed) - float(truth))
+        off = abs(arguments.typed(self.committed) - float(truth))
         return "✓ Close." if off <= 0.1 * abs(float(truth)) else f"That is {off:.3g} away."
 
 
@@ -61,6 +64,8 @@ def guess(question: str, options: Sequence[str] | None = None) -> Guess:
     Show it before the reveal, and call `compare(truth, because)` on it after. Raises ValueError
     when the options are fewer than two or not all different.
     """
+    arguments.texts("question", [question], "What share is left?")
+    words = [] if options is None else arguments.texts("options", [*options], "a half")
     if options is not None and (len(options) < 2 or len(set(options)) != len(options)):
         raise ValueError(f"the options are {list(options)}: give two or more, all different")
-    return Guess(question=question, options=None if options is None else list(options))
+    return Guess(question=question, options=words or None)

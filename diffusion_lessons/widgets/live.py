@@ -6,6 +6,7 @@ import html
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from diffusion_lessons.pictures import img_tag, on_page
 from .asking import Asking, drawing
 from .page import captioned, module
 
+MOST_STOPS = 10_000
 Draw = Callable[[dict, torch.Generator], tuple[torch.Tensor, str, str]]
 
 
@@ -35,6 +37,8 @@ class Control:
         kind, values, start = type(self).__name__.lower(), self.values(), self.start
         if values:
             start = values[0] if start is None else start
+            if isinstance(start, Real) and isinstance(values[0], Real):  # such as .1 + .2 for .3
+                start = next((stop for stop in values if math.isclose(stop, start)), start)
             arguments.choice(f"the start of {self.name!r}", start, values)
             start = values.index(start)
         return {"kind": kind, "name": self.name, "words": [*map(str, values)], "start": start}
@@ -57,11 +61,15 @@ class Slider(Control):
 
     def values(self) -> list:
         """Return the value at each stop. Raises ValueError on an empty range or no step."""
-        if not (self.step > 0 and self.high > self.low):
-            way = f"from {self.low} to {self.high} by {self.step}"
+        low, high, step = (
+            arguments.number(self.name, one, -1e9, 1e9, real=not isinstance(one, Integral))
+            for one in (self.low, self.high, self.step)
+        )
+        if not (step > 0 and high > low and (high - low) / step < MOST_STOPS):
+            way = f"from {low} to {high} by {step}, 1 to {MOST_STOPS} stops are allowed"
             raise ValueError(f"slider {self.name!r} goes {way}: give high above low, step above 0")
-        count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
-        return [round(self.low + i * self.step, 10) for i in range(count)]
+        count = math.floor((high - low) / step + 1e-9) + 1
+        return [round(low + i * step, 10) for i in range(count)]
 
 
 @dataclass(frozen=True)

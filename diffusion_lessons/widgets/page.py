@@ -30,8 +30,12 @@ def static(name: str) -> str:
 def as_float32(values: object) -> np.ndarray:
     """Return a tensor, an array or a list as a float32 array on the CPU."""
     if isinstance(values, torch.Tensor):
-        values = values.detach().cpu().numpy()
-    return np.asarray(values, dtype=np.float32)
+        values = values.detach().cpu()
+        values = (values if values.is_complex() else values.float()).numpy()
+    found = np.asarray(values)
+    if found.dtype.kind not in "biuf":
+        raise TypeError(f"{values!r:.80} is of {found.dtype}: give numbers, in a tensor or array")
+    return found.astype(np.float32)
 
 
 def framed(frames: np.ndarray) -> dict:

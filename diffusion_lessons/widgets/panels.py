@@ -87,7 +87,8 @@ class Bars(Panel):
     alt: str = ""
 
     def _content(self, lead: tuple[int, int]) -> dict:
-        edges = as_float32(self.edges).tolist()
+        arguments.shape("edges", edges := as_float32(self.edges), ("N",))
+        edges = edges.tolist()
         sizes = (*lead, len(edges) - 1)
         heights, overlay = self._fitted("heights", self.heights, sizes), None
         tallest = np.median(heights.max(axis=-1))
@@ -163,7 +164,8 @@ class Points(Panel):
             arrows = {"name": self.arrows[0], "places": places, "data": _scaled(places, vectors)}
         reach = max(0.5, math.ceil(2 * np.quantile(np.abs(sizes), 0.98)) / 2)
         moving = {"data": positions, "behind": behind, "arrows": arrows}
-        return moving | {"trails": self.trails, "reach": reach}
+        trails = arguments.number("trails", self.trails, 0, positions.shape[2])
+        return moving | {"trails": trails, "reach": reach}
 
 
 def _scaled(places: np.ndarray, vectors: np.ndarray) -> np.ndarray:

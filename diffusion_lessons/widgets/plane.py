@@ -66,6 +66,7 @@ def plane(title: str, start: str = "two moons") -> Plane:
 
     Raises ValueError on another `start`.
     """
+    (title,) = arguments.texts("title", title, "Draw what the network shall learn")
     shapes = {name: _ready_made(name) for name in SHAPES}
     arguments.choice("start", start, list(shapes))
     return Plane(title=title, shapes=shapes, drawn=shapes[start])

@@ -187,7 +187,8 @@ def _draw_loss(ax: Axes, curve: dict[str, np.ndarray], total: int) -> None:
     ax.fill_between(drawn["steps"], drawn["low"], drawn["high"], color=_TEAL, alpha=0.25)
     ax.plot(drawn["steps"], drawn["mean"], color=_TEAL)
     ax.set(xlim=(0, total), yscale="log", xlabel="steps", ylabel="loss")
-    wide = np.nanmax(drawn["high"]) > 5 * np.nanmin(drawn["low"])  # else too few marks fall in
+    low, high = (np.nanmin(drawn["low"], initial=np.inf), np.nanmax(drawn["high"], initial=0))
+    wide = high > 5 * low  # else too few marks fall in
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if wide else AutoLocator())
     ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_locator(NullLocator())

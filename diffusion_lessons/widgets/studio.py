@@ -6,6 +6,7 @@ The whole way is drawn in one request, so that the page can go back and forth on
 from __future__ import annotations
 
 import html
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -169,10 +170,10 @@ def read(places: Iterable[str]) -> Settings:
         )
     values = []
     for (name, kind, allowed), text in zip(_NUMBERS, numbers, strict=True):
-        try:
-            values.append(kind(text.replace(",", ".")))
-        except ValueError:
-            raise ValueError(f"The {name} is {text!r}: write {allowed}.") from None
+        value = arguments.typed(text)
+        if not math.isfinite(value) or (kind is int and value % 1):
+            raise ValueError(f"The {name} is {text!r}: write {allowed}.")
+        values.append(kind(value))
     arguments.number("The seed", values[0], 0, LARGEST_SEED)
     return Settings(prompt, negative, *values)
 

@@ -10,7 +10,7 @@ import html
 import math
 import time
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import traitlets
@@ -67,8 +67,12 @@ class Watch(PageWidget):
         Cheap enough for every step. Raises ValueError on a step outside 1 to total.
         """
         hint = ": watch(total=...) says how many steps there will be, and the first one is 1"
-        self._step = arguments.number("step", step, 1, self.total, hint)
-        self._losses[self._step] = float(loss)
+        step = arguments.number("step", step, 1, self.total, hint)
+        value: Any = loss.item() if isinstance(loss, Tensor) and loss.numel() == 1 else loss
+        if not isinstance(value, float) or math.isfinite(value):  # nan and inf are losses, too
+            value = arguments.number("loss", value, -1e30, 1e30, real=True)
+        self._step = step
+        self._losses[self._step] = value
         self._first = self._first or (self._step, time.monotonic())
         if time.monotonic() - self._sent_at >= SEND_S:
             self._send_progress()

@@ -11,6 +11,7 @@ from tests.browser.bare_host import answer_all, hear, pixels, put, sent, use_dar
 from tests.browser.driving import STUDIO_PARTS, axe_faults, off_the_screen
 from tests.every_widget import HOUSE
 from tests.small_pipe import small_pipe
+from tests.typed_numbers import TYPED
 
 PROMPT, NEGATIVE = "What is the picture to show?", "negative prompt"
 NASTY = "<img src=x onerror=\"document.title='caught'\">"
@@ -122,6 +123,17 @@ def test_suggestions_and_surprises_are_drawn(page, studio):
         assert studio.way.settings.prompt in studio.surprises
         assert _shows(page, studio)
     assert len(seen) == 4
+
+
+@pytest.mark.parametrize("name", ["seed", "steps", "guidance"])
+def test_a_number_is_read_however_it_is_typed(page, studio, name):
+    put(page, studio)
+    page.locator("summary").press("Enter")
+    field = page.get_by_label(name)
+    for typed, number in TYPED.items():
+        field.fill(typed)
+        found = field.get_attribute("aria-valuenow")
+        assert (found is None) if number is None else float(found) == number, typed
 
 
 # --- what makes no sense ---
