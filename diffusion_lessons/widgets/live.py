@@ -14,7 +14,7 @@ import traitlets
 from diffusion_lessons import arguments
 from diffusion_lessons.pictures import img_tag, on_page
 
-from .asking import Asking, drawing
+from .asking import Asking, drawing, returned
 from .page import captioned, module
 
 Draw = Callable[[dict, torch.Generator], tuple[torch.Tensor, str, str]]
@@ -117,10 +117,9 @@ class Live(Asking):
         values = {control.name: control.read(place) for control, place in places}
         generator = torch.Generator().manual_seed(int(values.get("seed", 0)))
         with drawing():
-            drawn = self._draw(dict(values), generator)
-        if not (isinstance(drawn, tuple) and len(drawn) == 3):
-            raise TypeError(f"draw returned {type(drawn).__name__}: give (images, alt, words)")
+            drawn = returned("draw", self._draw(dict(values), generator), "words")
         images, alt, words = drawn
+        arguments.texts("words", [words], "drawn from seed 3")
         answer = captioned(images, alt, self._captions) | {"words": words}
         self.values, self._shown = values, drawn
         return answer
