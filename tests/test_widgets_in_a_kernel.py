@@ -1,10 +1,14 @@
 """Widgets in a kernel, in each of its threads: interrupts, what a cell draws, what is let go."""
 
+import os
+from pathlib import Path
+
 import pytest
 from jupyter_client.manager import start_new_kernel
 
 from tests.every_widget import EVERY
 
+ROOT = Path(__file__).resolve().parent.parent
 SETUP = """
 import gc, os, signal, sys, time, weakref
 import matplotlib.pyplot as plt, psutil, torch
@@ -35,7 +39,9 @@ class Kernel:
     """A kernel, spoken to as JupyterLab does: cells have an id, widgets a thread of their own."""
 
     def __init__(self):
-        self.manager, self.client = start_new_kernel()
+        self.manager, self.client = start_new_kernel(
+            cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}
+        )
         self.subshell = self._control("create_subshell_request")["subshell_id"]
 
     def _control(self, kind):

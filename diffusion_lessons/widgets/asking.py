@@ -13,7 +13,6 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 import traitlets
@@ -23,8 +22,7 @@ from diffusion_lessons.workspace import DamagedFile
 
 from .page import PageWidget, packed
 
-one_at_a_time = threading.RLock()
-"""Lets only one thread at a time use a network."""
+one_at_a_time = threading.RLock()  # for threads that use a network
 
 
 @contextmanager
@@ -46,9 +44,8 @@ def drawing() -> Iterator[None]:
 class Asking(PageWidget):
     """A widget whose page asks and whose kernel answers.
 
-    A subclass defines `_reply`. Whatever it raises becomes an answer with a "problem", a sentence
-    for the page, and with what the last good answer had, for a page that is drawn after it. The
-    message of an error in `spoken` is a sentence already.
+    A subclass defines `_reply`. Whatever it raises becomes the last good answer with a "problem",
+    a sentence for the page; the message of an error in `spoken` is one already.
     """
 
     spoken: tuple[type[Exception], ...] = (PromptError, DamagedFile)
@@ -86,7 +83,6 @@ class Asking(PageWidget):
             return self._problem(error)
 
     def _problem(self, error: BaseException) -> dict:
-        """Return what went wrong as a part of an answer."""
         if isinstance(error, KeyboardInterrupt):
             return {"problem": "The kernel was interrupted. Try again."}
         if isinstance(error, self.spoken):
@@ -94,7 +90,7 @@ class Asking(PageWidget):
         return {"problem": "".join(traceback.format_exception_only(error)).strip()}
 
 
-def returned(name: str, drawn: Any, last: str) -> tuple:
+def returned(name: str, drawn: object, last: str) -> tuple:
     """Return what the function `name` returned: images, alt, `last`. Raises TypeError else."""
     if isinstance(drawn, tuple) and len(drawn) == 3:
         return drawn

@@ -83,8 +83,8 @@ class Canvas(Asking):
         if marked.all():
             raise ValueError("Everything is marked: erase some of it, for the rest to stay.")
         with drawing():
-            drawn = returned("act", self._act(marked, request["prompt"]), "captions")
-        images, alt, captions = drawn
+            drawn = self._act(marked, request["prompt"])
+        images, alt, captions = returned("act", drawn, "captions")
         captions = arguments.texts("captions", captions, "pasted")
         arguments.shape(
             "what act draws", images, (len(captions), 3, SIDE, SIDE), ", a caption each"

@@ -117,8 +117,8 @@ class Live(Asking):
         values = {control.name: control.read(place) for control, place in places}
         generator = torch.Generator().manual_seed(int(values.get("seed", 0)))
         with drawing():
-            drawn = returned("draw", self._draw(dict(values), generator), "words")
-        images, alt, words = drawn
+            drawn = self._draw(dict(values), generator)
+        images, alt, words = returned("draw", drawn, "words")
         arguments.texts("words", [words], "drawn from seed 3")
         answer = captioned(images, alt, self._captions) | {"words": words}
         self.values, self._shown = values, drawn

@@ -85,10 +85,10 @@ class PageWidget(anywidget.AnyWidget):
     _css = static("widgets.css")
 
     def open(self) -> None:
-        """Open a line to the page that keeps no widget alive, and hands messages on, no more.
+        """Open a line to the page that keeps no widget alive and only hands messages on.
 
-        IPython's own would close the figures that a running cell has begun, and ipykernel's would
-        let a new widget wait for the cell that runs: it answers in the thread that spoke last.
+        The usual one closes, after each, all figures that a running cell has begun. And it answers
+        in the thread that spoke last, so that a new widget waits for the cell that runs.
         """
         super().open()
         me, line = weakref.proxy(self), self.comm
@@ -132,13 +132,10 @@ def _note_shown(widget: PageWidget) -> None:
 
 
 def _let_go(shell: Any, widget: PageWidget) -> None:
-    """Let a widget live as long as another cell shows it or something of the learner's has it, not
-    as long as the list of all widgets or IPython's `Out`, with all that its function holds."""
+    """Keep a widget only while another cell shows it, or something of the learner's has it."""
     if any(widget in others for _, others in _shown.values()):
         return
     _every.pop(widget.model_id, None)
-    ns, hidden, hook = shell.user_ns, shell.user_ns_hidden, vars(shell.displayhook)
-    for names in (ns, hidden, hook, ns["_oh"]):
-        for name in [name for name, value in names.items() if value is widget]:
-            if not str(name).strip("_0123456789"):  # IPython's: _, __, _12
-                names[name] = None
+    for names in (*shell.all_ns_refs, shell.user_ns["_oh"], vars(shell.displayhook)):
+        own = [n for n in names if names[n] is widget and not str(n).strip("_0123456789")]
+        names.update(dict.fromkeys(own))  # IPython's own names: _, __, _12
