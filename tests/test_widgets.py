@@ -435,7 +435,7 @@ def _guess(*options):
         (lambda: widgets.plane("Draw.", "moon"), "start is 'moon': choose one of 'two moons'"),
         (lambda: marking(REGION[0]), r"marked has .*\(1, 64, 64\): give \(1, 1, 64, 64\), True"),
         (lambda: widgets.sketch(painted, "a dragon", REGION), "there are no dragons here"),
-        (lambda: _sketch(2, "grey"), r"what act draws has .*give \(1, 3, 64, 64\), a caption each"),
+        (lambda: _sketch(2, "grey"), r"what act drew has .*give \(1, 3, 64, 64\), a caption each"),
         (lambda: _sketch(1, ""), "alt is ''"),
     ],
 )  # fmt: skip

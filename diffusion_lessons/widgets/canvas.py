@@ -86,9 +86,7 @@ class Canvas(Asking):
             drawn = self._act(marked, request["prompt"])
         images, alt, captions = returned("act", drawn, "captions")
         captions = arguments.texts("captions", captions, "pasted")
-        arguments.shape(
-            "what act draws", images, (len(captions), 3, SIDE, SIDE), ", a caption each"
-        )
+        arguments.shape("what act drew", images, (len(captions), 3, SIDE, SIDE), ", a caption each")
         answer = captioned(images, alt, captions)
         self._shown = drawn
         return answer

@@ -39,8 +39,10 @@ def as_float32(values: object) -> np.ndarray:
 
 
 def framed(frames: np.ndarray) -> dict:
-    """Return pictures, uint8 (..., H, W, 3), with their number and their size, as a page paints."""
+    """Return pictures, uint8 (..., H, W, 3), with number and size for a page; ValueError on none."""
     *lead, height, width, _ = frames.shape
+    if not frames.size:
+        raise ValueError(f"there are {math.prod(lead)} pictures of {width} x {height}: give one")
     return {"count": math.prod(lead), "height": height, "width": width, "data": frames}
 
 
@@ -52,8 +54,6 @@ def captioned(images: torch.Tensor, alt: str, captions: Sequence[str] = ()) -> d
     frames = to_uint8(images)
     if captions and len(captions) != len(frames):
         raise ValueError(f"{len(captions)} captions for {len(frames)} pictures: give one for each")
-    if not frames.size:
-        raise ValueError(f"there is nothing to see in pictures of shape {tuple(images.shape)}")
     return framed(frames) | {"alt": checked_alt(alt), "captions": list(captions)}
 
 

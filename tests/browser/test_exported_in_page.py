@@ -45,4 +45,4 @@ def test_all_widgets_of_an_exported_notebook_are_drawn(page, project):
     assert all(words.strip() for words in drawn.all_inner_texts())
     assert drawn.nth(-2).locator(".dl-stage").count() == 5  # it had eight
     assert drawn.last.locator("canvas").count() == 1  # the last good picture, and why no other
-    assert "This could not be drawn. ValueError: there is nothing" in drawn.last.inner_text()
+    assert "This could not be drawn. ValueError: there are 0 pictures" in drawn.last.inner_text()
