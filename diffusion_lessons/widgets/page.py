@@ -39,7 +39,7 @@ def as_float32(values: object) -> np.ndarray:
 
 
 def framed(frames: np.ndarray) -> dict:
-    """Return pictures, uint8 (..., H, W, 3), with number and size for a page; ValueError on none."""
+    """Return pictures, uint8 (..., H, W, 3), their number and size; ValueError on none."""
     *lead, height, width, _ = frames.shape
     if not frames.size:
         raise ValueError(f"there are {math.prod(lead)} pictures of {width} x {height}: give one")
