@@ -45,7 +45,8 @@ SLOW = {
     "bench_fashion", "bench_guidance", "bench_measures", "bench_text_to_image", "distributed",
     "factors",
     "half_solved", "lesson_data", "mutants_of_solutions", "quiz_questions", "recipes",
-    "recognition", "same_pictures", "scoring", "setup", "wheel", "words",
+    "recognition", "same_pictures", "scoring", "setup", "wheel",
+    "widgets_in_a_kernel", "words",
 }  # fmt: skip
 """Files, by what follows test_, in which a test takes more than five seconds."""
 

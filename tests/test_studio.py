@@ -122,9 +122,10 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_entry_gives_a_sentence_and_the_picture_before_stays(studio, name):
     change, part = WRONG[name]
-    way = studio.way
+    way, before = studio.way, {**studio.answer}
     answer = ask(studio, change)
-    assert set(answer) == {"id", "problem"} and part in answer["problem"]
+    assert answer == before | {"id": answer["id"], "problem": answer["problem"]}
+    assert part in answer["problem"]
     assert not answer["problem"].startswith(("ValueError", "UnknownWord", "TypeError"))
     assert len(answer["problem"]) < 600
     assert studio.way is way

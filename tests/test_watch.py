@@ -145,6 +145,10 @@ def test_a_loss_that_is_no_number_leaves_a_gap_and_no_error():
 @pytest.mark.parametrize(
     ("use", "message"),
     [
+        (lambda: VIEW.pictures(SPRITES[:0], "x"), "there are 0 pictures of 5 x 5: give one"),
+        (lambda: VIEW.pictures(SPRITES[..., :0], "x"), "there are 4 pictures of 0 x 5: give one"),
+        (lambda: VIEW.pictures(SPRITES, None), "caption is None: give a text, such as 'after 100"),
+        (lambda: VIEW.points(SPRITES[0, 0, :, :2], 7), "caption is 7: give a text"),
         (lambda: widgets.watch(total=0, alt="a"), "total is 0: give a whole number from 1"),
         (lambda: widgets.watch(total=2.5, alt="a"), "total is 2.5: give a whole number from 1"),
         (lambda: widgets.watch(total=5, alt=" "), "alt is"),

@@ -37,7 +37,7 @@ class Quiz(Asking):
         return "".join(map(_still, self.answers.questions.values())), None
 
     def _reply(self, request: dict) -> dict:
-        with one_at_a_time():
+        with one_at_a_time:
             self.answers.refresh()
             if request.get("round") != self.answers.round.id:
                 seen, began = self._seen(None), "In another tab you began a new round. Here it is."

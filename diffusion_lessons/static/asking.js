@@ -4,8 +4,9 @@
 const BUSY_MS = 400; // a drawing that takes longer is announced
 const SILENT_MS = 10000; // a kernel silent for longer is perhaps busy with a cell, or gone
 
-/** Requests in one trait of the model, answers in another. `show(answer)` is called for the first
- * answer and for each one to a request of this view. The node `problem` shows what went wrong, after
+/** Requests in one trait of the model, answers in another. `show(answer, fresh)` is called for the
+ * first answer and for each one to a request of this view. An answer with a problem has the pictures of
+ * the last good one: `fresh` is false where this view shows them already. The node `problem` shows what went wrong, after
  * `sorry`; while the kernel is busy, the node `wait` shows `words`, and `picture` is marked as busy. */
 function asking(model, { show, picture, words, sorry, request = "request", answer = "answer" }) {
   const problem = make("p", { className: "dl-problem", attrs: { role: "alert" } });
@@ -41,15 +42,15 @@ function asking(model, { show, picture, words, sorry, request = "request", answe
     model.set(request, { id, ...wish });
     model.save_changes();
   }
-  function update() {
+  function update(first) {
     const now = model.get(answer);
     problem.textContent = now.problem ? `${sorry ?? "This could not be drawn."} ${now.problem}` : "";
-    show(now);
+    show(now, first || !now.problem);
   }
   function answered() {
     if (model.get(answer).id !== id) return; // to another view of this widget
     endWait();
-    update();
+    update(false);
     if (next) send(next);
   }
   return {
@@ -60,7 +61,7 @@ function asking(model, { show, picture, words, sorry, request = "request", answe
     /** Whether the kernel was asked for this already, without a problem. */
     known: (wish) => same(wish, next ?? sent) && !model.get(answer).problem,
     begin() {
-      update();
+      update(true);
       model.on(`change:${answer}`, answered);
     },
     end() {

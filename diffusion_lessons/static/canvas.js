@@ -236,8 +236,8 @@ function render({ model, el }) {
   const canvas = easel(model, way, view);
   const pictures = pictureRow();
   const talk = asking(model, {
-    show(answer) {
-      if (!answer.captions) return; // a problem, or nothing asked for yet
+    show(answer, fresh) {
+      if (!fresh || !answer.captions) return; // a problem, or nothing asked for yet
       pictures.put(answer);
       canvas.show(`Here is what came of it: ${answer.captions.join("; ")}.`);
     },

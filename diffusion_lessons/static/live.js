@@ -27,8 +27,8 @@ function render({ model, el }) {
     CONTROLS[kind](name, words, places[i], moved, at_once),
   );
   const talk = asking(model, {
-    show(answer) {
-      if (answer.problem) return;
+    show(answer, fresh) {
+      if (!fresh || !answer.data) return;
       pictures.put(answer);
       words.textContent = answer.words;
     },

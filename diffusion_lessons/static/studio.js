@@ -135,8 +135,8 @@ function render({ model, el }) {
   const took = make("p", { className: "dl-took" });
   const stage = make("div", { className: "dl-stage-row" });
   const talk = asking(model, {
-    show(answer) {
-      if (answer.problem) return;
+    show(answer, fresh) {
+      if (!fresh || !answer.data) return;
       number = answer.number;
       root.classList.remove("dl-blank");
       way.put(answer, played);

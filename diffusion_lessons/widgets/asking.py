@@ -10,6 +10,7 @@ way, and sends the newest one when the answer comes (static/asking.js).
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -21,14 +22,7 @@ from diffusion_lessons.workspace import DamagedFile
 
 from .page import PageWidget, packed
 
-_LOCK = threading.RLock()
-
-
-@contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """Let only one thread at a time use a network."""
-    with _LOCK:
-        yield
+one_at_a_time = threading.RLock()  # for threads that use a network
 
 
 @contextmanager
@@ -38,7 +32,7 @@ def drawing() -> Iterator[None]:
     A small network on one picture is no faster on two cores, and much slower where a cell that
     trains, or the browser, has one of them: at each layer one half then waits for the other.
     """
-    with one_at_a_time(), torch.inference_mode():
+    with one_at_a_time, torch.inference_mode():
         before = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
@@ -50,8 +44,8 @@ def drawing() -> Iterator[None]:
 class Asking(PageWidget):
     """A widget whose page asks and whose kernel answers.
 
-    A subclass defines `_reply`. An exception becomes an answer with a "problem", a sentence for the
-    page; the message of an error in `spoken` is one already.
+    A subclass defines `_reply`. Whatever it raises becomes the last good answer with a "problem",
+    a sentence for the page; the message of an error in `spoken` is one already.
     """
 
     spoken: tuple[type[Exception], ...] = (PromptError, DamagedFile)
@@ -70,8 +64,11 @@ class Asking(PageWidget):
         """Set the trait `answer` to what `reply` returns for each new value of trait `request`."""
 
         def respond(change: dict) -> None:
-            asked = change["new"]
-            setattr(self, answer, {"id": asked["id"], **packed(self._attempt(reply, asked))})
+            before, number = getattr(self, answer), {"id": change["new"]["id"]}
+            try:
+                setattr(self, answer, packed(reply(change["new"])) | number)
+            except BaseException as error:  # it would reach nobody; SystemExit would end the kernel
+                setattr(self, answer, before | self._problem(error) | number)
 
         self.observe(respond, names=request)
 
@@ -82,7 +79,19 @@ class Asking(PageWidget):
     def _attempt(self, reply: Callable[[dict], dict], request: dict) -> dict:
         try:
             return reply(request)
-        except Exception as error:  # raised in a callback, it would reach nobody
-            if isinstance(error, self.spoken):
-                return {"problem": getattr(error, "strerror", None) or str(error)}
-            return {"problem": f"{type(error).__name__}: {error}"}
+        except Exception as error:
+            return self._problem(error)
+
+    def _problem(self, error: BaseException) -> dict:
+        if isinstance(error, KeyboardInterrupt):
+            return {"problem": "The kernel was interrupted. Try again."}
+        if isinstance(error, self.spoken):
+            return {"problem": getattr(error, "strerror", None) or str(error)}
+        return {"problem": "".join(traceback.format_exception_only(error)).strip()}
+
+
+def returned(name: str, drawn: object, last: str) -> tuple:
+    """Return what the function `name` returned: images, alt, `last`. Raises TypeError else."""
+    if isinstance(drawn, tuple) and len(drawn) == 3:
+        return drawn
+    raise TypeError(f"{name} returned {type(drawn).__name__}: give (images, alt, {last})")

@@ -17,7 +17,7 @@ from torch.nn import functional
 from diffusion_lessons import arguments, data
 from diffusion_lessons.pictures import img_tag, on_page, to_uint8
 
-from .asking import Asking, drawing
+from .asking import Asking, drawing, returned
 from .page import captioned, framed, module, packed
 
 SIDE = 64
@@ -84,10 +84,10 @@ class Canvas(Asking):
         if marked.all():
             raise ValueError("Everything is marked: erase some of it, for the rest to stay.")
         with drawing():
-            images, alt, captions = drawn = self._act(marked, request["prompt"])
-        arguments.shape(
-            "what act draws", images, (len(captions), 3, SIDE, SIDE), ", a caption each"
-        )
+            drawn = self._act(marked, request["prompt"])
+        images, alt, captions = returned("act", drawn, "captions")
+        captions = arguments.texts("captions", captions, "pasted")
+        arguments.shape("what act drew", images, (len(captions), 3, SIDE, SIDE), ", a caption each")
         answer = captioned(images, alt, captions)
         self._shown = drawn
         return answer

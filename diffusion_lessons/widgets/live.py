@@ -15,7 +15,7 @@ import traitlets
 from diffusion_lessons import arguments
 from diffusion_lessons.pictures import img_tag, on_page
 
-from .asking import Asking, drawing
+from .asking import Asking, drawing, returned
 from .page import captioned, module
 
 MOST_STOPS = 10_000
@@ -126,9 +126,8 @@ class Live(Asking):
         generator = torch.Generator().manual_seed(int(values.get("seed", 0)))
         with drawing():
             drawn = self._draw(dict(values), generator)
-        if not (isinstance(drawn, tuple) and len(drawn) == 3):
-            raise TypeError(f"draw returned {type(drawn).__name__}: give (images, alt, words)")
-        images, alt, words = drawn
+        images, alt, words = returned("draw", drawn, "words")
+        arguments.texts("words", [words], "drawn from seed 3")
         answer = captioned(images, alt, self._captions) | {"words": words}
         self.values, self._shown = values, drawn
         return answer

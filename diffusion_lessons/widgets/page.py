@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import gc
 import math
+import weakref
 from collections.abc import Sequence
 from importlib import resources
 from typing import Any
@@ -11,6 +13,8 @@ from typing import Any
 import anywidget
 import numpy as np
 import torch
+from IPython import get_ipython
+from ipywidgets.widgets import widget as ipywidgets
 
 from diffusion_lessons.pictures import checked_alt, second_copy, to_uint8
 
@@ -39,8 +43,10 @@ def as_float32(values: object) -> np.ndarray:
 
 
 def framed(frames: np.ndarray) -> dict:
-    """Return pictures, uint8 (..., H, W, 3), with their number and their size, as a page paints."""
+    """Return pictures, uint8 (..., H, W, 3), their number and size; ValueError on none."""
     *lead, height, width, _ = frames.shape
+    if not frames.size:
+        raise ValueError(f"there are {math.prod(lead)} pictures of {width} x {height}: give one")
     return {"count": math.prod(lead), "height": height, "width": width, "data": frames}
 
 
@@ -49,9 +55,10 @@ def captioned(images: torch.Tensor, alt: str, captions: Sequence[str] = ()) -> d
 
     Raises ValueError unless there are as many captions, or none, and on an empty alt.
     """
-    if captions and len(captions) != len(images):
-        raise ValueError(f"{len(captions)} captions for {len(images)} pictures: give one for each")
-    return framed(to_uint8(images)) | {"alt": checked_alt(alt), "captions": list(captions)}
+    frames = to_uint8(images)
+    if captions and len(captions) != len(frames):
+        raise ValueError(f"{len(captions)} captions for {len(frames)} pictures: give one for each")
+    return framed(frames) | {"alt": checked_alt(alt), "captions": list(captions)}
 
 
 def packed(value: Any) -> Any:
@@ -81,6 +88,18 @@ class PageWidget(anywidget.AnyWidget):
 
     _css = static("widgets.css")
 
+    def open(self) -> None:
+        """Open a line to the page that keeps no widget alive and only hands messages on.
+
+        The usual one closes, after each, all figures that a running cell has begun. And it answers
+        in the thread that spoke last, so that a new widget waits for the cell that runs.
+        """
+        super().open()
+        me, line = weakref.proxy(self), self.comm
+        line.handle_msg = lambda message: me._handle_msg(message)
+        line.on_msg(line.handle_msg)
+        line._reply_subshell_for = lambda data, asked: asked
+
     def still(self) -> tuple[str, bytes | None]:
         """Return the still version: HTML with text alternatives, and a PNG of a picture."""
         raise NotImplementedError
@@ -91,5 +110,36 @@ class PageWidget(anywidget.AnyWidget):
         data["text/html"] = page
         if picture is not None:
             data["image/png"] = base64.b64encode(second_copy(picture)).decode("ascii")
+        _note_shown(self)
         data["text/plain"] = f"{type(self).__name__.lower()} (run the notebook to move it)"
         return data, metadata
+
+
+_every: dict[str, PageWidget] = getattr(ipywidgets, "_instances", {})  # for a page that asks
+_shown: dict[str, tuple[int, list[PageWidget]]] = {}  # by cell: its latest run, what that shows
+
+
+def _note_shown(widget: PageWidget) -> None:
+    """Note that the running cell shows `widget`; let go what only earlier runs of it have shown."""
+    _every[widget.model_id] = widget  # perhaps let go before
+    shell: Any = get_ipython()
+    parent: dict = getattr(shell, "get_parent", dict)()
+    if not (cell := parent.get("metadata", {}).get("cellId")):  # no notebook that says so
+        return
+    run, widgets = _shown.get(cell, (0, []))
+    old = widgets if run != shell.execution_count else []
+    _shown[cell] = shell.execution_count, [*([] if old else widgets), widget]
+    if old:
+        while old:
+            _let_go(shell, old.pop())
+        gc.collect()
+
+
+def _let_go(shell: Any, widget: PageWidget) -> None:
+    """Keep a widget only while another cell shows it, or something of the learner's has it."""
+    if any(widget in others for _, others in _shown.values()):
+        return
+    _every.pop(widget.model_id, None)
+    for names in (*shell.all_ns_refs, shell.user_ns["_oh"], vars(shell.displayhook)):
+        own = [n for n in names if names[n] is widget and not str(n).strip("_0123456789")]
+        names.update(dict.fromkeys(own))  # IPython's own names: _, __, _12

@@ -121,7 +121,7 @@ class Studio(Asking):
 
     def _ready(self) -> TextToImage:
         """Return the model, loaded when first needed; after a failure the next call tries again."""
-        with one_at_a_time():  # not in inference mode: others may want to train what is loaded
+        with one_at_a_time:  # not in inference mode: others may want to train what is loaded
             self._pipe = pipe = self._pipe or self._load()
         return pipe
 

@@ -123,6 +123,7 @@ class Watch(PageWidget):
         return interrupted
 
     def _add(self, kind: str, caption: str, drawn: dict) -> None:
+        arguments.texts("caption", [caption], "after 100 steps")
         self._added += 1
         self._strip.append({"number": self._added, "kind": kind, "caption": caption, **drawn})
         if len(self._strip) > MOST_STAGES:

@@ -143,3 +143,26 @@ function keepPapers() {
     };
   };
 }
+
+/** Draw the widgets of an exported notebook from what stands in it, as the page's own script does: all
+ * bytes go back to their places first, and where one has no place no widget is drawn. */
+async function exportedWidgets() {
+  const kind = (name) => [...document.querySelectorAll(`script[type="application/vnd.jupyter.widget-${name}+json"]`)]
+    .map((node) => [node, JSON.parse(node.textContent)]);
+  const [[, { state: models }]] = kind('state');
+  for (const { state, buffers = [] } of Object.values(models)) {
+    for (const { path, data } of buffers) {
+      const place = path.slice(0, -1).reduce((part, key) => part[key], state);
+      place[path.at(-1)] = new DataView(Uint8Array.from(atob(data), (c) => c.charCodeAt(0)).buffer);
+    }
+  }
+  const views = kind('view');
+  for (const [node, { model_id: id }] of views) {
+    const { state } = models[id];
+    const el = document.createElement('main');
+    node.after(el);
+    const esm = await import(URL.createObjectURL(new Blob([state._esm], { type: 'text/javascript' })));
+    esm.default.render({ el, model: { get: (name) => state[name], set() {}, on() {}, save_changes() {} } });
+  }
+  return views.length;
+}

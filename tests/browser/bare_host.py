@@ -20,9 +20,15 @@ def asks(name: str) -> str:
 
 def put(page: Page, widget: AnyWidget) -> None:
     """Show `widget` in the page; `window.host` holds its model and what it sends."""
-    state = {name: encoded(value) for name, value in widget.get_state().items()}
+    put_state(page, widget.get_state())
+
+
+def put_state(page: Page, state: dict[str, Any]) -> None:
+    """Show a widget in this state; it must come alive."""
+    state = {name: encoded(value) for name, value in state.items()}
     page.set_content("<!doctype html><html lang='en'><title>widget</title><body></body></html>")
     page.evaluate(asks("hostOf"), [state.pop("_esm"), state.pop("_css"), state])
+    assert page.locator("main > .dl-widget > *").count() > 0, "the widget is dead"
 
 
 def use_dark_theme(page: Page) -> None:

@@ -3,6 +3,7 @@
 window.probe = (() => {
   const panel = () => window.jupyterapp?.shell?.currentWidget;
   const WIDGET_CONTROL = "jupyter.widget.control";
+  const VIEW = "application/vnd.jupyter.widget-view+json";
   const kernelSaid = [];
   const TOO_EARLY = `No such comm target registered: ${WIDGET_CONTROL}`;
   const opened = new Set(); // comms that the kernel has opened: one for each widget
@@ -86,6 +87,22 @@ window.probe = (() => {
     return cells.reduce((sum, n) => sum + n.getBoundingClientRect().height + 4, 0);
   }
 
+  /** What a cell has put out: for each output its kinds of data, or text. */
+  function outputs(index) {
+    const { outputs: all } = panel().content.model.sharedModel.toJSON().cells[index];
+    return all.map((output) => Object.keys(output.data ?? { text: output.text }));
+  }
+
+  /** Widgets of which nothing came into the page: one that fails as it is drawn says so nowhere. */
+  function dead() {
+    const drawn = (node) => node.querySelector(".jp-OutputArea-output > .lm-Widget > *");
+    return panel().content.widgets.flatMap(({ outputArea }, i) =>
+      (outputArea?.widgets ?? [])
+        .filter(({ node }, at) => outputArea.model.get(at)?.data[VIEW] && !drawn(node))
+        .map(() => `cell ${i}: a widget is dead: nothing of it is in the page`),
+    );
+  }
+
   function errors() {
     const { cells } = panel().content.model.sharedModel.toJSON();
     const shown = cells.flatMap((cell, i) =>
@@ -94,7 +111,7 @@ window.probe = (() => {
         .map((output) => `cell ${i}: ${output.ename}: ${output.evalue}`),
     );
     const faults = kernelSaid.filter((text) => !askedTooEarly(text.trim()));
-    return [...shown, ...faults.map((text) => `a callback failed: ${text}`)];
+    return [...shown, ...dead(), ...faults.map((text) => `a callback failed: ${text}`)];
   }
 
   function hash(text) {
@@ -141,5 +158,5 @@ window.probe = (() => {
     return `${control.getAttribute("role") ?? (control.type || control.localName)} '${name}'`;
   }
 
-  return { ready, open, close, listen, startCell, idle, heard, movement, cellsHeight, errors, seen, announced, nameless, nameOf };
+  return { ready, open, close, listen, startCell, idle, heard, movement, cellsHeight, outputs, errors, seen, announced, nameless, nameOf };
 })();

@@ -1,11 +1,15 @@
 """Every widget in a bare page: axe, two views of one widget, what it asks of its host, its end."""
 
+import copy
 import re
 
+import comm
 import pytest
+from comm import DummyComm
+from ipywidgets.widgets.widget import _put_buffers
 
 from diffusion_lessons.widgets.page import module
-from tests.browser.bare_host import put, sent, use_dark_theme
+from tests.browser.bare_host import hear, put, put_state, sent, use_dark_theme
 from tests.browser.driving import axe_faults
 from tests.every_widget import EVERY
 
@@ -63,6 +67,48 @@ def test_a_view_that_closes_leaves_nothing_behind(moving_page, name):
     page.clock.run_for(5000)
     left = page.evaluate("() => [host.listeners.length, document.querySelector('main').innerHTML]")
     assert left == [0, ""] and sent(page) == []
+
+
+LOOK = """() => [document.querySelector('main').innerText,
+  ...[...document.querySelectorAll('main canvas')].map((one) => one.toDataURL()),
+  ...[...document.querySelectorAll('main svg')].map((n) => n.innerHTML.replace(/dl-\\w{6}-/g, '')),
+  ...[...document.querySelectorAll('main input')].map((one) => [one.value, one.checked].join())]"""
+
+
+@ALL
+def test_a_page_drawn_before_later_messages_comes_alive_and_shows_the_same(page, name, monkeypatch):
+    """The page may be faster than the cell, which still tells the widget what to show."""
+    lines = []
+
+    def create_comm(**message):
+        lines.append(RecordedComm(**message))
+        return lines[-1]
+
+    monkeypatch.setattr(comm, "create_comm", create_comm)
+    widget = EVERY[name]()
+    (line,) = [line for line in lines if "_esm" in line.states[0]]
+    put_state(page, line.states[0])
+    for state in line.states[1:]:
+        for trait, value in state.items():
+            hear(page, trait, value)
+    early = page.evaluate(LOOK)
+    for key in ("Tab", "ArrowRight", "Space", "Enter", "Tab", "Space", "Enter"):
+        page.keyboard.press(key)
+    assert (
+        page.evaluate(LOOK) != early or sent(page) or name.startswith("watch")
+    )  # it has no control
+    put(page, widget)
+    assert page.evaluate(LOOK) == early
+
+
+class RecordedComm(DummyComm):
+    """Keeps the states that go to the page."""
+
+    def publish_msg(self, msg_type, data=None, buffers=None, **rest):
+        if data:
+            states = self.__dict__.setdefault("states", [])
+            states.append(copy.deepcopy(data["state"]))
+            _put_buffers(states[-1], data["buffer_paths"], buffers)
 
 
 @pytest.mark.parametrize("name", MODULES)

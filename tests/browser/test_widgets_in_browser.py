@@ -12,7 +12,7 @@ from tests.every_widget import scrubber
 LIVE_MIME = "application/vnd.jupyter.widget-view+json"
 
 SETUP = """
-import ipywidgets, threading, time, torch, numpy as np
+import anywidget, ipywidgets, threading, time, torch, numpy as np
 from IPython.display import HTML, display
 from diffusion_lessons import pictures, widgets
 
@@ -54,6 +54,10 @@ BROKEN = {
         "    return noise(values, generator)\n"
         "widgets.live(draw, [widgets.Slider('seed', 0, 3)])",
         "a drawing failed: This could not be drawn. KeyError: 'no picture'"),
+    "a widget that fails as it is drawn": (
+        "class Dead(anywidget.AnyWidget):\n"
+        "    _esm = 'export default { render() { throw new Error(\"no\") } }'\n"
+        "Dead()", "a widget is dead: nothing of it is in the page"),
     "a callback that fails": (
         "w = widgets.guess('How much?', ['a half', 'a third'])\n"
         "w.observe(lambda change: [].pop(), names='committed')\nw",
