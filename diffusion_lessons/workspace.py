@@ -6,13 +6,18 @@ so that a damaged or exchanged file is refused by name instead of giving strange
 
 import contextlib
 import ctypes
+import glob
 import hashlib
 import json
 import os
 import sys
 import tempfile
+import time
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
+import filelock
 import platformdirs
 import torch
 from safetensors import SafetensorError, safe_open
@@ -203,14 +208,20 @@ def _misfit(needed: dict[str, tuple[int, ...]], tensors: dict[str, Tensor]) -> s
 def save_weights(path: Path | str, tensors: dict[str, Tensor], card: dict) -> None:
     """Write `tensors` to `path` (ending in .safetensors) and `card` beside it as JSON.
 
-    Raises ValueError for another ending, OSError as `write_whole` does.
+    Killed between the two, it leaves no weights: never new ones beside an old card. Raises
+    ValueError for another ending, OSError as `write_whole` does.
     """
     path = Path(path)
     if path.suffix != ".safetensors":
         raise ValueError(f"{path} must end in .safetensors, not {path.suffix or 'nothing'!r}")
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_whole(path, save(plain, metadata={"format": "pt"}))
-    write_whole(path.with_suffix(".json"), (json.dumps(card, indent=2) + "\n").encode())
+    whole, card_path = save(plain, metadata={"format": "pt"}), path.with_suffix(".json")
+    said = (json.dumps(card, indent=2) + "\n").encode()
+    with _draft(path, whole) as weights, _draft(card_path, said) as words, _draft(path, b"") as old:
+        if path.exists():
+            os.replace(path, old)
+        os.replace(words, card_path)
+        os.replace(weights, path)
 
 
 def partial_path(name: str) -> Path:
@@ -241,26 +252,71 @@ def load_partial(name: str) -> tuple[dict[str, Tensor], dict] | None:
 
 def check_writable(path: Path) -> None:
     """Make sure, before hours of work, that `path` can be written at the end; raises OSError."""
-    probe = path.with_name(f".{path.name}.probe")
-    write_whole(probe, b"")
-    probe.unlink()
+    with _draft(path, b""):
+        pass
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write `content` to `path` so that a reader sees the old file or all of the new one.
 
+    However many processes write, and wherever one is killed, the file is whole and of one of them.
     Raises OSError (PermissionError in a folder that is read-only) with a sentence and the fix.
     """
-    draft = path.with_name(f".{path.name}.tmp")
+    with _draft(path, content) as draft:
+        os.replace(draft, path)
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write `content` to `path` as `write_whole` does, and raise FileExistsError if it is there."""
+    with _draft(path, content) as draft:
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a disk without links, such as a stick: the name first, then the file
+            path.touch(exist_ok=False)
+            os.replace(draft, path)
+
+
+@contextlib.contextmanager
+def _draft(path: Path, content: bytes) -> Iterator[Path]:
+    """Write `content` beside `path`, to be moved there; it is gone in the end, whatever happens.
+
+    A process that was killed leaves its draft: it is removed when it is an hour old.
+    """
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > 3600:
+                    left.unlink()
         draft.write_bytes(content)
-        os.replace(draft, path)
+        yield draft
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
         raise type(error)(
             error.errno,
             f"{path} could not be written ({error.strerror}). Fix: make room, or allow writing in "
             f"{path.parent}, or give another folder",
         ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+
+
+@contextlib.contextmanager
+def only_one(path: Path, patience_s: float = -1) -> Iterator[None]:
+    """Let one process at a time do what it does to `path`; the others wait (-1: for ever).
+
+    Where a process is killed the next one goes on. A folder that knows no locks has none. Raises
+    filelock.Timeout (a TimeoutError) after `patience_s` seconds, OSError where nothing can be
+    written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=patience_s)
+    with contextlib.suppress(NotImplementedError):
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
@@ -48,6 +51,12 @@ class Recipe(ABC):
 
     def train(self, name: str, purpose: str) -> None:
         """Train and score the weights `name`; write them and their card. See `recipes.train`."""
+        with contextlib.ExitStack() as alone:
+            if not distributed.rank():
+                alone.enter_context(_only_training(name))
+            self._train(name, purpose)
+
+    def _train(self, name: str, purpose: str) -> None:
         path = workspace.own_path(f"{name}.safetensors")
         workspace.check_writable(path)
         fit = self.begin(name, workspace.pick_device())
@@ -94,6 +103,22 @@ class Recipe(ABC):
     @abstractmethod
     def _describe(self, name: str, model: Any) -> dict:
         """What the card records of the trained network: data, settings, scores."""
+
+
+@contextlib.contextmanager
+def _only_training(name: str) -> Iterator[None]:
+    """Refuse a second training of `name` in `my_weights`: each would write over the other's."""
+    path = workspace.own_path(f"{name}.safetensors")
+    try:
+        with workspace.only_one(path, patience_s=0):
+            yield
+    except TimeoutError as error:
+        raise BlockingIOError(
+            errno.EAGAIN,
+            f"{name} is being trained already, by another process that writes into {path.parent}. "
+            "Fix: let that one finish, or stop it and run the same line again; what it learned is "
+            "kept",
+        ) from error
 
 
 def save_sheet(name: str, images: Tensor, words: list[str]) -> str:
