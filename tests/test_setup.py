@@ -127,7 +127,7 @@ def test_a_half_made_venv_is_mended_and_a_broken_one_is_noticed(course):
 @pytest.mark.parametrize("version", [(3, 6, 1), (3, 10, 9), (3, 15, 0)])
 def test_a_python_that_does_not_fit(version, monkeypatch):
     for found, advice in ((None, "Install Python 3.12"), ("python3.11", "lab PYTHON=python3.11")):
-        monkeypatch.setattr(tool.shutil, "which", lambda name, found=found: name == found or None)
+        monkeypatch.setattr(tool, "runs", lambda name, found=found: name == found)
         with pytest.raises(tool.Stop) as reason:
             tool.check_python(version)
         words = (f"Python 3.{version[1]}, and", "from 3.11 to 3.14", advice)
@@ -184,7 +184,8 @@ def test_a_port_in_use_names_the_next_one():
         ("ReadTimeoutError: HTTPSConnectionPool", "no way to the package"),
         ("OSError: [Errno 13] Permission denied: '.venv/lib'", "may not write"),
         ("ERROR: No matching distribution found for torch", "not found"),
-        ("", "lines above say why"),
+        ("error: Failed to fetch: `https://...` 403 Forbidden", "or a firewall stands in between"),
+        ("", "what follows speaks of a connection"),
     ],
 )
 def test_the_reason_of_a_failure(course, monkeypatch, log, words):

@@ -51,7 +51,8 @@ def fill() -> list[str]:
             elif not told:
                 said.append(
                     f"There is a new version of {lesson.name}. You changed yours, so it stays. To "
-                    f"take the new one (yours is kept beside it):  {command('reset', _name(lesson))}"
+                    "take the new one (yours is kept beside it):  "
+                    + command("reset", _name(lesson))
                 )
     return said
 
