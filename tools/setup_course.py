@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST, NEWEST = (3, 11), (3, 14)
@@ -40,8 +40,8 @@ def line(command: str, windows: bool = os.name == "nt", **options: object) -> st
     return " ".join([str(python), "tools\\setup_course.py", command] + words)
 
 
-NO_NETWORK = f"""The packages could not be downloaded: there is no way to the package registry. There is no internet
-here, or a firewall stands in between. (For TORCH=cpu torch comes from a registry of its own.)
+NO_NETWORK = f"""The packages could not be downloaded: there is no way to the package registry,
+without internet or through a firewall. (For TORCH=cpu torch comes from a registry of its own.)
 What to do: connect to the internet and run the same command again (finished downloads are kept).
 Without internet: bring the wheels in a folder and run  {line("setup", torch="that/folder")}
 (README, "Offline and in classrooms")."""
@@ -263,10 +263,8 @@ def run_installer(*arguments: str) -> None:
     environment.update(TMPDIR=temporary, TEMP=temporary, TMP=temporary)
     command, begin, patience = [str(venv_python()), "-m"] + list(arguments), time.time(), 15.0
     with open(str(log), "ab") as file:
-        streams = {"stdout": file, "stderr": subprocess.STDOUT}  # type: Any
-        installer = subprocess.Popen(
-            command, cwd=str(ROOT), env=environment, close_fds=False, **streams
-        )
+        places = {"cwd": str(ROOT), "env": environment, "stdout": file}  # type: dict
+        installer = subprocess.Popen(command, stderr=subprocess.STDOUT, close_fds=False, **places)
     while installer.poll() is None:
         try:
             installer.wait(patience)
