@@ -20,8 +20,8 @@ from pathlib import Path
 import filelock
 import platformdirs
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError
+from safetensors.torch import load, load_file, save
 from torch import Tensor, nn
 
 SHIPPED = ("bench", "pictures", "quiz", "weights")
@@ -217,7 +217,8 @@ def save_weights(path: Path | str, tensors: dict[str, Tensor], card: dict) -> No
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     whole, card_path = save(plain, metadata={"format": "pt"}), path.with_suffix(".json")
     said = (json.dumps(card, indent=2) + "\n").encode()
-    with _draft(path, whole) as weights, _draft(card_path, said) as words, _draft(path, b"") as old:
+    drafts = (_draft(path, whole), _draft(card_path, said), _draft(path, b""))
+    with drafts[0] as weights, drafts[1] as words, drafts[2] as old, only_one(path):
         if path.exists():
             os.replace(path, old)
         os.replace(words, card_path)
@@ -240,9 +241,9 @@ def load_partial(name: str) -> tuple[dict[str, Tensor], dict] | None:
     if not path.is_file():
         return None
     try:
-        with safe_open(path, "pt") as file:
-            notes = json.loads((file.metadata() or {})["notes"])
-            return {key: file.get_tensor(key) for key in file.keys()}, notes  # noqa: SIM118
+        whole = path.read_bytes()  # once: safe_open reads head and tensors at different moments
+        head = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])
+        return load(whole), json.loads(head["__metadata__"]["notes"])
     except _UNREADABLE as error:
         raise DamagedFile(
             f"{path}, a training that was stopped half-way, cannot be read ({error}). "

@@ -184,7 +184,7 @@ def test_a_port_in_use_names_the_next_one():
         ("ReadTimeoutError: HTTPSConnectionPool", "no way to the package"),
         ("OSError: [Errno 13] Permission denied: '.venv/lib'", "may not write"),
         ("ERROR: No matching distribution found for torch", "not found"),
-        ("error: Failed to fetch: `https://...` 403 Forbidden", "or a firewall stands in between"),
+        ("error: Failed to fetch: `https://...` 403 Forbidden", "or through a firewall"),
         ("", "what follows speaks of a connection"),
     ],
 )

@@ -149,16 +149,19 @@ class Hub:
         self.address, self.homes = f"http://127.0.0.1:{free_port()}", place / "homes"
         self.homes.mkdir()
         uids = strangers()
-        start = [str(ROOT / "tools" / "hub_start.sh"), bare.as_uri(), "main"]
-        bare_is_safe = dict(
-            GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0="safe.directory", GIT_CONFIG_VALUE_0="*"
-        )  # else git refuses a repository on this disk that is of another user
+        port = free_port()  # git itself serves the repository: on a disk it must be one's own
+        self.upstream = subprocess.Popen(
+            ["git", "daemon", "--export-all", f"--base-path={place}", f"--port={port}",
+             "--listen=127.0.0.1", str(place)], stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        address = f"git://127.0.0.1:{port}/{bare.name}"
+        start = [str(ROOT / "tools" / "hub_start.sh"), address, "main"]
         text = CONFIG.format(
             uids=uids, homes=str(self.homes), address=self.address, hub_port=free_port(),
             proxy_api=f"http://127.0.0.1:{free_port()}", start=start, token=TOKEN,
             proxy=[str(place / "npm" / "node_modules" / ".bin" / "configurable-http-proxy")],
             args=[] if uids or os.geteuid() else ["--allow-root"],
-            environment={"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", **bare_is_safe},
+            environment={"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"},
         )  # fmt: skip
         (place / "jupyterhub_config.py").write_text(text)
         self.log = place / "hub.log"
@@ -218,6 +221,7 @@ class Hub:
         below = psutil.Process(self.process.pid).children(recursive=True)
         self.process.terminate()
         self.process.wait(30)
+        self.upstream.terminate()
         for process in psutil.wait_procs(below, 10)[1]:
             process.kill()
 
@@ -369,6 +373,9 @@ def class_room() -> Iterator[tuple[Path, Path, Hub]]:
         hub = Hub(place, programs, bare)
         try:
             yield place, bare, hub
+        except Exception:
+            print(f"What the hub and the servers said:\n{hub.log.read_text()}")
+            raise
         finally:
             hub.stop()
     finally:

@@ -65,10 +65,13 @@ def fashion_mnist(split: str) -> tuple[Tensor, Tensor, tuple[str, ...]]:
             f"{old} is from an old version of torchvision, which would read it instead of the "
             "checked files. Fix: delete that folder and try again."
         )
-    if not all((raw / name).is_file() for name in FASHION_SHA256):
+    draft = raw.parent / ".half"
+    if draft.exists() or not all((raw / name).is_file() for name in FASHION_SHA256):
         try:
-            with only_one(root / "FashionMNIST"):
-                _bring(reader, raw)
+            with only_one(raw.parent):
+                if not all((raw / name).is_file() for name in FASHION_SHA256):
+                    _bring(reader, raw, draft)  # else another process was faster
+                shutil.rmtree(draft, ignore_errors=True)
         except Exception as error:
             raise DataUnavailable(_why_not(error, raw)) from error
     for name, expected in FASHION_SHA256.items():
@@ -86,16 +89,13 @@ def fashion_mnist(split: str) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     return found.data, found.targets, tuple(found.classes)
 
 
-def _bring(reader: Any, raw: Path) -> None:
-    """Download what is not there and unpack it, in a folder beside `raw`; then move it into `raw`.
+def _bring(reader: Any, raw: Path, draft: Path) -> None:
+    """Download what is not there and unpack it, all in `draft`; then move it into `raw`.
 
     So what another process reads in `raw`, or a kill leaves there, is whole.
     """
-    if all((raw / name).is_file() for name in FASHION_SHA256):
-        return  # another process was faster
     packed = all((raw / f"{name}.gz").is_file() for name in FASHION_SHA256)
     print("Unpacking" if packed else "Downloading (31 MB)", f"Fashion-MNIST in {raw}", flush=True)
-    draft = raw.parent / ".half"
     inside = draft / "FashionMNIST" / "raw"
     for folder in (raw, inside):
         folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,6 @@ def _bring(reader: Any, raw: Path) -> None:
     reader(str(draft), download=True)  # it keeps the packed files that are whole
     for path in inside.iterdir():
         path.replace(raw / path.name)
-    shutil.rmtree(draft)
 
 
 def _root() -> Path:

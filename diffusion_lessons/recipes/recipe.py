@@ -108,7 +108,7 @@ class Recipe(ABC):
 @contextlib.contextmanager
 def _only_training(name: str) -> Iterator[None]:
     """Refuse a second training of `name` in `my_weights`: each would write over the other's."""
-    path = workspace.own_path(f"{name}.safetensors")
+    path = workspace.partial_path(name)
     try:
         with workspace.only_one(path, patience_s=0):
             yield

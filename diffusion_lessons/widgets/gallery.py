@@ -80,8 +80,8 @@ class Gallery:
             raise type(error)(
                 error.errno,
                 f"{self.folder} could not be written ({why}). The picture stays in this gallery "
-                "until the notebook is closed. Fix: make room, allow writing there, or name another "
-                "folder",
+                "until the notebook is closed. Fix: make room, allow writing there, or name "
+                "another folder",
             ) from error
         return path
 
