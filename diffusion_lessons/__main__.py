@@ -1,8 +1,9 @@
-"""The command line: `python -m diffusion_lessons doctor` and `... train NAME`."""
+"""The command line: `python -m diffusion_lessons` with `doctor`, `lessons FOLDER`, `train NAME`."""
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 
 
@@ -11,11 +12,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m diffusion_lessons", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("doctor", help="say whether this machine is ready for the lessons")
+    bring = commands.add_parser(
+        "lessons", help="copy the lessons into a folder, or renew them there"
+    )
+    bring.add_argument("folder", help="what you changed in it stays")
     train = commands.add_parser(
         "train", help="make one of the shipped weights again; Ctrl-C stops, the same line goes on"
     )
     train.add_argument("name", help="which weights, for example recogniser")
     parsed = parser.parse_args(arguments)
+    if parsed.command == "lessons":
+        return bring_lessons(parsed.folder)
     return examine_machine() if parsed.command == "doctor" else train_weights(parsed.name)
 
 
@@ -26,6 +33,16 @@ def examine_machine() -> int:
     findings = doctor.report()
     doctor.show(findings)
     return int(any(finding.state == "fault" for finding in findings))
+
+
+def bring_lessons(folder: str) -> int:
+    """Copy the lessons into `folder`, and renew those there that nobody changed; 0 if it could."""
+    from . import workspace
+
+    inside = workspace.data_path()  # of the wheel; in a clone the tools lie beside it
+    root = inside if (inside / "tools").is_dir() else inside.parent
+    tool = [sys.executable, str(root / "tools" / "my_lessons.py"), "fill", "--into", folder]
+    return subprocess.call(tool)
 
 
 def train_weights(name: str) -> int:

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+INTO: Path | None = None  # the folder of the copies, where it is not `my_lessons` beside them
 NOTE = "copied.json"  # in my_lessons: the fingerprints of what each copy was made from
 
 
@@ -37,7 +38,7 @@ def fill() -> list[str]:
     with _alone():
         made_from = _made_from()
         for lesson in [*lessons(), *beside()]:
-            copy, new = ROOT / "my_lessons" / lesson.name, _fingerprint(lesson)
+            copy, new = mine() / lesson.name, _fingerprint(lesson)
             versions, has = made_from.setdefault(lesson.name, []), None
             if copy.is_file():
                 has = _fingerprint(copy)
@@ -79,7 +80,7 @@ def reset(number: str) -> Path | None:
         )
     lesson, kept = found[0], None
     with _alone():
-        made_from, copy = _made_from(), ROOT / "my_lessons" / lesson.name
+        made_from, copy = _made_from(), mine() / lesson.name
         versions = made_from.setdefault(lesson.name, [])
         if _fingerprint(lesson) not in versions:
             versions.append(_fingerprint(lesson))
@@ -96,7 +97,7 @@ def disk() -> dict[str, int]:
         "the course itself": _size(ROOT / "data") + _size(ROOT / "notebooks"),
         "its history (.git)": _size(ROOT / ".git"),
         "Python and packages (.venv)": _size(ROOT / ".venv"),
-        "your lessons (my_lessons)": _size(ROOT / "my_lessons"),
+        "your lessons (my_lessons)": _size(mine()),
         "your weights (my_weights)": _size(ROOT / "my_weights"),
     }
     return {name: size for name, size in sizes.items() if size}
@@ -112,22 +113,28 @@ def beside() -> list[Path]:
     return sorted(set((ROOT / "notebooks").glob("*.ipynb")) - set(lessons()))
 
 
+def mine() -> Path:
+    """The folder of the learner's copies."""
+    return INTO or ROOT / "my_lessons"
+
+
 def command(*words: str) -> str:
     """The line that a learner types for this tool, with `make` or where there is none."""
-    if shutil.which("make") and (ROOT / ".venv").is_dir():
+    if not INTO and shutil.which("make") and (ROOT / ".venv").is_dir():
         return "make " + " LESSON=".join(words)
-    return " ".join([sys.executable, "tools" + os.sep + "my_lessons.py", *words])
+    tool = str(Path(__file__)) if INTO else os.path.join("tools", "my_lessons.py")
+    return " ".join([sys.executable, tool, *words, *(["--into", str(INTO)] if INTO else [])])
 
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
     """Make `my_lessons`, and let one process at a time fill it or reset a lesson."""
-    (ROOT / "my_lessons").mkdir(exist_ok=True)
+    mine().mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as lock:
         with contextlib.suppress(ImportError, NotImplementedError):  # or this disk has no locks
             import filelock
 
-            lock.enter_context(filelock.FileLock(ROOT / "my_lessons" / ".lock"))
+            lock.enter_context(filelock.FileLock(mine() / ".lock"))
         yield
 
 
@@ -200,16 +207,16 @@ def _made_from() -> dict[str, list[str]]:
     missing or damaged counts as empty: nothing is lost, since a copy that it does not speak of is
     taken for changed."""
     try:
-        note = json.loads((ROOT / "my_lessons" / NOTE).read_text(encoding="utf-8"))
+        note = json.loads((mine() / NOTE).read_text(encoding="utf-8"))
         return {name: [made] if isinstance(made, str) else [*made] for name, made in note.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
 
 
 def _write(made_from: dict[str, list[str]]) -> None:
-    draft = ROOT / "my_lessons" / f".{NOTE}.tmp"
+    draft = mine() / f".{NOTE}.tmp"
     draft.write_text(json.dumps(made_from, indent=1) + "\n", encoding="utf-8")
-    draft.replace(ROOT / "my_lessons" / NOTE)
+    draft.replace(mine() / NOTE)
 
 
 def _size(folder: Path) -> int:
@@ -221,7 +228,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Your own copies of the lessons.")
     parser.add_argument("command", choices=("fill", "reset", "disk"))
     parser.add_argument("lesson", nargs="?", default="", help="for reset: its number, such as 02")
+    parser.add_argument(
+        "--into", type=Path, help="the folder of the copies, in place of my_lessons"
+    )
     arguments = parser.parse_args()
+    global INTO
+    INTO = arguments.into and arguments.into.resolve()
     try:
         if arguments.command == "fill":
             for sentence in fill():
@@ -229,7 +241,9 @@ def main() -> int:
         elif arguments.command == "reset":
             kept = reset(arguments.lesson)
             print(f"Lesson {arguments.lesson} is as the course brings it.")
-            yours = f"is kept as {kept.relative_to(ROOT)}" if kept else "held nothing to keep"
+            yours = (
+                f"is kept as {kept.relative_to(mine().parent)}" if kept else "held nothing to keep"
+            )
             print(f"Your copy {yours}.")
         else:
             for name, size in disk().items():

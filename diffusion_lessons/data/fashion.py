@@ -45,9 +45,9 @@ def load_torchvision() -> Any:
         raise DataUnavailable(
             f"torchvision {'is not installed' if missing else fault}: the lessons run on "
             "postcards, Fashion-MNIST does not. The two must be a pair that was built together, "
-            "both from the same place. Fix: remove the folder .venv and run `make setup` (a folder "
-            "named by TORCH=... must hold torchvision too), or `pip install --force-reinstall "
-            "torch torchvision`, and start the kernel again."
+            "both from the same place. Fix: remove the folder .venv and set the course up again (a "
+            "folder named by TORCH=... must hold torchvision too), or `pip install "
+            "--force-reinstall torch torchvision`, and start the kernel again."
         ) from error
     return torchvision
 

@@ -51,43 +51,38 @@ class Recipe(ABC):
 
     def train(self, name: str, purpose: str) -> None:
         """Train and score the weights `name`; write them and their card. See `recipes.train`."""
-        with contextlib.ExitStack() as alone:
-            if not distributed.rank():
-                alone.enter_context(_only_training(name))
-            self._train(name, purpose)
-
-    def _train(self, name: str, purpose: str) -> None:
-        path = workspace.own_path(f"{name}.safetensors")
-        workspace.check_writable(path)
-        fit = self.begin(name, workspace.pick_device())
-        seconds = resume.carry_out(name, asdict(self), fit)
-        if distributed.rank():
-            return
-        print("scoring on fresh pictures ...")
-        try:
-            model = fit.ema.half().float().eval().requires_grad_(False)  # as it ships
-            described = self._describe(name, model)
-            scores = described.pop("scores")
-            card = {
-                "name": name,
-                "format": workspace.FORMAT,
-                "purpose": purpose,
-                "network": f"{type(model).__name__}, {count_parameters(model)} parameters",
-                **described,
-                "recipe": asdict(self),
-                "pictures seen": self.steps * self.batch,
-                **{f"{unit} of training": spent for unit, spent in seconds.items()},
-                "torch": torch.__version__,
-                "scores": scores,
-            }
-            state = model.state_dict().items()
-            tensors = {key: t.half() if t.is_floating_point() else t for key, t in state}
-            workspace.save_weights(path, tensors, card)
-        except KeyboardInterrupt:
-            raise resume.Paused(
-                "stopped while scoring; the training is done and kept: run the same line again"
-            ) from None
-        workspace.partial_path(name).unlink(missing_ok=True)
+        with contextlib.nullcontext() if distributed.rank() else _only_training(name):
+            path = workspace.own_path(f"{name}.safetensors")
+            workspace.check_writable(path)
+            fit = self.begin(name, workspace.pick_device())
+            seconds = resume.carry_out(name, asdict(self), fit)
+            if distributed.rank():
+                return
+            print("scoring on fresh pictures ...")
+            try:
+                model = fit.ema.half().float().eval().requires_grad_(False)  # as it ships
+                described = self._describe(name, model)
+                scores = described.pop("scores")
+                card = {
+                    "name": name,
+                    "format": workspace.FORMAT,
+                    "purpose": purpose,
+                    "network": f"{type(model).__name__}, {count_parameters(model)} parameters",
+                    **described,
+                    "recipe": asdict(self),
+                    "pictures seen": self.steps * self.batch,
+                    **{f"{unit} of training": spent for unit, spent in seconds.items()},
+                    "torch": torch.__version__,
+                    "scores": scores,
+                }
+                state = model.state_dict().items()
+                tensors = {key: t.half() if t.is_floating_point() else t for key, t in state}
+                workspace.save_weights(path, tensors, card)
+            except KeyboardInterrupt:
+                raise resume.Paused(
+                    "stopped while scoring; the training is done and kept: run the same line again"
+                ) from None
+            workspace.partial_path(name).unlink(missing_ok=True)
 
     def step_seed(self, step: int) -> int:
         """Return the seed of what is drawn for a step."""
@@ -116,8 +111,7 @@ def _only_training(name: str) -> Iterator[None]:
         raise BlockingIOError(
             errno.EAGAIN,
             f"{name} is being trained already, by another process that writes into {path.parent}. "
-            "Fix: let that one finish, or stop it and run the same line again; what it learned is "
-            "kept",
+            "Fix: let that one finish, or stop it, which keeps what it learned, and run this again",
         ) from error
 
 
