@@ -409,7 +409,7 @@ def another_home() -> dict:
     try:
         try_writing(home)
     except OSError:
-        instead.mkdir(exist_ok=True)
+        instead.mkdir(parents=True, exist_ok=True)
         print(f"Your home folder {home} cannot be written to, so your gallery, your answers to the")
         print(f"quiz and JupyterLab's settings are kept in {instead}.")
         return {"USERPROFILE" if os.name == "nt" else "HOME": str(instead)}
