@@ -39,10 +39,10 @@ def bring_lessons(folder: str) -> int:
     """Copy the lessons into `folder`, and renew those there that nobody changed; 0 if it could."""
     from . import workspace
 
-    inside = workspace.data_path()  # of the wheel; in a clone the tools lie beside it
-    root = inside if (inside / "tools").is_dir() else inside.parent
-    tool = [sys.executable, str(root / "tools" / "my_lessons.py"), "fill", "--into", folder]
-    return subprocess.call(tool)
+    root = workspace.data_path().parent  # of a clone; in a wheel all lies in the folder itself
+    root = root if (root / "tools").is_dir() else workspace.data_path()
+    tool = str(root / "tools" / "my_lessons.py")
+    return subprocess.call([sys.executable, tool, "fill", "--into", folder])
 
 
 def train_weights(name: str) -> int:

@@ -257,34 +257,24 @@ def check_writable(path: Path) -> None:
         pass
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that a reader sees the old file or all of the new one.
+def write_whole(path: Path, content: bytes, new: bool = False) -> None:
+    """Write `content` to `path`, whole whoever else writes it and wherever one is killed.
 
-    However many processes write, and wherever one is killed, the file is whole and of one of them.
-    Raises OSError (PermissionError in a folder that is read-only) with a sentence and the fix.
+    new: never over a file that is there. Raises OSError (PermissionError in a folder that is
+    read-only; FileExistsError if `new`) with a sentence and the fix.
     """
     with _draft(path, content) as draft:
+        if new:
+            with contextlib.suppress(OSError):
+                os.link(draft, path)
+                return
+            path.touch(exist_ok=False)  # a disk without links, or FileExistsError
         os.replace(draft, path)
-
-
-def write_new(path: Path, content: bytes) -> None:
-    """Write `content` to `path` as `write_whole` does, and raise FileExistsError if it is there."""
-    with _draft(path, content) as draft:
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            raise
-        except OSError:  # a disk without links, such as a stick: the name first, then the file
-            path.touch(exist_ok=False)
-            os.replace(draft, path)
 
 
 @contextlib.contextmanager
 def _draft(path: Path, content: bytes) -> Iterator[Path]:
-    """Write `content` beside `path`, to be moved there; it is gone in the end, whatever happens.
-
-    A process that was killed leaves its draft: it is removed when it is an hour old.
-    """
+    """Write `content` beside `path`, to be moved there; what a kill leaves goes after an hour."""
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -307,11 +297,9 @@ def _draft(path: Path, content: bytes) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def only_one(path: Path, patience_s: float = -1) -> Iterator[None]:
-    """Let one process at a time do what it does to `path`; the others wait (-1: for ever).
+    """Let one process at a time do what it does to `path`, where the disk knows locks.
 
-    Where a process is killed the next one goes on. A folder that knows no locks has none. Raises
-    filelock.Timeout (a TimeoutError) after `patience_s` seconds, OSError where nothing can be
-    written.
+    Raises TimeoutError after `patience_s` seconds (-1: never), OSError for a read-only folder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=patience_s)

@@ -306,9 +306,10 @@ def say(what: str, of_each: dict[str, tuple[float, float]]) -> None:
 def first_day(hub: Hub, name: str) -> dict[str, Any]:
     """Run the three lessons one after another, none closed, and write into lesson 01."""
     server = used(hub.tree(name))
-    lessons, errors = [Lesson(hub, name, lesson) for lesson in LESSONS], []
-    for lesson in lessons:
-        errors += [f"{name}, {lesson.path}: {error}" for error in lesson.run_all()]
+    lessons, errors = [], []
+    for title in LESSONS:
+        lessons.append(Lesson(hub, name, title))
+        errors += [f"{name}, {title}: {error}" for error in lessons[-1].run_all()]
     notebook = lessons[1].contents()
     notebook["cells"][1]["source"] = f"written by {name}"
     lessons[1].save(notebook)
@@ -374,7 +375,7 @@ def class_room() -> Iterator[tuple[Path, Path, Hub]]:
         try:
             yield place, bare, hub
         except Exception:
-            print(f"What the hub and the servers said:\n{hub.log.read_text()}")
+            print(f"What the hub and the servers said last:\n{hub.log.read_text()[-6000:]}")
             raise
         finally:
             hub.stop()

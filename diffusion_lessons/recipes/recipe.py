@@ -103,16 +103,13 @@ class Recipe(ABC):
 @contextlib.contextmanager
 def _only_training(name: str) -> Iterator[None]:
     """Refuse a second training of `name` in `my_weights`: each would write over the other's."""
-    path = workspace.partial_path(name)
     try:
-        with workspace.only_one(path, patience_s=0):
+        with workspace.only_one(workspace.partial_path(name), patience_s=0):
             yield
     except TimeoutError as error:
-        raise BlockingIOError(
-            errno.EAGAIN,
-            f"{name} is being trained already, by another process that writes into {path.parent}. "
-            "Fix: let that one finish, or stop it, which keeps what it learned, and run this again",
-        ) from error
+        trouble = f"{name} is being trained already, by another process, into my_weights. Fix: let "
+        fix = "that one finish, or stop it, which keeps what it learned, and run this again"
+        raise BlockingIOError(errno.EAGAIN, trouble + fix) from error
 
 
 def save_sheet(name: str, images: Tensor, words: list[str]) -> str:

@@ -21,7 +21,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from diffusion_lessons import __version__
-from diffusion_lessons.workspace import user_path, write_new
+from diffusion_lessons.workspace import user_path, write_whole
 
 FOLDER = "gallery"
 """The folder of a gallery that was given none, in the user's data folder of the platform: all
@@ -107,7 +107,7 @@ class Gallery:
         while True:
             path = self.folder / f"{number:04d}-{slug or 'picture'}.png"
             try:
-                write_new(path, as_png(one))
+                write_whole(path, as_png(one), new=True)
                 return path
             except FileExistsError:
                 number += 1
