@@ -6,7 +6,7 @@ PORT ?= 8888
 COURSE = "$(PYTHON)" tools/setup_course.py
 VENV_PYTHON = .venv/bin/python
 
-.PHONY: lab reset disk setup test test-fast bench lint checksums python
+.PHONY: lab reset disk setup test test-fast bench lint checksums hub-check python
 
 lab: python
 	@$(COURSE) lab --torch "$(TORCH)" --port "$(PORT)"
@@ -38,6 +38,10 @@ lint: setup
 
 checksums: setup
 	@$(VENV_PYTHON) tools/checksums.py
+
+# A class on a real JupyterHub, for some minutes; needs Linux, the internet, node and npm.
+hub-check: setup
+	@$(VENV_PYTHON) tools/hub_check.py
 
 python:
 	@command -v "$(PYTHON)" > /dev/null || { echo "There is no program called $(PYTHON) here."; \

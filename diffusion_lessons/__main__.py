@@ -1,8 +1,9 @@
-"""The command line: `python -m diffusion_lessons doctor` and `... train NAME`."""
+"""The command line: `python -m diffusion_lessons` with `doctor`, `lessons FOLDER`, `train NAME`."""
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 
 
@@ -11,11 +12,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m diffusion_lessons", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("doctor", help="say whether this machine is ready for the lessons")
+    bring = commands.add_parser(
+        "lessons", help="copy the lessons into a folder, or renew them there"
+    )
+    bring.add_argument("folder", help="what you changed in it stays")
     train = commands.add_parser(
         "train", help="make one of the shipped weights again; Ctrl-C stops, the same line goes on"
     )
     train.add_argument("name", help="which weights, for example recogniser")
     parsed = parser.parse_args(arguments)
+    if parsed.command == "lessons":
+        return bring_lessons(parsed.folder)
     return examine_machine() if parsed.command == "doctor" else train_weights(parsed.name)
 
 
@@ -26,6 +33,16 @@ def examine_machine() -> int:
     findings = doctor.report()
     doctor.show(findings)
     return int(any(finding.state == "fault" for finding in findings))
+
+
+def bring_lessons(folder: str) -> int:
+    """Copy the lessons into `folder`, and renew those there that nobody changed; 0 if it could."""
+    from . import workspace
+
+    root = workspace.data_path().parent  # of a clone; in a wheel all lies in the folder itself
+    root = root if (root / "tools").is_dir() else workspace.data_path()
+    tool = str(root / "tools" / "my_lessons.py")
+    return subprocess.call([sys.executable, tool, "fill", "--into", folder])
 
 
 def train_weights(name: str) -> int:

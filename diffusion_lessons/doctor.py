@@ -14,7 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-SET_UP = "remove the folder .venv and run:  make setup"
+_SETUP = r"py -3.12 tools\setup_course.py setup" if sys.platform == "win32" else "make setup"
+_AGAIN = f"remove the folder .venv and run:  {_SETUP}"
+IN_CLONE = (Path(__file__).parents[1] / "pyproject.toml").is_file()
+SET_UP = _AGAIN if IN_CLONE else "pip install the course again, and start the kernel anew"
 
 
 @dataclass(frozen=True)
@@ -139,9 +142,12 @@ def speed() -> str:
 
 
 CHECKS: dict[str, tuple[Callable[[], str], str]] = {
-    "Python": (python, "install Python 3.12 and run:  make lab PYTHON=python3.12"),
+    "Python": (python, "install Python 3.12, and set the course up again with it (README)"),
     "torch": (torch_loads, SET_UP),
-    "device": (device, "update its driver, or hide it: start with  CUDA_VISIBLE_DEVICES= make lab"),
+    "device": (
+        device,
+        "update its driver, or hide it: set CUDA_VISIBLE_DEVICES to -1, start again",
+    ),
     "widgets": (widgets, SET_UP),
     "torchvision": (torchvision, SET_UP),
     "memory": (memory, "close other programs and notebooks (Kernel, Shut Down All Kernels)"),

@@ -6,17 +6,22 @@ so that a damaged or exchanged file is refused by name instead of giving strange
 
 import contextlib
 import ctypes
+import glob
 import hashlib
 import json
 import os
 import sys
 import tempfile
+import time
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
+import filelock
 import platformdirs
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError
+from safetensors.torch import load, load_file, save
 from torch import Tensor, nn
 
 SHIPPED = ("bench", "pictures", "quiz", "weights")
@@ -205,14 +210,21 @@ def _misfit(needed: dict[str, tuple[int, ...]], tensors: dict[str, Tensor]) -> s
 def save_weights(path: Path | str, tensors: dict[str, Tensor], card: dict) -> None:
     """Write `tensors` to `path` (ending in .safetensors) and `card` beside it as JSON.
 
-    Raises ValueError for another ending, OSError as `write_whole` does.
+    Killed between the two, it leaves no weights: never new ones beside an old card. Raises
+    ValueError for another ending, OSError as `write_whole` does.
     """
     path = Path(path)
     if path.suffix != ".safetensors":
         raise ValueError(f"{path} must end in .safetensors, not {path.suffix or 'nothing'!r}")
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_whole(path, save(plain, metadata={"format": "pt"}))
-    write_whole(path.with_suffix(".json"), (json.dumps(card, indent=2) + "\n").encode())
+    whole, card_path = save(plain, metadata={"format": "pt"}), path.with_suffix(".json")
+    said = (json.dumps(card, indent=2) + "\n").encode()
+    drafts = (_draft(path, whole), _draft(card_path, said), _draft(path, b""))
+    with drafts[0] as weights, drafts[1] as words, drafts[2] as old, only_one(path):
+        if path.exists():
+            os.replace(path, old)
+        os.replace(words, card_path)
+        os.replace(weights, path)
 
 
 def partial_path(name: str) -> Path:
@@ -231,9 +243,9 @@ def load_partial(name: str) -> tuple[dict[str, Tensor], dict] | None:
     if not path.is_file():
         return None
     try:
-        with safe_open(path, "pt") as file:
-            notes = json.loads((file.metadata() or {})["notes"])
-            return {key: file.get_tensor(key) for key in file.keys()}, notes  # noqa: SIM118
+        whole = path.read_bytes()  # once: safe_open reads head and tensors at different moments
+        head = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])
+        return load(whole), json.loads(head["__metadata__"]["notes"])
     except _UNREADABLE as error:
         raise DamagedFile(
             f"{path}, a training that was stopped half-way, cannot be read ({error}). "
@@ -243,26 +255,59 @@ def load_partial(name: str) -> tuple[dict[str, Tensor], dict] | None:
 
 def check_writable(path: Path) -> None:
     """Make sure, before hours of work, that `path` can be written at the end; raises OSError."""
-    probe = path.with_name(f".{path.name}.probe")
-    write_whole(probe, b"")
-    probe.unlink()
+    with _draft(path, b""):
+        pass
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that a reader sees the old file or all of the new one.
+def write_whole(path: Path, content: bytes, new: bool = False) -> None:
+    """Write `content` to `path`, whole whoever else writes it and wherever one is killed.
 
-    Raises OSError (PermissionError in a folder that is read-only) with a sentence and the fix.
+    new: never over a file that is there. Raises OSError (PermissionError in a folder that is
+    read-only; FileExistsError if `new`) with a sentence and the fix.
     """
-    draft = path.with_name(f".{path.name}.tmp")
+    with _draft(path, content) as draft:
+        if new:
+            with contextlib.suppress(OSError):
+                os.link(draft, path)
+                return
+            path.touch(exist_ok=False)  # a disk without links, or FileExistsError
+        os.replace(draft, path)
+
+
+@contextlib.contextmanager
+def _draft(path: Path, content: bytes) -> Iterator[Path]:
+    """Write `content` beside `path`, to be moved there; what a kill leaves goes after an hour."""
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > 3600:
+                    left.unlink()
         draft.write_bytes(content)
-        os.replace(draft, path)
+        yield draft
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
         raise type(error)(
             error.errno,
             f"{path} could not be written ({error.strerror}). Fix: make room, or allow writing in "
             f"{path.parent}, or give another folder",
         ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+
+
+@contextlib.contextmanager
+def only_one(path: Path, patience_s: float = -1) -> Iterator[None]:
+    """Let one process at a time do what it does to `path`, where the disk knows locks.
+
+    Raises TimeoutError after `patience_s` seconds (-1: never), OSError for a read-only folder.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=patience_s)
+    with contextlib.suppress(NotImplementedError):
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

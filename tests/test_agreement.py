@@ -51,6 +51,18 @@ def test_every_requirement_is_pinned_within_its_range(described, pins):
         assert pins[name] in specifier, f"{name} {pins[name]} is not {specifier}"
 
 
+def test_a_hosted_notebook_keeps_the_versions_it_has(described):
+    """Another IPython under a running kernel ends in crashes; Colab's of autumn 2026 are old."""
+    colab = {
+        "ipython": "7.34.0",
+        "traitlets": "5.7.1",
+        "ipywidgets": "7.7.1",
+        "ipykernel": "6.17.1",
+    }
+    needed = requirements(described, "")
+    assert not {name for name in colab if name in needed and colab[name] not in needed[name]}
+
+
 def test_everything_that_gets_installed_is_pinned(described, pins):
     waiting, seen = list(requirements(described, "", "lab", "test")), set()
     environment = {**default_environment(), "extra": ""}

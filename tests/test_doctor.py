@@ -40,7 +40,7 @@ CUDA = (workspace, "pick_device", lambda: torch.device("cuda"))
 AILMENTS = {
     "old Python": (
         "Python", [(sys, "version_info", (3, 9, 2)), ("platform.python_version", lambda: "3.9.2")],
-        "fault", "Python 3.9.2 is too old", "PYTHON=",
+        "fault", "Python 3.9.2 is too old", "with it (README)",
     ),
     "old torch": (
         "torch", [(torch, "__version__", "2.5.1+cpu")],

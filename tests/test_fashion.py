@@ -229,7 +229,7 @@ def test_a_torchvision_that_does_not_load_says_how_to_mend_it(monkeypatch, error
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [Raises(error), *sys.meta_path])
     message = refused(
-        "pair", "postcards", "same place", "Fix: ", "make setup", "pip install", *words
+        "pair", "postcards", "same place", "Fix: ", "set the course up again", "pip install", *words
     )
     finding = doctor.examine("torchvision")
     assert finding.state == "note" and f"{finding.text}. Fix: {finding.fix}." == message

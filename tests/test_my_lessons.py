@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -48,7 +49,7 @@ def test_missing_copies_are_made_and_nothing_else(root):
     copy = nbformat.read(mine(root, "00"), as_version=4)
     assert NotebookNotary().check_signature(copy), "JupyterLab would not show the map in it"
     assert {p.name for p in (root / "my_lessons").iterdir()} == {
-        "00_lesson.ipynb", "02_lesson.ipynb", tool.NOTE,
+        "00_lesson.ipynb", "02_lesson.ipynb", tool.NOTE, ".lock",
     }  # fmt: skip
 
 
@@ -94,8 +95,45 @@ def test_a_copy_that_was_changed_stays_and_the_new_version_is_told_of(root):
     theirs(root).write_text(notebook("first = 2"))
     for _ in range(2):
         (sentence,) = tool.fill()
-        assert "make reset LESSON=02" in sentence and "stays" in sentence
+        assert sentence.endswith(tool.command("reset", "02")) and "stays" in sentence
         assert mine(root).read_text() == notebook("first = 1", "my own = 5")
+
+
+def test_the_empty_cell_that_the_last_shift_enter_adds_is_no_change(root):
+    tool.fill()
+    mine(root).write_text(notebook("first = 1", "", " "))
+    theirs(root).write_text(notebook("first = 2"))
+    assert tool.fill() == [] and mine(root).read_text() == notebook("first = 2")
+
+
+def test_a_fill_that_was_killed_before_or_after_a_copy_leaves_it_known(root, monkeypatch):
+    tool.fill()
+    for number, broken in enumerate(("_put", "_write"), 2):
+        theirs(root).write_text(notebook(f"first = {number}"))
+        with monkeypatch.context() as killed:
+            whole = getattr(tool, broken)
+
+            def then_dies(*given, whole=whole):
+                whole(*given)
+                raise KeyboardInterrupt
+
+            killed.setattr(tool, broken, then_dies)
+            with pytest.raises(KeyboardInterrupt):
+                tool.fill()
+        theirs(root).write_text(notebook(f"first = {number} + 10"))
+        assert tool.fill() == [] and mine(root).read_text() == theirs(root).read_text()
+
+
+def test_without_make_the_advice_names_the_line_that_works(root, monkeypatch):
+    for have_make, have_venv, line in (
+        (True, True, "make reset LESSON=02"),
+        (True, False, f"{sys.executable} {Path('tools', 'my_lessons.py')} reset 02"),
+        (False, True, f"{sys.executable} {Path('tools', 'my_lessons.py')} reset 02"),
+    ):
+        monkeypatch.setattr(tool.shutil, "which", lambda name, have=have_make: have or None)
+        monkeypatch.setattr(tool, "ROOT", root if have_venv else root / "elsewhere")
+        (root / ".venv").mkdir(exist_ok=True)
+        assert tool.command("reset", "02") == line
 
 
 def test_reset_keeps_what_was_written(root):
@@ -161,7 +199,7 @@ def test_a_full_disk_leaves_no_half_lesson(root, monkeypatch, had):
         with pytest.raises(OSError, match="No space left"):
             tool.fill()
     assert (mine(root).read_text() if mine(root).is_file() else None) == before
-    assert list((root / "my_lessons").glob(".*")) == []
+    assert list((root / "my_lessons").glob(".*.tmp")) == []
     assert tool.fill() == [] and mine(root).read_text() == notebook("first = 2")
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from diffusion_lessons import quiz
+from diffusion_lessons import quiz, workspace
 from diffusion_lessons.quiz import answers, questions
 from diffusion_lessons.quiz.answers import FILE, Answer, Answers, Round, shuffled
 
@@ -283,7 +283,7 @@ def test_answers_that_could_not_be_kept_are_written_as_soon_as_it_works(tmp_path
         one.answer(IDS[1], "a", True)
     assert "No space left" in one.notice and [*tab(tmp_path).given()] == IDS[:1]
     monkeypatch.setattr(answers, "_PATIENCE_S", 0.05)
-    with answers.filelock.FileLock(one.path.with_suffix(".lock")):
+    with workspace.only_one(one.path):
         one.answer(IDS[2], "a", True)
     assert "cannot be kept" in one.notice and [*one.given()] == IDS[:3]
     one.answer(IDS[3], "a", True)

@@ -182,11 +182,25 @@ def test_stopped_and_gone_on_with_gives_the_same_weights(name, step, stop_at, sm
     for file in (small / "my_weights").glob(f"{name}.*"):
         file.unlink()
     pause(stop_at, name, step)
-    kept = [path.name for path in (small / "my_weights").glob(f"*{name}.*")]
+    kept = [path.name for path in (small / "my_weights").glob(f"*{name}.*[!k]")]
     assert kept == [f".{name}.partial.safetensors"]
     assert same(train_anew(name), whole)
     assert f"going on at step {step} of 6" in capsys.readouterr().out
     assert not workspace.partial_path(name).exists()
+
+
+def test_a_second_training_of_one_name_is_refused_and_the_first_goes_on(small, monkeypatch, capsys):
+    begin, refused = recipes.Recipe.begin, []
+
+    def and_once_more(recipe, name, device):
+        with pytest.raises(BlockingIOError, match="is being trained already.*Fix: let that one"):
+            recipes.train(name)
+        refused.append(name)
+        return begin(recipe, name, device)
+
+    monkeypatch.setattr(recipes.Recipe, "begin", and_once_more)
+    recipes.train("recogniser")
+    assert refused == ["recogniser"] and workspace.load_weights("recogniser")
 
 
 def test_after_a_crash_it_goes_on_from_what_was_kept_last(monkeypatch, stop_at, capsys):

@@ -1,6 +1,7 @@
 """`make setup` and `make lab`: nothing twice, interruptions mended, failures in sentences."""
 
 import ast
+import fcntl
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+from jupyter_server.serverapp import ServerApp
 
 from tools import setup_course as tool
 
@@ -82,6 +84,65 @@ def test_the_choice_of_torch_is_remembered_and_can_be_changed(installs):
 # --- interrupted ---
 
 
+def in_another_process(course, code):
+    """Python code that has the tool as `tool`, started in another process."""
+    head = (
+        f"import sys; sys.path.insert(0, {str(course / 'tools')!r})\nimport setup_course as tool\n"
+    )
+    return subprocess.Popen([sys.executable, "-c", head + code], stdout=subprocess.PIPE, text=True)
+
+
+def test_of_two_set_ups_at_once_the_second_waits_and_finds_everything_done(course):
+    code = (
+        "import shutil, time\n"
+        "tool.make_venv = lambda: (tool.ROOT / '.venv').mkdir(exist_ok=True)\n"
+        "tool.venv_state, tool.check_disk = (lambda: 'good'), (lambda choice: None)\n"
+        "tool.FIRST_IMPORT, tool.venv_python = '', lambda: sys.executable\n"
+        "def install(choice):\n"
+        "    print('installs', flush=True)\n"
+        "    open(tool.ROOT / 'begun', 'w').close()\n"
+        "    while not (tool.ROOT / 'go on').exists(): time.sleep(0.01)\n"
+        "    assert (tool.ROOT / '.venv' / 'tmp').is_dir(), 'somebody cleared it'\n"
+        "tool.install = install\n"
+        "tool.setup('cpu')\n"
+    )
+    first = in_another_process(course, code)
+    while not (course / "begun").exists():
+        assert first.poll() is None
+    second = in_another_process(course, code)
+    lines = iter(second.stdout.readline, "")
+    assert any("waiting for it" in line for line in lines)
+    (course / "go on").touch()
+    said = [first.communicate()[0], second.communicate()[0]]
+    assert first.returncode == second.returncode == 0
+    assert "installs" in said[0] and said[1] == "The course is set up (.venv).\n"
+
+
+def test_what_a_killed_set_up_has_started_still_keeps_the_next_one_waiting(course):
+    """The lock goes on to pip, which a kill of the set-up does not reach."""
+    (course / ".venv").mkdir()
+    waits = "import sys; print('runs', flush=True); sys.stdin.read()"
+    code = (
+        f"tool.venv_python = lambda: {sys.executable!r}\n"
+        "file = open(tool.ROOT / 'tools' / 'setup_course.py', 'r+b')\n"
+        "tool.lock(file)\n"
+        f"tool.subprocess.call([sys.executable, '-c', {waits!r}], close_fds=False)\n"
+    )
+    head = (
+        f"import sys; sys.path.insert(0, {str(course / 'tools')!r})\nimport setup_course as tool\n"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    killed = subprocess.Popen([sys.executable, "-c", head + code], **pipes)
+    assert killed.stdout.readline() == "runs\n"
+    killed.kill()
+    killed.wait()
+    with open(course / "tools" / "setup_course.py", "r+b") as file:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        killed.stdin.close()  # what it started ends
+        tool.lock(file)
+
+
 def test_an_interruption_is_explained_leaves_no_stamp_and_keeps_the_choice(
     installs, monkeypatch, capsys
 ):
@@ -127,7 +188,7 @@ def test_a_half_made_venv_is_mended_and_a_broken_one_is_noticed(course):
 @pytest.mark.parametrize("version", [(3, 6, 1), (3, 10, 9), (3, 15, 0)])
 def test_a_python_that_does_not_fit(version, monkeypatch):
     for found, advice in ((None, "Install Python 3.12"), ("python3.11", "lab PYTHON=python3.11")):
-        monkeypatch.setattr(tool.shutil, "which", lambda name, found=found: name == found or None)
+        monkeypatch.setattr(tool, "runs", lambda name, found=found: name == found)
         with pytest.raises(tool.Stop) as reason:
             tool.check_python(version)
         words = (f"Python 3.{version[1]}, and", "from 3.11 to 3.14", advice)
@@ -184,7 +245,8 @@ def test_a_port_in_use_names_the_next_one():
         ("ReadTimeoutError: HTTPSConnectionPool", "no way to the package"),
         ("OSError: [Errno 13] Permission denied: '.venv/lib'", "may not write"),
         ("ERROR: No matching distribution found for torch", "not found"),
-        ("", "lines above say why"),
+        ("error: Failed to fetch: `https://...` 403 Forbidden", "or through a firewall"),
+        ("", "what follows speaks of a connection"),
     ],
 )
 def test_the_reason_of_a_failure(course, monkeypatch, log, words):
@@ -192,6 +254,31 @@ def test_the_reason_of_a_failure(course, monkeypatch, log, words):
     assert words in reason and "What to do: " in reason
     monkeypatch.setattr(tool.shutil, "disk_usage", lambda _: Disk(0, 0, 1000))
     assert "disk is full" in tool.reason_of_failure(log)  # also where the log is cut off
+
+
+def test_of_a_failure_the_log_is_named_and_its_end_shown_and_little_else(
+    course, monkeypatch, capsys
+):
+    (course / ".venv" / "tmp").mkdir(parents=True)
+    code = "import sys\nfor i in range(500): print('Collecting', i)\nsys.exit('ERROR: it broke')"
+    (course / "noisy.py").write_text(code)
+    monkeypatch.setattr(tool, "venv_python", lambda: Path(sys.executable))
+    with pytest.raises(tool.Stop) as reason:
+        tool.run_installer("noisy")
+    said = str(reason.value)
+    log = course / ".venv" / "course-setup.log"
+    assert str(log) in said and "ERROR: it broke" in said and "What to do: " in said
+    assert len(said.splitlines()) <= 9 and len(log.read_text().splitlines()) == 501
+    assert capsys.readouterr().out == ""
+
+
+def test_the_end_of_a_log_is_shown_without_times_and_empty_lines(tmp_path):
+    log = tmp_path / "log"
+    log.write_text(
+        "2026-11-29T08:20:57,123 Collecting a\n\n2026-11-29T08:20:57,124   Collecting b\n\n"
+    )
+    assert tool.last_lines(log, 1) == "  Collecting b"
+    assert tool.last_lines(log, 9) == "  Collecting a\n  Collecting b"
 
 
 def test_without_a_network_the_real_command_says_so(course):
@@ -205,7 +292,8 @@ def test_without_a_network_the_real_command_says_so(course):
         text=True,
     )
     assert ended.returncode == 1
-    assert tool.NO_NETWORK in ended.stderr
+    assert tool.NO_NETWORK in ended.stderr and "course-setup.log" in ended.stderr
+    assert len((ended.stdout + ended.stderr).splitlines()) <= 25, "a screenful"
     assert "Traceback" not in ended.stderr
     assert not (course / ".venv" / "course-stamp.txt").exists()
 
@@ -219,6 +307,58 @@ def test_make_says_what_to_do_without_python(project):
     assert ended.returncode != 0
     assert "no program called no-such-python" in ended.stdout
     assert "What to do: install Python" in ended.stdout
+
+
+def test_advice_fits_the_system_and_no_other_place_of_the_code_knows_make(project):
+    assert tool.line("lab", windows=False, port=8889) == "make lab PORT=8889"
+    assert tool.line("lab", windows=True, port=8889) == (
+        r"py -3.12 tools\setup_course.py lab --port 8889"
+    )
+    python = tool.line("lab", windows=True, python="py -3.13")
+    assert python == r"py -3.13 tools\setup_course.py lab"
+    with_make = re.compile(r"\bmake (lab|setup|reset|disk)\b")
+    allowed = {("doctor.py", "make setup")}  # where it says the other line for Windows itself
+    for path in [*(project / "diffusion_lessons").rglob("*.py"), *project.glob("tools/*course.py")]:
+        tree = ast.parse(path.read_text("utf-8"))
+        told = {ast.get_docstring(node, False) for node in ast.walk(tree) if has_docstring(node)}
+        for node in ast.walk(tree):
+            text = node.value if isinstance(node, ast.Constant) else ""
+            if isinstance(text, str) and text not in told and with_make.search(text):
+                assert (path.name, text) in allowed, f"{path.name}: Windows has no make: {text}"
+
+
+def has_docstring(node):
+    return isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef)
+
+
+def test_a_sign_of_a_python_that_does_not_run_is_not_recommended(tmp_path, monkeypatch):
+    sign = tmp_path / "python3.13"
+    sign.write_text("#!/bin/sh\nexit 127\n")
+    sign.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert shutil.which("python3.13") == str(sign) and not tool.runs("python3.13")
+    assert tool.runs(sys.executable) and not tool.runs("no-such-python")
+
+
+def test_too_little_room_never_reads_as_enough(course, monkeypatch):
+    for free in (2.46, 2.49, 2.499):
+        disk = Disk(0, 0, free * tool.GIGABYTE)
+        monkeypatch.setattr(tool.shutil, "disk_usage", lambda _, disk=disk: disk)
+        with pytest.raises(tool.Stop, match="2.4 GB are free, setting up takes about 2.5 GB"):
+            tool.check_disk("cpu")
+
+
+def test_in_a_codespace_the_page_may_ask_and_its_address_has_the_token(monkeypatch):
+    monkeypatch.delenv("CODESPACE_NAME", raising=False)
+    assert tool.forwarded(8888) == []
+    monkeypatch.setenv("CODESPACE_NAME", "fuzzy-owl")
+    monkeypatch.setenv("GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN", "app.github.dev")
+    app = ServerApp()
+    app.parse_command_line([*tool.forwarded(8888), "--IdentityProvider.token=abc"])
+    assert app.allow_origin == "https://fuzzy-owl-8888.app.github.dev"
+    app.init_configurables()
+    assert app.display_url.startswith(f"{app.allow_origin}/lab/tree/my_lessons/00_start_here.ipynb")
+    assert "token=" in app.display_url and not app.use_redirect_file
 
 
 # --- which torch ---

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from jupyterlab_server.config import get_federated_extensions
 
-LEFT_OUT = shutil.ignore_patterns(".venv", ".git", "__pycache__", "*_cache", "notebooks", "tests")
+LEFT_OUT = shutil.ignore_patterns(".venv", ".git", "__pycache__", "*_cache", "tests")
 TRIAL = """
 import diffusion_lessons
 from diffusion_lessons import doctor, workspace
@@ -58,14 +58,18 @@ def test_the_wheel_holds_what_is_shipped_and_nothing_of_the_learner_and_is_small
     names = zipfile.ZipFile(wheel).namelist()
     inside = {n.removeprefix("diffusion_lessons/shipped/") for n in names if "/shipped/" in n}
     listed = json.loads((project / "data" / "checksums.json").read_text())
-    assert inside == {"README.md", "checksums.json", *listed}
+    lessons = {path.name for path in (project / "notebooks").glob("*.ipynb")}
+    beside = {"tools/my_lessons.py", *(f"notebooks/{name}" for name in lessons)}
+    assert inside == {"README.md", "checksums.json", *listed, *beside}
     for path in (project / "diffusion_lessons" / "static").iterdir():
         assert f"diffusion_lessons/static/{path.name}" in names
     assert {name.rpartition("/")[2] for name in names} >= {"LICENSE", "LICENSE-CONTENT"}
-    assert wheel.stat().st_size < 80_000_000  # in a hosted notebook it is downloaded each time
+    assert wheel.stat().st_size < 90_000_000  # in a hosted notebook it is downloaded each time
 
 
-def test_the_installed_package_works_from_an_empty_folder(wheel, tmp_path):
+def test_the_installed_package_works_from_an_empty_folder_and_brings_the_lessons(
+    wheel, tmp_path, project
+):
     target, empty = tmp_path / "target", tmp_path / "empty"
     empty.mkdir()
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps"]
@@ -81,4 +85,9 @@ def test_the_installed_package_works_from_an_empty_folder(wheel, tmp_path):
     assert ours["name"] == "diffusion-lessons" and "activate" in script.read_text("utf-8")
     assert painted.startswith("[<PIL.Image.Image") and "64x64" in painted
     assert where.startswith(str(target))
+    for _ in range(2):  # the second time there is nothing to do
+        bring = [sys.executable, "-m", "diffusion_lessons", "lessons", "my course"]
+        subprocess.run(bring, cwd=empty, env=environment, check=True)
+    brought = {path.name for path in (empty / "my course").glob("*.ipynb")}
+    assert brought == {path.name for path in (project / "notebooks").glob("*.ipynb")}
     assert (readme, states, shape) == ("True", "ok ok", "(2, 3, 64, 64)")

@@ -10,14 +10,17 @@ import argparse
 import contextlib
 import hashlib
 import json
+import os
 import re
 import shutil
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTE = "copied.json"  # in my_lessons: the fingerprint of what each copy was made from
+INTO: Path | None = None  # the folder of the copies, where it is not `my_lessons` beside them
+NOTE = "copied.json"  # in my_lessons: the fingerprints of what each copy was made from
 
 
 class NoSuchLesson(Exception):
@@ -31,20 +34,27 @@ def fill() -> list[str]:
         a sentence for each copy that the learner changed while the course has a new version: that
         copy stays as it is.
     """
-    mine, made_from = ROOT / "my_lessons", _made_from()
-    mine.mkdir(exist_ok=True)
     said = []
-    for lesson in [*lessons(), *beside()]:
-        copy, new, old = mine / lesson.name, _fingerprint(lesson), made_from.get(lesson.name)
-        if not copy.is_file() or (new != old and _fingerprint(copy) == old):
-            _put(lesson, copy)
-            made_from[lesson.name] = new
-        elif new not in (old, _fingerprint(copy)):
-            said.append(
-                f"There is a new version of {lesson.name}. You changed yours, so it stays. To take "
-                f"the new one (yours is kept beside it):  make reset LESSON={_name(lesson)}"
-            )
-    _write(made_from)
+    with _alone():
+        made_from = _made_from()
+        for lesson in [*lessons(), *beside()]:
+            copy, new = mine() / lesson.name, _fingerprint(lesson)
+            versions, has = made_from.setdefault(lesson.name, []), None
+            if copy.is_file():
+                has = _fingerprint(copy)
+            told = new in versions
+            if has is None or has in (new, *versions):
+                if not told:  # before the copy is there: after a kill in between it is known
+                    versions.append(new)
+                    _write(made_from)
+                if has != new:
+                    _put(lesson, copy)
+            elif not told:
+                said.append(
+                    f"There is a new version of {lesson.name}. You changed yours, so it stays. To "
+                    "take the new one (yours is kept beside it):  "
+                    + command("reset", _name(lesson))
+                )
     return said
 
 
@@ -65,17 +75,19 @@ def reset(number: str) -> Path | None:
     if not number or not found:
         numbers = ", ".join(map(_name, brought))
         raise NoSuchLesson(
-            f"There is no lesson {number!r}: choose one of {numbers}, as in  make reset LESSON=02"
+            f"There is no lesson {number!r}: choose one of {numbers}, as in  "
+            f"{command('reset', '02')}"
         )
-    lesson, made_from = found[0], _made_from()
-    copy, kept = ROOT / "my_lessons" / lesson.name, None
-    copy.parent.mkdir(exist_ok=True)
-    same = (made_from.get(lesson.name), _fingerprint(lesson))
-    if copy.is_file() and _fingerprint(copy) not in same:
-        kept = copy.with_name(f"{copy.stem} (mine, {time.strftime('%Y-%m-%d %H.%M.%S')}).ipynb")
-        copy.rename(kept)
-    _put(lesson, copy)
-    _write(made_from | {lesson.name: _fingerprint(lesson)})
+    lesson, kept = found[0], None
+    with _alone():
+        made_from, copy = _made_from(), mine() / lesson.name
+        versions = made_from.setdefault(lesson.name, [])
+        if _fingerprint(lesson) not in versions:
+            versions.append(_fingerprint(lesson))
+            _write(made_from)
+        if copy.is_file() and _fingerprint(copy) not in versions:
+            kept = _aside(copy)
+        _put(lesson, copy)
     return kept
 
 
@@ -85,7 +97,7 @@ def disk() -> dict[str, int]:
         "the course itself": _size(ROOT / "data") + _size(ROOT / "notebooks"),
         "its history (.git)": _size(ROOT / ".git"),
         "Python and packages (.venv)": _size(ROOT / ".venv"),
-        "your lessons (my_lessons)": _size(ROOT / "my_lessons"),
+        "your lessons (my_lessons)": _size(mine()),
         "your weights (my_weights)": _size(ROOT / "my_weights"),
     }
     return {name: size for name, size in sizes.items() if size}
@@ -99,6 +111,40 @@ def lessons() -> list[Path]:
 def beside() -> list[Path]:
     """The notebooks that the lessons link to and that are no lessons: the glossary."""
     return sorted(set((ROOT / "notebooks").glob("*.ipynb")) - set(lessons()))
+
+
+def mine() -> Path:
+    """The folder of the learner's copies."""
+    return INTO or ROOT / "my_lessons"
+
+
+def command(*words: str) -> str:
+    """The line that a learner types for this tool, with `make` or where there is none."""
+    if not INTO and shutil.which("make") and (ROOT / ".venv").is_dir():
+        return "make " + " LESSON=".join(words)
+    tool = str(Path(__file__)) if INTO else os.path.join("tools", "my_lessons.py")
+    return " ".join([sys.executable, tool, *words, *(["--into", str(INTO)] if INTO else [])])
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Make `my_lessons`, and let one process at a time fill it or reset a lesson."""
+    mine().mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as lock:
+        with contextlib.suppress(ImportError, NotImplementedError):  # or this disk has no locks
+            import filelock
+
+            lock.enter_context(filelock.FileLock(mine() / ".lock"))
+        yield
+
+
+def _aside(copy: Path) -> Path:
+    """Rename what a learner wrote to a name that no file has; return it."""
+    now, number = time.strftime("%Y-%m-%d %H.%M.%S"), 1
+    while (kept := copy.with_name(f"{copy.stem} (mine, {now}).ipynb")).exists():
+        number += 1
+        now = f"{now.partition(' no ')[0]} no {number}"
+    return copy.rename(kept)
 
 
 def _put(lesson: Path, copy: Path) -> None:
@@ -131,7 +177,7 @@ def _hide_answers(copy: Path) -> None:
 def _trust(copy: Path) -> None:
     """Sign a copy, as `jupyter trust` does: else JupyterLab shows the map of the model as a bare
     list until its cell has run. Where that cannot be done, the list stays."""
-    with contextlib.suppress(ImportError, OSError):
+    with contextlib.suppress(ImportError, OSError, RuntimeError):  # the last: no home
         import nbformat
         from nbformat.sign import NotebookNotary
 
@@ -147,25 +193,30 @@ def _fingerprint(path: Path) -> str:
     """Of what stands in the cells of a notebook: running it changes nothing of this."""
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        written = json.dumps([[cell["cell_type"], "".join(cell["source"])] for cell in cells])
+        parts = [[cell["cell_type"], "".join(cell["source"])] for cell in cells]
+        while parts and not parts[-1][1].strip():
+            parts.pop()  # Shift-Enter in the last cell has added it
+        written = json.dumps(parts)
     except (ValueError, KeyError, TypeError):
         written = path.read_bytes().hex()  # no notebook: every byte counts
     return hashlib.sha256(written.encode()).hexdigest()
 
 
-def _made_from() -> dict[str, str]:
-    """Lesson to fingerprint; a note that is missing or damaged counts as empty: nothing is lost,
-    since a copy that it does not speak of is taken for changed."""
+def _made_from() -> dict[str, list[str]]:
+    """Lesson to the fingerprints of all versions that its copy was made from; a note that is
+    missing or damaged counts as empty: nothing is lost, since a copy that it does not speak of is
+    taken for changed."""
     try:
-        note = json.loads((ROOT / "my_lessons" / NOTE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        note = json.loads((mine() / NOTE).read_text(encoding="utf-8"))
+        return {name: [made] if isinstance(made, str) else [*made] for name, made in note.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
         return {}
-    return note if isinstance(note, dict) else {}
 
 
-def _write(made_from: dict[str, str]) -> None:
-    text = json.dumps(made_from, indent=1) + "\n"
-    (ROOT / "my_lessons" / NOTE).write_text(text, encoding="utf-8")
+def _write(made_from: dict[str, list[str]]) -> None:
+    draft = mine() / f".{NOTE}.tmp"
+    draft.write_text(json.dumps(made_from, indent=1) + "\n", encoding="utf-8")
+    draft.replace(mine() / NOTE)
 
 
 def _size(folder: Path) -> int:
@@ -177,7 +228,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Your own copies of the lessons.")
     parser.add_argument("command", choices=("fill", "reset", "disk"))
     parser.add_argument("lesson", nargs="?", default="", help="for reset: its number, such as 02")
+    parser.add_argument(
+        "--into", type=Path, help="the folder of the copies, in place of my_lessons"
+    )
     arguments = parser.parse_args()
+    global INTO
+    INTO = arguments.into and arguments.into.resolve()
     try:
         if arguments.command == "fill":
             for sentence in fill():
@@ -185,7 +241,9 @@ def main() -> int:
         elif arguments.command == "reset":
             kept = reset(arguments.lesson)
             print(f"Lesson {arguments.lesson} is as the course brings it.")
-            yours = f"is kept as {kept.relative_to(ROOT)}" if kept else "held nothing to keep"
+            yours = (
+                f"is kept as {kept.relative_to(mine().parent)}" if kept else "held nothing to keep"
+            )
             print(f"Your copy {yours}.")
         else:
             for name, size in disk().items():

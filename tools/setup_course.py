@@ -9,34 +9,54 @@ stamp that says "complete" is written last, so an interrupted set-up is simply t
 import argparse
 import hashlib
 import importlib.util
+import math
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST, NEWEST = (3, 11), (3, 14)
 GIGABYTE = 1024**3
 FIRST_IMPORT = "import torch, matplotlib, anywidget, jupyterlab, ipykernel, diffusion_lessons"
 
-NO_NETWORK = """The packages could not be downloaded: there is no way to the package registry.
+
+def line(command: str, windows: bool = os.name == "nt", **options: object) -> str:
+    """Return what a learner types for `command`: with make, or on Windows, which has none, without.
+
+    options: of the command, such as torch="cpu" or port=8889; python: which one runs the tool.
+    """
+    if not windows:
+        return " ".join(["make", command] + [f"{k.upper()}={v}" for k, v in options.items()])
+    python = options.pop("python", "py -3.12")
+    words = [f"--{name} {value}" for name, value in options.items()]
+    return " ".join([str(python), "tools\\setup_course.py", command] + words)
+
+
+NO_NETWORK = f"""The packages could not be downloaded: there is no way to the package registry,
+without internet or through a firewall. (For TORCH=cpu torch comes from a registry of its own.)
 What to do: connect to the internet and run the same command again (finished downloads are kept).
-Without internet: bring the wheels in a folder and run  make setup TORCH=that/folder
+Without internet: bring the wheels in a folder and run  {line("setup", torch="that/folder")}
 (README, "Offline and in classrooms")."""
 NO_SPACE = """The disk is full.
 What to do: free some space and run the same command again (it goes on where it stopped)."""
 NO_PERMISSION = """A file could not be written: this user may not write there.
 What to do: copy the course to a folder of your own, for example in your home, and run the same
 command there."""
-NOT_FOUND = """A package was not found where it was looked for (its name stands above).
+NOT_FOUND = """A package was not found where it was looked for.
 What to do: run the same command again; without internet see README, "Offline and in classrooms"."""
-UNKNOWN = """The installation stopped; the lines above say why (details: .venv/course-setup.log).
-What to do: if they speak of a connection, there is no network: connect and run the same command
-again. Else remove the folder .venv and run the same command again."""
+UNKNOWN = """The installation stopped.
+What to do: if what follows speaks of a connection, there is no network: connect and run the same
+command again. Else remove the folder .venv and run the same command again."""
+NOT_STARTED = """The course could not be started; the lines above say why.
+What to do: remove the folder .venv and run the same command again."""
 STOPPED = """
 Stopped. Nothing is broken: run the same command again and it goes on where it stopped."""
 
@@ -56,17 +76,25 @@ def check_python(version: tuple) -> None:
     if OLDEST <= version[:2] <= NEWEST:
         return
     names = [f"python3.{minor}" for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
-    found = [name for name in names if shutil.which(name)]
+    found = [name for name in names if runs(name)]
     if found:
-        advice = (
-            f"You have a fitting one. Run the same command with it:  make lab PYTHON={found[0]}"
-        )
+        advice = "You have a fitting one. Run the same command with it:  "
+        advice += line("lab", python=found[0])
     else:
-        advice = "Install Python 3.12 (python.org), then:  make lab PYTHON=python3.12"
+        advice = f"Install Python 3.12 (python.org), then:  {line('lab', python='python3.12')}"
+        advice = advice.replace("python3.12 tools", "py -3.12 tools")  # its name on Windows
     raise Stop(
         f"This is Python {version[0]}.{version[1]}, and the course needs one from "
         f"{OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}.\nWhat to do: {advice}"
     )
+
+
+def runs(python: str) -> bool:
+    """Say whether a Python of this name runs: a manager of versions may have but a sign of it."""
+    try:
+        return subprocess.call([python, "-c", ""], stderr=subprocess.DEVNULL) == 0
+    except OSError:
+        return False
 
 
 def check_writable() -> None:
@@ -94,9 +122,10 @@ def check_disk(choice: str) -> None:
     free = shutil.disk_usage(str(ROOT)).free / GIGABYTE
     if free < need:
         raise Stop(
-            f"There is too little room on the disk of {ROOT}:\n{free:.1f} GB are free, "
-            f"setting up takes about {need:.1f} GB.\nWhat to do: free some space"
-            + (", or take the small way:  make setup TORCH=cpu" if total > 4 else ".")
+            f"There is too little room on the disk of {ROOT}:\n"
+            f"{math.floor(10 * free) / 10} GB are free, setting up takes about "
+            f"{math.ceil(10 * need) / 10} GB.\nWhat to do: free some space"
+            + (f", or take the small way:  {line('setup', torch='cpu')}" if total > 4 else ".")
         )
 
 
@@ -113,7 +142,7 @@ def check_port(port: int) -> None:
             raise Stop(
                 f"Port {port} is already in use, perhaps by a JupyterLab that you opened earlier.\n"
                 "What to do: go on in that one, or close it, or choose another port:  "
-                f"make lab PORT={port + 1}"
+                + line("lab", port=port + 1)
             )
 
 
@@ -202,7 +231,7 @@ def make_venv() -> None:
     print("Making the folder .venv (seconds) ...", flush=True)
     clear = ["--clear"] if state == "unusable" else []
     if subprocess.call([sys.executable, "-m", "venv"] + clear + [str(ROOT / ".venv")]):
-        raise Stop(UNKNOWN)
+        raise Stop(NOT_STARTED)
 
 
 def clear_half_installed() -> None:
@@ -221,20 +250,46 @@ def clear_half_installed() -> None:
 
 
 def run_installer(*arguments: str) -> None:
-    """Run `python -m ARGUMENTS` in `.venv`; raise Stop with the likely reason if it fails."""
+    """Run `python -m ARGUMENTS` in `.venv`; raise Stop with the likely reason if it fails.
+
+    What it prints goes into a log. Where it takes long the last line of it is shown, ever more
+    seldom.
+    """
     log = ROOT / ".venv" / "course-setup.log"
     log.write_text("")
     temporary = str(ROOT / ".venv" / "tmp")  # the system's own is often too small for 3 GB
     environment = dict(os.environ, PIP_LOG=str(log), PIP_USER="0", PIP_NO_INPUT="1")
     environment.update(PIP_DISABLE_PIP_VERSION_CHECK="1")
     environment.update(TMPDIR=temporary, TEMP=temporary, TMP=temporary)
-    if subprocess.call([str(venv_python()), "-m", *arguments], cwd=str(ROOT), env=environment):
-        raise Stop(reason_of_failure(log.read_text(encoding="utf-8", errors="replace")))
+    command, begin, patience = [str(venv_python()), "-m"] + list(arguments), time.time(), 15.0
+    with open(str(log), "ab") as file:
+        places = {"cwd": str(ROOT), "env": environment, "stdout": file}  # type: dict
+        installer = subprocess.Popen(command, stderr=subprocess.STDOUT, close_fds=False, **places)
+    while installer.poll() is None:
+        try:
+            installer.wait(patience)
+        except subprocess.TimeoutExpired:
+            patience *= 2
+            minutes, last = (time.time() - begin) / 60, last_lines(log, 1)
+            print(f"  after {minutes:.1f} minutes: {last.strip()[:70]}", flush=True)
+    if installer.returncode:
+        reason = reason_of_failure(log.read_text(encoding="utf-8", errors="replace"))
+        raise Stop(f"{reason}\nThe end of {log}:\n{last_lines(log, 4)}")
+
+
+def last_lines(log: Path, most: int) -> str:
+    """Return the last lines of a log that say something, without the time before each."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    said = [re.sub(r"^\d{4}-\d\d-\d\dT[\d:,]+ *", "", line) for line in lines]
+    return "\n".join("  " + line.strip()[:200] for line in [s for s in said if s.strip()][-most:])
 
 
 def reason_of_failure(log: str) -> str:
-    """Return the sentence for what pip wrote into its log (uv writes none)."""
-    network = ("NewConnectionError", "ConnectTimeout", "ReadTimeout", "ProxyError", "Max retries")
+    """Return the sentence for what pip or uv wrote into the log."""
+    network = (
+        "NewConnectionError", "ConnectTimeout", "ReadTimeout", "ProxyError", "Max retries",
+        "Failed to fetch", "error sending request", "Could not connect", "tunnel error",
+    )  # fmt: skip
     if "No space left" in log or shutil.disk_usage(str(ROOT)).free < GIGABYTE / 10:
         return NO_SPACE
     if "Permission denied" in log:
@@ -246,6 +301,7 @@ def reason_of_failure(log: str) -> str:
 
 def install(choice: str) -> None:
     """Install the course and the pinned packages into `.venv`."""
+    print("Downloading and installing (what happens: .venv/course-setup.log) ...", flush=True)
     pins = ("-c", str(write_constraints(choice)))
     course = ("--no-build-isolation", "-e", ".[lab,test]")
     if choice == "cpu":
@@ -271,7 +327,7 @@ def announce(choice: str) -> None:
         print(
             "On Linux torch brings its graphics card libraries: about 3 GB to download, 6.5 GB on\n"
             "disk, 2 to 30 minutes depending on your line. The small way, for computers without\n"
-            "such a card, is 0.5 GB: stop this with Ctrl-C and run  make lab TORCH=cpu"
+            "such a card, is 0.5 GB: stop this with Ctrl-C and run  " + line("lab", torch="cpu")
         )
     else:
         print("About 0.5 GB to download, 1 to 10 minutes depending on your line.")
@@ -284,14 +340,49 @@ def announce(choice: str) -> None:
 
 def setup(asked: str) -> None:
     """Bring `.venv` to the state that this choice of torch asks for; do nothing if it is there."""
-    choice = torch_choice(asked)
-    done, memory = ROOT / ".venv" / "course-stamp.txt", ROOT / ".venv" / "course-torch.txt"
+    if not is_complete(torch_choice(asked)):
+        check_python(sys.version_info)
+        check_writable()
+        with open(str(ROOT / "tools" / "setup_course.py"), "r+b") as file:
+            lock(file)
+            if not is_complete(torch_choice(asked)):  # else another set-up has just done it
+                set_up(torch_choice(asked))
+    print("The course is set up (.venv).", flush=True)
+
+
+def is_complete(choice: str) -> bool:
+    """Say whether `.venv` holds all that the course needs with this choice of torch."""
+    done = ROOT / ".venv" / "course-stamp.txt"
     complete = done.is_file() and done.read_text(encoding="utf-8") == stamp(choice)
-    if complete and venv_state() == "good":
-        print("The course is set up (.venv).", flush=True)
-        return
-    check_python(sys.version_info)
-    check_writable()
+    return complete and venv_state() == "good"
+
+
+def lock(file: IO[bytes]) -> None:
+    """Wait until no other set-up of this course runs, nor what it started. The lock is on this very
+    tool, so nothing is left behind; the system gives it back when its holders have ended."""
+    os.set_inheritable(file.fileno(), True)  # a pip whose set-up was killed still holds it
+    for patient in (False, True):
+        try:
+            if os.name == "nt":
+                import msvcrt
+
+                file.seek(10**6)  # a byte that nobody reads
+                getattr(msvcrt, "locking")(file.fileno(), 1 if patient else 2, 1)  # noqa: B009
+            else:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if patient else fcntl.LOCK_NB))
+            return
+        except BlockingIOError:
+            print("Another set-up of this course is running: waiting for it ...", flush=True)
+        except OSError:
+            if os.name != "nt":
+                return  # a disk without locks
+
+
+def set_up(choice: str) -> None:
+    """Install everything that this choice of torch asks for, and write the stamp last."""
+    done, memory = ROOT / ".venv" / "course-stamp.txt", ROOT / ".venv" / "course-torch.txt"
     check_disk(choice)
     announce(choice)
     make_venv()
@@ -304,26 +395,43 @@ def setup(asked: str) -> None:
     install(choice)
     print("Starting it for the first time (up to a minute) ...", flush=True)
     if subprocess.call([str(venv_python()), "-c", FIRST_IMPORT], cwd=str(ROOT)):
-        raise Stop(UNKNOWN)
+        raise Stop(NOT_STARTED)
     shutil.rmtree(str(ROOT / ".venv" / "tmp"), ignore_errors=True)
     done.write_text(stamp(choice), encoding="utf-8")
-    print("The course is set up (.venv).", flush=True)
 
 
 def another_home() -> dict:
-    """Return the variable HOME for JupyterLab if the home folder cannot be written to, else {}.
+    """Return the variable of the home folder for JupyterLab if it cannot be written to, else {}.
 
     Without a home JupyterLab does not start, and gallery and quiz answers have no place.
     """
-    home, instead = Path.home(), ROOT / "my_lessons" / ".home"
+    home, instead = Path(os.path.expanduser("~")), ROOT / "my_lessons" / ".home"
     try:
         try_writing(home)
     except OSError:
-        instead.mkdir(exist_ok=True)
+        instead.mkdir(parents=True, exist_ok=True)
         print(f"Your home folder {home} cannot be written to, so your gallery, your answers to the")
         print(f"quiz and JupyterLab's settings are kept in {instead}.")
-        return {"HOME": str(instead)}
+        return {"USERPROFILE" if os.name == "nt" else "HOME": str(instead)}
     return {}
+
+
+def forwarded(port: int) -> list:
+    """Return JupyterLab's options where GitHub Codespaces shows its port under another address.
+
+    Without them JupyterLab takes its own page for a stranger's, and the address lacks the token.
+    """
+    name = os.environ.get("CODESPACE_NAME")
+    if not name:
+        return []
+    domain = os.environ.get("GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN", "app.github.dev")
+    address = f"https://{name}-{port}.{domain}"
+    shown = f"{address}/lab/tree/my_lessons/00_start_here.ipynb"
+    return [
+        f"--ServerApp.allow_origin={address}",
+        f"--ServerApp.custom_display_url={shown}",
+        "--ServerApp.use_redirect_file=False",
+    ]
 
 
 def lab(port: int) -> int:
@@ -341,6 +449,7 @@ def lab(port: int) -> int:
     ours = ROOT / "diffusion_lessons" / "lab"
     command += [f"--LabApp.extra_labextensions_path={ours}"]
     command += [f"--LabApp.app_settings_dir={ours / 'settings'}"]  # without the question about news
+    command += forwarded(port)
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command += ["--allow-root"]  # in containers everybody is root
     environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
@@ -348,7 +457,10 @@ def lab(port: int) -> int:
     sys.stdout.flush()
     jupyter = subprocess.Popen(command, cwd=str(ROOT), env=environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is JupyterLab's own business now
-    return jupyter.wait()
+    code = jupyter.wait()
+    if code:
+        check_port(port)  # did another program take it in the very moment?
+    return code
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
-from diffusion_lessons.workspace import user_path
+from diffusion_lessons.workspace import user_path, write_whole
 
 from .exercises import EXERCISES
 from .report import Report
@@ -27,8 +27,7 @@ def check(name: str, function: Callable) -> Report:
         try:
             source = textwrap.dedent(inspect.getsource(function))
             _passed[name] = function, source
-            _file(name).parent.mkdir(parents=True, exist_ok=True)
-            _file(name).write_text(source, "utf-8")
+            write_whole(_file(name), source.encode())
         except (OSError, TypeError):  # no source, or nowhere to write: this kernel has it
             pass
     return report

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from diffusion_lessons.workspace import data_path, sha256, user_path
+from diffusion_lessons.workspace import data_path, only_one, sha256, user_path
 
 FASHION_SHA256 = {
     "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
@@ -44,9 +45,9 @@ def load_torchvision() -> Any:
         raise DataUnavailable(
             f"torchvision {'is not installed' if missing else fault}: the lessons run on "
             "postcards, Fashion-MNIST does not. The two must be a pair that was built together, "
-            "both from the same place. Fix: remove the folder .venv and run `make setup` (a folder "
-            "named by TORCH=... must hold torchvision too), or `pip install --force-reinstall "
-            "torch torchvision`, and start the kernel again."
+            "both from the same place. Fix: remove the folder .venv and set the course up again (a "
+            "folder named by TORCH=... must hold torchvision too), or `pip install "
+            "--force-reinstall torch torchvision`, and start the kernel again."
         ) from error
     return torchvision
 
@@ -64,13 +65,13 @@ def fashion_mnist(split: str) -> tuple[Tensor, Tensor, tuple[str, ...]]:
             f"{old} is from an old version of torchvision, which would read it instead of the "
             "checked files. Fix: delete that folder and try again."
         )
-    if not all((raw / name).is_file() for name in FASHION_SHA256):
-        packed = all((raw / f"{name}.gz").is_file() for name in FASHION_SHA256)
-        print(
-            "Unpacking" if packed else "Downloading (31 MB)", f"Fashion-MNIST in {raw}", flush=True
-        )
+    draft = raw.parent / ".half"
+    if draft.exists() or not all((raw / name).is_file() for name in FASHION_SHA256):
         try:
-            reader(str(root), download=True)  # it keeps the packed files that are whole
+            with only_one(raw.parent):
+                if not all((raw / name).is_file() for name in FASHION_SHA256):
+                    _bring(reader, raw, draft)  # else another process was faster
+                shutil.rmtree(draft, ignore_errors=True)
         except Exception as error:
             raise DataUnavailable(_why_not(error, raw)) from error
     for name, expected in FASHION_SHA256.items():
@@ -86,6 +87,25 @@ def fashion_mnist(split: str) -> tuple[Tensor, Tensor, tuple[str, ...]]:
         )
     found = reader(str(root), train=split == "train")
     return found.data, found.targets, tuple(found.classes)
+
+
+def _bring(reader: Any, raw: Path, draft: Path) -> None:
+    """Download what is not there and unpack it, all in `draft`; then move it into `raw`.
+
+    So what another process reads in `raw`, or a kill leaves there, is whole.
+    """
+    packed = all((raw / f"{name}.gz").is_file() for name in FASHION_SHA256)
+    print("Unpacking" if packed else "Downloading (31 MB)", f"Fashion-MNIST in {raw}", flush=True)
+    inside = draft / "FashionMNIST" / "raw"
+    for folder in (raw, inside):
+        folder.mkdir(parents=True, exist_ok=True)
+    for name in FASHION_SHA256:
+        (inside / name).unlink(missing_ok=True)
+        if (raw / f"{name}.gz").is_file():
+            shutil.copyfile(raw / f"{name}.gz", inside / f"{name}.gz")
+    reader(str(draft), download=True)  # it keeps the packed files that are whole
+    for path in inside.iterdir():
+        path.replace(raw / path.name)
 
 
 def _root() -> Path:
@@ -104,7 +124,7 @@ def _why_not(error: Exception, raw: Path) -> str:
     """A sentence on why Fashion-MNIST could not be brought into `raw`, and what to do."""
     number = getattr(error, "errno", None)
     if number == errno.ENOSPC:
-        return f"Fashion-MNIST needs 90 MB in {raw} and the disk is full. Make room and try again."
+        return f"Fashion-MNIST needs 120 MB in {raw} and the disk is full. Make room and try again."
     if number in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
         return (
             f"Fashion-MNIST cannot be unpacked in {raw}: nothing can be written there "

@@ -18,9 +18,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-import filelock
-
-from diffusion_lessons.workspace import write_whole
+from diffusion_lessons.workspace import only_one, write_whole
 
 from .questions import Question, Section
 
@@ -168,11 +166,10 @@ class Answers:
         if self.path is None:
             return
         later = "The quiz goes on, and forgets them when the kernel of this notebook stops."
-        with self._noting("Your answers cannot be kept on disk", later):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(self.path.with_suffix(".lock"), timeout=_PATIENCE_S):
-                self._rows |= self._read()
-                write_whole(self.path, _text(self._rows).encode())
+        trouble = "Your answers cannot be kept on disk"
+        with self._noting(trouble, later), only_one(self.path, _PATIENCE_S):
+            self._rows |= self._read()
+            write_whole(self.path, _text(self._rows).encode())
 
     @contextmanager
     def _noting(self, trouble: str, outlook: str) -> Iterator[None]:
@@ -180,7 +177,7 @@ class Answers:
         try:
             yield
             self._notes.pop(trouble, None)
-        except (OSError, NotImplementedError, NewerFile) as error:  # the second: no locks here
+        except (OSError, NewerFile) as error:
             reason = getattr(error, "strerror", None) or error
             self._notes[trouble] = f"{trouble}: {reason}. {outlook}"
 

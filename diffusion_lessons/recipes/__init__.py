@@ -201,7 +201,7 @@ def train(name: str) -> None:
 
     Raises:
         ValueError: no such name.
-        OSError: the folder of the weights cannot be written.
+        OSError: the folder of the weights cannot be written, or another process trains them.
         resume.Paused: it was interrupted (Ctrl-C, or a notebook's stop button); call it again.
         FloatingPointError: training fell apart, see `training.fit.Fit`.
         data.DataUnavailable, workspace.DamagedFile: what it needs cannot be had.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
@@ -48,37 +51,38 @@ class Recipe(ABC):
 
     def train(self, name: str, purpose: str) -> None:
         """Train and score the weights `name`; write them and their card. See `recipes.train`."""
-        path = workspace.own_path(f"{name}.safetensors")
-        workspace.check_writable(path)
-        fit = self.begin(name, workspace.pick_device())
-        seconds = resume.carry_out(name, asdict(self), fit)
-        if distributed.rank():
-            return
-        print("scoring on fresh pictures ...")
-        try:
-            model = fit.ema.half().float().eval().requires_grad_(False)  # as it ships
-            described = self._describe(name, model)
-            scores = described.pop("scores")
-            card = {
-                "name": name,
-                "format": workspace.FORMAT,
-                "purpose": purpose,
-                "network": f"{type(model).__name__}, {count_parameters(model)} parameters",
-                **described,
-                "recipe": asdict(self),
-                "pictures seen": self.steps * self.batch,
-                **{f"{unit} of training": spent for unit, spent in seconds.items()},
-                "torch": torch.__version__,
-                "scores": scores,
-            }
-            state = model.state_dict().items()
-            tensors = {key: t.half() if t.is_floating_point() else t for key, t in state}
-            workspace.save_weights(path, tensors, card)
-        except KeyboardInterrupt:
-            raise resume.Paused(
-                "stopped while scoring; the training is done and kept: run the same line again"
-            ) from None
-        workspace.partial_path(name).unlink(missing_ok=True)
+        with contextlib.nullcontext() if distributed.rank() else _only_training(name):
+            path = workspace.own_path(f"{name}.safetensors")
+            workspace.check_writable(path)
+            fit = self.begin(name, workspace.pick_device())
+            seconds = resume.carry_out(name, asdict(self), fit)
+            if distributed.rank():
+                return
+            print("scoring on fresh pictures ...")
+            try:
+                model = fit.ema.half().float().eval().requires_grad_(False)  # as it ships
+                described = self._describe(name, model)
+                scores = described.pop("scores")
+                card = {
+                    "name": name,
+                    "format": workspace.FORMAT,
+                    "purpose": purpose,
+                    "network": f"{type(model).__name__}, {count_parameters(model)} parameters",
+                    **described,
+                    "recipe": asdict(self),
+                    "pictures seen": self.steps * self.batch,
+                    **{f"{unit} of training": spent for unit, spent in seconds.items()},
+                    "torch": torch.__version__,
+                    "scores": scores,
+                }
+                state = model.state_dict().items()
+                tensors = {key: t.half() if t.is_floating_point() else t for key, t in state}
+                workspace.save_weights(path, tensors, card)
+            except KeyboardInterrupt:
+                raise resume.Paused(
+                    "stopped while scoring; the training is done and kept: run the same line again"
+                ) from None
+            workspace.partial_path(name).unlink(missing_ok=True)
 
     def step_seed(self, step: int) -> int:
         """Return the seed of what is drawn for a step."""
@@ -94,6 +98,18 @@ class Recipe(ABC):
     @abstractmethod
     def _describe(self, name: str, model: Any) -> dict:
         """What the card records of the trained network: data, settings, scores."""
+
+
+@contextlib.contextmanager
+def _only_training(name: str) -> Iterator[None]:
+    """Refuse a second training of `name` in `my_weights`: each would write over the other's."""
+    try:
+        with workspace.only_one(workspace.partial_path(name), patience_s=0):
+            yield
+    except TimeoutError as error:
+        trouble = f"{name} is being trained already, by another process, into my_weights. Fix: let "
+        fix = "that one finish, or stop it, which keeps what it learned, and run this again"
+        raise BlockingIOError(errno.EAGAIN, trouble + fix) from error
 
 
 def save_sheet(name: str, images: Tensor, words: list[str]) -> str:

@@ -21,7 +21,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from diffusion_lessons import __version__, arguments
-from diffusion_lessons.workspace import user_path
+from diffusion_lessons.workspace import user_path, write_whole
 
 FOLDER = "gallery"
 """The folder of a gallery that was given none, in the user's data folder of the platform: all
@@ -82,11 +82,12 @@ class Gallery:
                 path = self._write(self._homeless[0])
                 del self._homeless[0]
         except OSError as error:
+            why = getattr(error.__cause__, "strerror", error.strerror)
             raise type(error)(
                 error.errno,
-                f"{self.folder} could not be written ({error.strerror}). The picture stays in this "
-                "gallery until the notebook is closed. Fix: make room, allow writing there, or "
-                "name another folder",
+                f"{self.folder} could not be written ({why}). The picture stays in this gallery "
+                "until the notebook is closed. Fix: make room, allow writing there, or name "
+                "another folder",
             ) from error
         return path
 
@@ -112,14 +113,10 @@ class Gallery:
         while True:
             path = self.folder / f"{number:04d}-{slug or 'picture'}.png"
             try:
-                with open(path, "xb") as file:
-                    file.write(as_png(one))
+                write_whole(path, as_png(one), new=True)
                 return path
             except FileExistsError:
                 number += 1
-            except OSError:  # the disk is full: half a picture is none
-                path.unlink(missing_ok=True)
-                raise
 
 
 def as_png(one: Kept) -> bytes:

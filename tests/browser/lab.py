@@ -40,8 +40,27 @@ _FLAGS = (
 
 def find_chromium() -> str | None:
     """Path of a Chromium or Chrome on this machine, or None."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return next((path for path in map(shutil.which, names) if path), None)
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+    found = [path for path in map(shutil.which, names) if path]
+    return next(iter(found + [str(path) for path in _usual_places() if path.is_file()]), None)
+
+
+def _usual_places() -> list[Path]:
+    """Where macOS and Windows keep what is on no PATH."""
+    roots = (
+        [Path("/Applications"), Path.home() / "Applications"] if sys.platform == "darwin" else []
+    )
+    places = [
+        root / f"{name}.app" / "Contents" / "MacOS" / name
+        for root in roots
+        for name in ("Chromium", "Google Chrome")
+    ]
+    if sys.platform == "win32":
+        named = (os.environ.get(n) for n in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA"))
+        folders = [Path(root) for root in named if root]
+        for inside in ("Google/Chrome/Application", "Chromium/Application"):
+            places += [folder / inside / "chrome.exe" for folder in folders]
+    return places
 
 
 def launch(playwright: Playwright) -> Browser:
