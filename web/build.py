@@ -17,9 +17,9 @@ import diffusion_lessons
 from diffusion_lessons import postcards, workspace
 from diffusion_lessons.widgets.studio import SUGGESTIONS
 
+from .lessons import PROJECT, titles, write_lessons
 from .vocabulary import vocabulary
 
-PROJECT = Path(__file__).resolve().parents[1]
 PAGE = Path(__file__).with_name("page")
 MODELS = ("captions", "postcards", "autoencoder")
 SURPRISES = 200
@@ -36,7 +36,7 @@ def build(folder: Path, own: Path | None = None) -> None:
             f"{own} holds none of {wanted}: name the folder of the networks you trained."
         )
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(PAGE, folder, ignore=shutil.ignore_patterns("*.wat", "index.html"))
+    shutil.copytree(PAGE, folder, ignore=shutil.ignore_patterns("*.wat", "*.html"))
     source = (PAGE / "product.wat").read_text("utf-8")
     fused = _FUSED.sub(r"(f32x4.relaxed_madd \2 \3 \1)", source)
     (folder / "product.wasm").write_bytes(wat2wasm(source))
@@ -44,6 +44,7 @@ def build(folder: Path, own: Path | None = None) -> None:
     (folder / "vocabulary.json").write_text(vocabulary(), "utf-8")
     cards = [copy_weights(name, folder / "weights", own) for name in MODELS]
     (folder / "model.json").write_text(json.dumps(about(folder, cards)), "utf-8")
+    write_lessons(folder, (PAGE / "lesson.html").read_text("utf-8"))
     page = (PAGE / "index.html").read_text("utf-8")
     (folder / "index.html").write_text(page.replace("<!-- lessons -->", lessons()), "utf-8")
 
@@ -71,14 +72,12 @@ def about(folder: Path, cards: list[dict]) -> dict:
 
 
 def lessons() -> str:
-    """Return the list of lessons, each with its question, as README has it."""
-    rows = re.findall(
-        r"^\| \[`(\d\d)_\w+`\]\(\S+\) \| (.+?) \|$",
-        (PROJECT / "README.md").read_text("utf-8"),
-        re.M,
+    """Return the list of lessons, each with its question."""
+    items = "".join(
+        f'<li><b>{name[:2]}</b> <a href="{name}.html">{escape(title)}</a></li>'
+        for name, title in titles().items()
     )
-    items = "".join(f"<li><b>{number}</b> {escape(question)}</li>" for number, question in rows)
-    return f'<ol class="lessons">{items}</ol>'
+    return f'<ol class="lessons">{items}</ol><p><a href="glossary.html">Glossary</a></p>'
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import http.server
 import random
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from diffusion_lessons import conditioning, pictures, pipeline, postcards, sampl
 from diffusion_lessons.postcards import lexicon
 from diffusion_lessons.widgets import gallery
 from tests.browser.driving import axe_faults
+from web import lessons
 from web.build import build
 
 HOUSE = "a red house on snow at night"
@@ -37,10 +40,16 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a site that has just been built."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site that has just been built."""
     folder = tmp_path_factory.mktemp("site") / "built"
     build(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(folder: Path) -> Iterator[str]:
+    """Its address."""
     serve = partial(Quiet, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -315,6 +324,47 @@ def test_all_that_a_visitor_loads_is_small(page, site):
     page.on("response", lambda answer: sizes.append(int(answer.headers.get("content-length", 0))))
     front(page, site)
     assert 13 * 10**6 < sum(sizes) <= 16 * 10**6
+
+
+# --- the lessons as pages
+
+PAGES = [*lessons.titles(), "glossary"]
+
+
+LOOKS = ((1100, "light"), (390, "dark"))
+SEEN = [  # every page once, in one look after the other; the longest in both
+    *((name, LOOKS[place % 2]) for place, name in enumerate(PAGES)), ("07_todays_models", LOOKS[0]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "look"), SEEN)
+def test_a_lesson_can_be_read_by_everyone_and_asks_no_other_host(browser, site, name, look):
+    size = {"width": look[0], "height": 900}
+    context, heard = browser.new_context(viewport=size, color_scheme=look[1]), []
+    page = context.new_page()
+    page.on("response", lambda answer: heard.append((answer.status, answer.url)))
+    page.goto(f"{site}{name}.html")
+    wrong = [one for one in heard if one[0] >= 400 or not one[1].startswith((site, "data:"))]
+    assert wrong == [] and len(heard) >= 3
+    assert page.evaluate("document.documentElement.scrollWidth") <= look[0]
+    assert axe_faults(page) == []
+    context.close()
+
+
+def test_the_pages_are_small_and_whole(site, folder):
+    for name in PAGES:
+        text = (folder / f"{name}.html").read_text("utf-8")
+        assert len(text.encode()) < 2.5e6 and "<!-- " not in text and ".ipynb" not in text
+        prose = re.sub(r"<pre.*?</pre>|<code.*?</code>|<script.*?</script>", "", text, flags=re.S)
+        assert "$" not in re.sub(r'"data:[^"]*"', "", prose), "a formula was left as it was typed"
+    known = {name: set(re.findall(r'id="([^"]+)"', (folder / f"{name}.html").read_text("utf-8")))
+             for name in PAGES}  # fmt: skip
+    for name in PAGES:
+        text = (folder / f"{name}.html").read_text("utf-8")
+        for there, anchor in re.findall(r'href="(?:([\w]+)\.html)?(?:#([^"]+))?"', text):
+            if there in known and anchor:
+                assert html.unescape(anchor) in known[there], (name, there, anchor)
+            assert there in ("", "index", *known), (name, there)
 
 
 def test_the_code_of_the_page_stays_small():
