@@ -1,12 +1,12 @@
 # What you can type is explained in README.md. On Windows, where there is no make, README has the lines.
 # PYTHON: which Python makes .venv.  TORCH: default, cpu, or a folder of wheels.  PORT: of JupyterLab.
-# LESSON: which one `make reset` puts back.
+# LESSON: which one `make reset` puts back.  WEIGHTS: a folder of your own networks, for `make site`.
 PYTHON ?= python3
 PORT ?= 8888
 COURSE = "$(PYTHON)" tools/setup_course.py
 VENV_PYTHON = .venv/bin/python
 
-.PHONY: lab reset disk setup test test-fast bench lint checksums hub-check python
+.PHONY: lab reset disk setup test test-fast bench lint checksums site hub-check python
 
 lab: python
 	@$(COURSE) lab --torch "$(TORCH)" --port "$(PORT)"
@@ -42,6 +42,9 @@ checksums: setup
 # A class on a real JupyterHub, for some minutes; needs Linux, the internet, node and npm.
 hub-check: setup
 	@$(VENV_PYTHON) tools/hub_check.py
+
+site: setup
+	@$(VENV_PYTHON) -m web.build --weights "$(WEIGHTS)"
 
 python:
 	@command -v "$(PYTHON)" > /dev/null || { echo "There is no program called $(PYTHON) here."; \

@@ -1,0 +1,1 @@
+"""The course in a page: what is built into a site that needs no installation."""

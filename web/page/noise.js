@@ -1,0 +1,46 @@
+// torch.randn of a generator with a seed, on a CPU: the same seed, the same noise as in Python.
+// MT19937 (Matsumoto & Nishimura 1998), 24 bits of each number, Box & Muller 1958 on blocks of 16.
+
+/** Draw `count` numbers of the bell curve N(0, 1); count: a multiple of 16; seed: 0 to 2**32 - 1. */
+export function randn(count, seed) {
+  const next = twister(seed);
+  const drawn = Float32Array.from({ length: count }, () => (next() & 0xffffff) / 2 ** 24);
+  for (let at = 0; at < count; at += 16) {
+    for (let i = at; i < at + 8; i++) {
+      const radius = Math.sqrt(-2 * Math.log(1 - drawn[i]));
+      const angle = 2 * Math.PI * drawn[i + 8];
+      drawn[i] = radius * Math.cos(angle);
+      drawn[i + 8] = radius * Math.sin(angle);
+    }
+  }
+  return drawn;
+}
+
+const LENGTH = 624;
+
+function twister(seed) {
+  const state = new Uint32Array(LENGTH);
+  state[0] = seed;
+  for (let i = 1; i < LENGTH; i++) {
+    state[i] = Math.imul(1812433253, state[i - 1] ^ (state[i - 1] >>> 30)) + i;
+  }
+  let at = LENGTH;
+  return () => {
+    if (at === LENGTH) {
+      twist(state);
+      at = 0;
+    }
+    let y = state[at++];
+    y ^= y >>> 11;
+    y ^= (y << 7) & 0x9d2c5680;
+    y ^= (y << 15) & 0xefc60000;
+    return (y ^ (y >>> 18)) >>> 0;
+  };
+}
+
+function twist(state) {
+  for (let i = 0; i < LENGTH; i++) {
+    const y = (state[i] & 0x80000000) | (state[(i + 1) % LENGTH] & 0x7fffffff);
+    state[i] = state[(i + 397) % LENGTH] ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
+  }
+}
