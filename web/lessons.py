@@ -39,10 +39,11 @@ def write_lessons(folder: Path, template: str) -> None:
         body = _LINK.sub(r"\1\2html", _PICTURE.sub(r"\1pictures/", body))
         body = re.sub("<(pre|table)>", r'<\1 tabindex="0">', body)  # so that keys can scroll them
         ways = {"previous": names[at - 1] if at else "", "next": (*names[at + 1 :], "")[0]}
-        parts = {"title": asked[name], "lessons": _nav(asked, name), "body": body} | {
-            way: _way(way, there, asked) for way, there in ways.items()
-        }
-        page = re.sub(r"<!-- (\w+) -->", lambda found, parts=parts: parts[found[1]], template)
+        parts = {"title": asked[name], "lessons": _nav(asked, name)}
+        parts |= {way: _way(way, there, asked) for way, there in ways.items()}
+        page = template
+        for part, text in (parts | {"body": body}).items():
+            page = page.replace(f"<!-- {part} -->", text)
         (folder / f"{name}.html").write_text(page, "utf-8")
     (folder / "code.css").write_text("".join(map(_colours, ("light", "dark"))), "utf-8")
 
