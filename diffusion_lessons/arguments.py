@@ -63,7 +63,9 @@ def sizes(given: dict[str, Any], *several: str) -> None:
     for name, value in given.items():
         for one in value if name in several else [value]:
             if not (callable(one) or isinstance(one, Mapping)):
-                number(name, str(one) if hasattr(one, "ndim") and one.ndim == 0 else one, 1, 2**16)
+                # A tensor of one number would end in an error within torch: it counts as its text.
+                size: Any = str(one) if hasattr(one, "ndim") and one.ndim == 0 else one
+                number(name, size, 1, 2**16)
 
 
 def tensor(name: str, value: Tensor, holds: str | torch.dtype = FLOATS, hint: str = "") -> None:
