@@ -43,7 +43,7 @@ def read_only_folder() -> Iterator[Path]:
 
 SLOW = {
     "bench_fashion", "bench_guidance", "bench_measures", "bench_text_to_image", "distributed",
-    "factors",
+    "every_public_name", "factors",
     "half_solved", "lesson_data", "mutants_of_solutions", "no_home", "quiz_questions", "recipes",
     "recognition", "same_pictures", "scoring", "setup", "wheel",
     "widgets_in_a_kernel", "words",

@@ -199,10 +199,6 @@ def training_of(
     return Row(call, made, fitted, taken)
 
 
-def plain_loss(batch: Any, dice: torch.Generator) -> Tensor:
-    raise NotImplementedError
-
-
 def a_linear() -> nn.Module:
     return nn.Linear(2, 2)
 

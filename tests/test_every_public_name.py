@@ -22,7 +22,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.every_call import NO_ROW, ROWS, public_names
+from tests.every_call import NO_ROW, ROWS, Row, public_names
 
 TOLERANCE = {torch.float16: 4e-3, torch.bfloat16: 4e-2}
 SAME, ANY, REFUSED = "the same result", "any finite result", "a refusal"
@@ -137,18 +137,14 @@ def is_ours(error: Exception, value: Any) -> bool:
     if isinstance(value, list):
         described.append(repr(value[0])[:40])
     if isinstance(value, (Tensor, np.ndarray)):
-        described += [
-            str(value.dtype).removeprefix("torch."),
-            str(tuple(value.shape[1:])),
-            "has shape",
-            str(tuple(value.shape)),
-            "NaN",
-            "empty",
-            "no ",
-            "0 ",
-            " is 0:",
-        ]
-        described += [str(one) for one in value.ravel()[:1].tolist()] if value.size else []
+        if value.ndim == 0:
+            described.append(repr(value.item()))
+        if 0 in value.shape:
+            described += ["is 0:", "0 rows", "0 images", "0 masks", "0 pictures"]
+        elif "int" in str(value.dtype):
+            described += [str(int(value.min())), str(int(value.max()))]
+        described += [str(value.dtype).removeprefix("torch."), "has shape", "may be empty"]
+        described += [str(tuple(value.shape)), str(tuple(value.shape[1:])), "N = 0"]
     words = str(error)
     inside = "diffusion_lessons" in last.filename
     return inside and len(words.split()) > 5 and any(part in words for part in described)
@@ -207,3 +203,32 @@ def test_every_public_name_has_a_row_or_a_reason():
     for name in public_names():
         has = any(name == row or row.startswith(f"{name}.") for row in rows)
         assert has != (name in NO_ROW), f"{name}: give it a row, or a reason in NO_ROW"
+
+
+def raw_from_torch(x):
+    return torch.ones(3) + x
+
+
+def said_too_shortly(x):
+    raise ValueError(f"bad {x}")
+
+
+@pytest.mark.parametrize("call", [raw_from_torch, said_too_shortly])
+def test_an_error_that_is_none_of_ours_is_found(call):
+    x = torch.ones(2)
+    with pytest.raises((ValueError, RuntimeError)) as caught:
+        call(x)
+    assert not is_ours(caught.value, x)
+
+
+@pytest.mark.parametrize(
+    ("call", "fault"),
+    [
+        (lambda x: (x * 0.5).to(x.dtype), "x = torch.uint8: taken, and"),  # all zeros
+        (raw_from_torch, "x = a text: TypeError: "),
+        (lambda x: x.flatten()[:3] * 2 if x.dtype == torch.float64 else x, "another result"),
+    ],
+)
+def test_a_function_that_refuses_nothing_is_found(call, fault, monkeypatch):
+    monkeypatch.setitem(ROWS, "none", Row(call, lambda: {"x": torch.arange(6.0).view(2, 3) / 7}))
+    assert fault in " ".join(faults("none")[1])

@@ -85,7 +85,8 @@ def choose(
 
     Raises ValueError where there is not one prompt, two texts and a choice of the rule a pair.
     """
-    arguments.shape("images", images, (len(prompts), 2, 3, "B", "B"), ", N pairs")
+    sizes = (len(prompts), 2, 3, "B", "B")
+    arguments.shape("images", images, sizes, ", N pairs", arguments.FLOATS)
     words, choices = rule or ("", [ALIKE] * len(prompts))
     if {len(seen), len(choices)} != {len(prompts)} or any(len(pair) != 2 for pair in seen):
         counts = f"{len(seen)} pairs of texts and {len(choices)} choices of the rule"
