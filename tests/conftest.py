@@ -43,9 +43,9 @@ def read_only_folder() -> Iterator[Path]:
 
 SLOW = {
     "bench_fashion", "bench_guidance", "bench_measures", "bench_text_to_image", "distributed",
-    "every_public_name", "factors",
-    "half_solved", "lesson_data", "mutants_of_solutions", "no_home", "quiz_questions", "recipes",
-    "recognition", "same_pictures", "scoring", "setup", "wheel",
+    "every_public_name", "factors", "half_solved", "hub_start", "lesson_data",
+    "mutants_of_solutions", "no_home", "quiz_questions", "recipes", "recognition", "same_pictures",
+    "scoring", "setup", "wheel",
     "widgets_in_a_kernel", "words",
 }  # fmt: skip
 """Files, by what follows test_, in which a test takes more than five seconds."""

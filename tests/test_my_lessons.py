@@ -3,7 +3,6 @@
 import json
 import re
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -127,8 +126,8 @@ def test_a_fill_that_was_killed_before_or_after_a_copy_leaves_it_known(root, mon
 def test_without_make_the_advice_names_the_line_that_works(root, monkeypatch):
     for have_make, have_venv, line in (
         (True, True, "make reset LESSON=02"),
-        (True, False, f"{sys.executable} {Path('tools', 'my_lessons.py')} reset 02"),
-        (False, True, f"{sys.executable} {Path('tools', 'my_lessons.py')} reset 02"),
+        (True, False, f"{sys.executable} {tool.__file__} reset 02"),
+        (False, True, f"{sys.executable} {tool.__file__} reset 02"),
     ):
         monkeypatch.setattr(tool.shutil, "which", lambda name, have=have_make: have or None)
         monkeypatch.setattr(tool, "ROOT", root if have_venv else root / "elsewhere")

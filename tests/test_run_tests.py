@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import lab
 from tools import notebooks, run_tests
 
 PASSES = [sys.executable, "-c", "pass"]
@@ -77,3 +78,22 @@ def test_no_lesson_is_run_twice(project):
     files = (project / "tests").rglob("*.py")
     found = {path.stem for path in files if runs.search(path.read_text(encoding="utf-8"))}
     assert found == set(others)
+
+
+@pytest.mark.parametrize(
+    ("system", "place"),
+    [
+        ("darwin", "Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),
+        ("darwin", "Applications/Chromium.app/Contents/MacOS/Chromium"),
+        ("win32", "Google/Chrome/Application/chrome.exe"),
+    ],
+)
+def test_a_browser_is_found_where_macos_and_windows_keep_it(system, place, monkeypatch, tmp_path):
+    monkeypatch.setattr(lab.shutil, "which", lambda name: None)
+    monkeypatch.setattr(lab.sys, "platform", system)
+    monkeypatch.setattr(lab.Path, "home", lambda: tmp_path)
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
+    assert lab.find_chromium() is None
+    (tmp_path / place).parent.mkdir(parents=True)
+    (tmp_path / place).touch()
+    assert lab.find_chromium() == str(tmp_path / place)

@@ -1,6 +1,7 @@
 """`make setup` and `make lab`: nothing twice, interruptions mended, failures in sentences."""
 
 import ast
+import contextlib
 import fcntl
 import os
 import re
@@ -235,6 +236,27 @@ def test_a_port_in_use_names_the_next_one():
         with pytest.raises(tool.Stop, match=f"Port {port} is .*\n.*make lab PORT={port + 1}"):
             tool.check_port(port)
     tool.check_port(port)  # free again
+
+
+def test_of_two_labs_on_one_port_in_the_same_moment_the_second_gets_the_sentence(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with contextlib.ExitStack() as first:
+        monkeypatch.setattr(tool.subprocess, "call", lambda *_, **__: 0)
+        monkeypatch.setattr(tool, "another_home", dict)
+        monkeypatch.setattr(tool.signal, "signal", lambda *_: None)
+        real = subprocess.Popen
+        monkeypatch.setattr(
+            tool.subprocess, "Popen", lambda command, **k: ended(first, port, real, k)
+        )
+        with pytest.raises(tool.Stop, match=f"Port {port} is already in use"):
+            tool.lab(port)
+
+
+def ended(first, port, start, options):
+    """A JupyterLab that found its port taken between the look and its start."""
+    first.enter_context(socket.create_server(("127.0.0.1", port)))
+    return start([sys.executable, "-c", "raise SystemExit(1)"], **options)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -122,8 +124,9 @@ def command(*words: str) -> str:
     """The line that a learner types for this tool, with `make` or where there is none."""
     if not INTO and shutil.which("make") and (ROOT / ".venv").is_dir():
         return "make " + " LESSON=".join(words)
-    tool = str(Path(__file__)) if INTO else os.path.join("tools", "my_lessons.py")
-    return " ".join([sys.executable, tool, *words, *(["--into", str(INTO)] if INTO else [])])
+    whole = [sys.executable, str(Path(__file__).resolve()), *words]
+    whole += ["--into", str(INTO)] if INTO else []
+    return subprocess.list2cmdline(whole) if os.name == "nt" else shlex.join(whole)
 
 
 @contextlib.contextmanager

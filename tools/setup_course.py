@@ -329,7 +329,7 @@ def announce(choice: str) -> None:
             "disk, 2 to 30 minutes depending on your line. The small way, for computers without\n"
             "such a card, is 0.5 GB: stop this with Ctrl-C and run  " + line("lab", torch="cpu")
         )
-    else:
+    elif choice in ("default", "cpu"):
         print("About 0.5 GB to download, 1 to 10 minutes depending on your line.")
     if choice not in ("default", "cpu"):
         print(f"torch comes from the folder {choice}.")
