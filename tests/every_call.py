@@ -693,7 +693,7 @@ NO_ROW: Mapping[str, str] = {
         "scoring.recognition.spoiled scoring.recognition.every_pair scoring.recognition.of_kinds "
         "scoring.recognition.PostcardEvaluator workspace.list_shipped workspace.write_checksums "
         "workspace.fit_weights workspace.save_weights workspace.partial_path "
-        "workspace.save_partial workspace.load_partial workspace.check_writable "
+        "workspace.save_partial workspace.load_partial workspace.only_one "
         "workspace.write_whole training.fit_seeded",
         _HOLDS: "prediction.Prediction diagram.Box sampling.SampleStep data.Batch "
         "postcards.Caption postcards.Description postcards.Scenes pipeline.Output "
