@@ -256,7 +256,9 @@ def test_cleaning_keeps_tagged_outputs_and_nothing_that_varies():
     assert kept.metadata == {"tags": ["keep_output"], "jupyter": {"source_hidden": True}}
     assert kept.id == before.cells[0].id
     assert dropped.outputs == [] and dropped.execution_count is None
-    assert set(tool.clean(before).metadata) == {"kernelspec", "language_info"}
+    clean = tool.clean(before).metadata
+    assert set(clean) == {"kernelspec", "language_info"}
+    assert clean.language_info.file_extension == ".py"  # nbconvert --to script writes a .txt else
     assert "3.99" not in str(tool.clean(before).metadata)
     assert before.cells[1].outputs and "widgets" in before.metadata, "the original was changed"
 
