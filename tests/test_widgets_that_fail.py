@@ -120,7 +120,8 @@ def saving(drawing, folder, monkeypatch):
     monkeypatch.setattr(gallery, "as_png", partial(drawing, gallery.as_png))
     pipe = small_pipe()
     widget = widgets.studio(lambda: pipe, "a red house", folder)
-    return widget, ("keep", "kept"), lambda move: {"of": 1}
+    _tell(widget, "request", {"id": 1, "places": ["a cat", "", "0", "2", "3"]})
+    return widget, ("keep", "kept"), lambda move: {"of": 1 + move % 2}  # one kept already is found
 
 
 def showing(drawing, folder, monkeypatch):
