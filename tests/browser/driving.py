@@ -44,6 +44,12 @@ def pictures_without_words(page: Page) -> list[str]:
     return [f"a picture without a text alternative: {picture}" for picture in found]
 
 
+def stand_still(page: Page) -> None:
+    """Let time pass in the page only when `page.clock.run_for` says so, on any machine."""
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)
+
+
 def axe_violations(page: Page) -> list[str]:
     """What axe-core finds in the notebook's own content."""
     load_axe(page)

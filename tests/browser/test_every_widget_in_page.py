@@ -10,7 +10,7 @@ from ipywidgets.widgets.widget import _put_buffers
 
 from diffusion_lessons.widgets.page import module
 from tests.browser.bare_host import hear, put, put_state, sent, use_dark_theme
-from tests.browser.driving import axe_faults
+from tests.browser.driving import axe_faults, stand_still
 from tests.every_widget import EVERY
 
 ALL = pytest.mark.parametrize("name", EVERY)
@@ -59,7 +59,7 @@ def test_no_key_gets_out_of_a_control(page, name):
 @ALL
 def test_a_view_that_closes_leaves_nothing_behind(moving_page, name):
     page = moving_page
-    page.clock.install()
+    stand_still(page)
     put(page, EVERY[name]())
     for play in page.get_by_role("button", name="Play").all():
         play.click()

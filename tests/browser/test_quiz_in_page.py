@@ -7,7 +7,7 @@ import pytest
 from diffusion_lessons import quiz
 from diffusion_lessons.quiz import questions
 from tests.browser.bare_host import asks, hear, put, sent, use_dark_theme
-from tests.browser.driving import axe_faults
+from tests.browser.driving import axe_faults, stand_still
 
 FIFTEEN = questions.fifteen()
 NASTY = "<img src=x onerror=\"document.title='caught'\"> does NOT <b>belong</b>"
@@ -208,7 +208,7 @@ def test_a_second_view_asks_and_answers_for_itself(page, widget):
 
 
 def test_while_an_answer_is_on_its_way_nothing_else_is_asked_and_a_dead_kernel_shows(page, widget):
-    page.clock.install()
+    stand_still(page)
     for _ in range(5):
         page.get_by_role("button", name="Skip").press("Enter")
     assert len(sent(page)) == 1

@@ -4,6 +4,7 @@ import pytest
 
 from diffusion_lessons import widgets
 from tests.browser.bare_host import asks, hear, pixels, put, sent
+from tests.browser.driving import stand_still
 from tests.every_widget import FRAMES, STOPS, live, live_of_three, scrubber
 from tests.typed_numbers import TYPED
 
@@ -97,7 +98,7 @@ def test_python_hears_the_last_place_once(page):
 
 def test_play_goes_stop_by_stop_pauses_ends_and_gives_way_to_a_hand(moving_page):
     page = moving_page
-    page.clock.install()
+    stand_still(page)
     put(page, scrubber())
     page.get_by_role("button", name="Play").click()
     page.clock.run_for(1000)
@@ -119,7 +120,7 @@ def test_play_goes_stop_by_stop_pauses_ends_and_gives_way_to_a_hand(moving_page)
 
 
 def test_with_less_motion_nothing_moves_by_itself(page):
-    page.clock.install()
+    stand_still(page)
     put(page, scrubber())
     assert page.get_by_role("button", name="Play").count() == 0
     page.get_by_role("button", name="Next stop").click()
@@ -174,7 +175,7 @@ def test_a_problem_is_said_and_the_picture_before_stays(page):
 
 
 def test_a_silent_kernel_is_mentioned_and_nothing_hangs(page):
-    page.clock.install()
+    stand_still(page)
     put(page, live())
     _press(page, 1)
     assert page.locator("[aria-busy]").count() == 0
@@ -189,7 +190,7 @@ def test_a_silent_kernel_is_mentioned_and_nothing_hangs(page):
 
 
 def test_text_is_sent_when_the_typing_pauses_or_ends(page):
-    page.clock.install()
+    stand_still(page)
     put(page, live_of_three())
     page.get_by_role("textbox", name="prompt").fill("a red")
     assert sent(page) == []
@@ -202,7 +203,7 @@ def test_text_is_sent_when_the_typing_pauses_or_ends(page):
 
 
 def test_a_text_that_counts_letter_by_letter_is_sent_at_each(page):
-    page.clock.install()
+    stand_still(page)
     shown = widgets.live(
         lambda values, _: (FRAMES[0, :1], "noise", values["prompt"]),
         [widgets.Text("prompt", at_once=True)],
