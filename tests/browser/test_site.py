@@ -166,6 +166,12 @@ def test_the_page_paints_fifty_pictures_as_python_does(page, site):
     assert (off > 0).mean() < 1e-3
 
 
+def test_this_browser_can_run_both_modules(page, site):
+    page.goto(site)
+    script = "async (name) => WebAssembly.validate(await (await fetch(name)).arrayBuffer())"
+    assert all(page.evaluate(script, f"product{end}.wasm") for end in ("", "-relaxed"))
+
+
 def test_without_simd_plain_javascript_says_the_same(page, site):
     page.goto(site)
     off = page.evaluate(

@@ -4,6 +4,7 @@
 const GROUPS = 8;
 const EPS = 1e-5;
 const HEAD = 32; // channels of an attention head
+const FLAT = -30; // silu is nearly 0 below; numbers so small make a processor ten times slower
 
 export const sigmoid = (value) => 1 / (1 + Math.exp(-value));
 
@@ -13,8 +14,8 @@ export function add(a, b) {
   return a;
 }
 
-/** heap: see heap.js. product: the function of product.wat, or one that does the same. */
-export function layersOn(heap, product) {
+/** heap: see heap.js. functions: those of product.wat, or others that do the same. */
+export function layersOn(heap, { product, convolution }) {
   const flat = (places) => heap.table(`${places} places`, () =>
     Array.from({ length: places / 8 }, (_, i) => [32 * i, 32 * i + 16, 32 * i]).flat());
 
@@ -31,7 +32,7 @@ export function layersOn(heap, product) {
     y ??= heap.take(((rows + 3) & ~3) * out);
     const { bytes, eights } = flat(places);
     product(w.byteOffset, bias?.byteOffset ?? 0, x.byteOffset, y.byteOffset,
-      rows, channels, 1, 4 * far, 0, 4 * out, bytes, eights);
+      rows, channels, 4 * far, 0, 4 * out, bytes, eights);
     return y;
   }
 
@@ -51,8 +52,8 @@ export function layersOn(heap, product) {
     const x = pad(m);
     const y = heap.take(((rows + 3) & ~3) * places);
     const { bytes, eights } = padded(m.n, m.side);
-    product(weight.data.byteOffset, bias.data.byteOffset, x.byteOffset, y.byteOffset,
-      rows, channels, 3, 4 * m.n * wide ** 2, 4 * wide, 4 * places, bytes, eights);
+    convolution(weight.data.byteOffset, bias.data.byteOffset, x.byteOffset, y.byteOffset,
+      rows, channels, 4 * m.n * wide ** 2, 4 * wide, 4 * places, bytes, eights);
     return { ...m, channels: rows, data: y.subarray(0, rows * places) };
   }
 
@@ -187,7 +188,7 @@ function spread(data, begins, count) {
 function stretch(from, to, begin, count, factor, plus, bend) {
   for (let i = begin; i < begin + count; i++) {
     const value = from[i] * factor + plus;
-    to[i] = bend ? value * sigmoid(value) : value;
+    to[i] = bend ? (value < FLAT ? 0 : value * sigmoid(value)) : value;
   }
 }
 
@@ -204,10 +205,10 @@ function softmax(scores, words, places) {
 }
 
 /** What product.wat does, without WebAssembly: slow. */
-export function plainProduct(heap) {
+export function plainFunctions(heap) {
   const { numbers } = heap;
   const words = new Int32Array(heap.memory.buffer);
-  return (w, bias, x, y, rows, channels, side, plane, line, out, table, eights) => {
+  const of = (side) => (w, bias, x, y, rows, channels, plane, line, out, table, eights) => {
     for (let row = 0; row < rows; row++) {
       for (let eight = 0; eight < eights; eight++) {
         const [first, second, to] = words.subarray(table / 4 + 3 * eight, table / 4 + 3 * eight + 3);
@@ -224,4 +225,5 @@ export function plainProduct(heap) {
       }
     }
   };
+  return { product: of(1), convolution: of(3) };
 }

@@ -2,7 +2,7 @@
 // its own, so that the page stays awake while it paints.
 
 import { Heap, readWeights } from "./heap.js";
-import { layersOn, plainProduct } from "./layers.js";
+import { layersOn, plainFunctions } from "./layers.js";
 import { captionEncoder, decoder, textUNet } from "./networks.js";
 import { randn } from "./noise.js";
 import { reader } from "./reading.js";
@@ -26,15 +26,15 @@ async function fetched(name, heard) {
   return new Blob(parts).arrayBuffer();
 }
 
-/** The fastest product that this browser can run: see build.py and product.wat. */
-async function productOf(heap) {
+/** The fastest functions that this browser can run: see build.py and product.wat. */
+async function functionsOf(heap) {
   for (const name of ["product-relaxed.wasm", "product.wasm"]) {
     const bytes = await fetched(name, () => {});
     if (!WebAssembly.validate(bytes)) continue;
     const { instance } = await WebAssembly.instantiate(bytes, { page: { memory: heap.memory } });
-    return instance.exports.product;
+    return instance.exports;
   }
-  return plainProduct(heap);
+  return plainFunctions(heap);
 }
 
 /** Load everything; heard(bytes) is called as they come. Returns paint, tokenise, and the networks. */
@@ -46,7 +46,7 @@ export async function load(heard = () => {}, fast = true) {
   ]);
   const [captions, postcards, autoencoder] = files.map(readWeights);
   const heap = new Heap([captions, postcards, autoencoder.filter(({ name }) => !ENCODER.test(name))]);
-  const layers = layersOn(heap, fast ? await productOf(heap) : plainProduct(heap));
+  const layers = layersOn(heap, fast ? await functionsOf(heap) : plainFunctions(heap));
   const [words, unet, pictures] = heap.files;
   const encode = captionEncoder(words, layers);
   const ask = textUNet(unet, layers);
