@@ -47,6 +47,11 @@ ROOMS = (
     "checks", "quiz", "recipes",
 )  # fmt: skip
 
+ALL_NUMBERS = (  # what a plot of numbers draws, whichever they are
+    "* = torch.uint8", "* = torch.int64", "* = torch.bool", "* = a number", "* = out of range",
+    "* = negative",
+)  # fmt: skip
+
 
 def public_names() -> dict[str, Any]:
     """Every function and class that a room offers: those in `__all__`, or defined without "_"."""
@@ -522,53 +527,25 @@ ROWS: dict[str, Row] = {
     "widgets.Pictures": row(
         lambda **given: widgets.Pictures("noise", alt="noise", **given).content(1, 4),
         frames=X_0,
-        taken=(
-            "* = torch.uint8",
-            "* = torch.int64",
-            "* = torch.bool",
-            "* = a number",
-            "* = out of range",
-            "* = negative",
-        ),
+        taken=ALL_NUMBERS,
     ),
     "widgets.Bars": row(
         lambda **given: widgets.Bars("values", alt="bars", **given).content(1, 2),
         heights=np.array([[1.0, 2.0], [3.0, 4.0]]),
         edges=np.array([0.0, 1.0, 2.0]),
-        taken=(
-            "* = torch.uint8",
-            "* = torch.int64",
-            "* = torch.bool",
-            "* = a number",
-            "* = out of range",
-            "* = negative",
-        ),
+        taken=ALL_NUMBERS,
     ),
     "widgets.Curve": row(
         lambda x, y: widgets.Curve("ratio", x, {"SNR": y}, "a line").content(1, 3),
         x=np.array([0.0, 0.5, 1.0]),
         y=np.array([1.0, 2.0, 4.0]),
-        taken=(
-            "* = torch.uint8",
-            "* = torch.int64",
-            "* = torch.bool",
-            "* = a number",
-            "* = out of range",
-            "* = negative",
-        ),
+        taken=ALL_NUMBERS,
     ),
     "widgets.Points": row(
         lambda **given: widgets.Points("way", alt="points", **given).content(1, 3),
         positions=normal(3, 5, 2),
         trails=2,
-        taken=(
-            "* = torch.uint8",
-            "* = torch.int64",
-            "* = torch.bool",
-            "* = a number",
-            "* = out of range",
-            "* = negative",
-        ),
+        taken=ALL_NUMBERS,
     ),
     "widgets.Slider": row(
         lambda **given: widgets.Slider("level", **given).payload(),
@@ -613,14 +590,7 @@ ROWS: dict[str, Row] = {
         lambda **given: widgets.watch(4, "sprites").points(**given),
         points=POINTS,
         caption="moons",
-        taken=(
-            "* = torch.uint8",
-            "* = torch.int64",
-            "* = torch.bool",
-            "* = a number",
-            "* = out of range",
-            "* = negative",
-        ),
+        taken=ALL_NUMBERS,
     ),
     "widgets.plane": row(widgets.plane, lambda made: made.drawn, title="draw", start="ring"),
     "widgets.course_map": row(widgets.course_map, lambda page: page.data, lesson=3),

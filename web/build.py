@@ -16,7 +16,8 @@ from wasmtime import wat2wasm
 
 import diffusion_lessons
 from diffusion_lessons import postcards, workspace
-from diffusion_lessons.widgets.studio import SUGGESTIONS
+from diffusion_lessons.widgets.page import static
+from diffusion_lessons.widgets.studio import SUGGESTIONS, read
 
 from .lessons import PROJECT, titles, write_lessons
 from .vocabulary import vocabulary
@@ -30,7 +31,7 @@ _FUSED = re.compile(r"\(f32x4\.add (\([^()]+\)) \(f32x4\.mul (\([^()]+\)) (\([^(
 
 def build(folder: Path, own: Path | None = None) -> None:
     """Write the site to a folder, emptied first; networks in the folder `own` go before the
-    course's. Raises ValueError where `own` holds none of them."""
+    course's. Raises ValueError where `own` holds none of them, or one that the page cannot run."""
     if own and not any((own / f"{name}.safetensors").is_file() for name in MODELS):
         wanted = ", ".join(f"{name}.safetensors" for name in MODELS)
         raise ValueError(
@@ -43,6 +44,9 @@ def build(folder: Path, own: Path | None = None) -> None:
     (folder / "product.wasm").write_bytes(wat2wasm(plain))
     (folder / "product-relaxed.wasm").write_bytes(wat2wasm(fused))
     (folder / "vocabulary.json").write_text(vocabulary(), "utf-8")
+    # The course's own reading of numbers that people type.
+    parts = static("parts.js") + "\nexport { numberIn };\n"
+    (folder / "parts.js").write_text(parts, "utf-8")
     cards = [copy_weights(name, folder / "weights", own) for name in MODELS]
     (folder / "model.json").write_text(json.dumps(about(folder, cards)), "utf-8")
     write_lessons(folder, (PAGE / "lesson.html").read_text("utf-8"))
@@ -76,14 +80,29 @@ def copy_weights(name: str, folder: Path, own: Path | None) -> dict:
 
 def about(folder: Path, cards: list[dict]) -> dict:
     """Return what the page has to know of the model and of the course."""
-    scenes = postcards.sample_scenes(SURPRISES, seed=0)
+    scenes, (_, painter, autoencoder) = postcards.sample_scenes(SURPRISES, seed=0), cards
+    for part, known in (("kind", "x_0"), ("schedule", "cosine"), ("sampler", "dpm_solver")):
+        if (found := painter.get(part, "dpm_solver")) != known:
+            raise ValueError(f"the {part} of this network is {found}, and the page knows {known}")
     return {
         "bytes": sum(file.stat().st_size for file in (folder / "weights").iterdir()),
-        "scaling_factor": cards[-1]["scaling_factor"],
+        "scaling_factor": autoencoder["scaling_factor"],
         "software": f"diffusion-lessons {diffusion_lessons.__version__}",
+        "steps": painter["num_inference_steps"],
+        "guidance": painter["guidance_scale"],
+        "problems": {"prompt": refusal("", "0"), "seed": refusal("a house", "?")},
         "suggestions": SUGGESTIONS,
         "surprises": postcards.captions(scenes, seed=0),
     }
+
+
+def refusal(prompt: str, seed: str) -> str:
+    """Return the sentence with which the studio refuses a prompt or a seed."""
+    try:
+        read([prompt, "", seed, "8", "3"])
+    except ValueError as error:
+        return str(error)
+    raise AssertionError(f"the studio takes {prompt!r} with the seed {seed!r}")
 
 
 def lessons() -> str:

@@ -192,6 +192,14 @@ class Notebook:
         """Start one cell and do not wait for it."""
         self.page.evaluate("index => window.probe.startCell(index)", index)
 
+    def run_up_to(self, index: int) -> None:
+        """Run the cells before one, start that, and wait until the kernel is busy with it."""
+        for before in range(index):
+            self.start_cell(before)
+            self.wait_idle()
+        self.start_cell(index)
+        self.page.wait_for_function("() => !window.probe.idle()")
+
     def wait_idle(self) -> None:
         """Wait until no cell runs, the kernel has heard all that was moved, and nothing in the
         outputs has changed for a moment."""

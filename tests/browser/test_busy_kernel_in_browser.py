@@ -32,11 +32,7 @@ print("answered while this cell runs")
 def test_the_first_move_is_answered_while_a_cell_draws_and_takes_no_figure_from_it(open_cells):
     with open_cells(SETUP, LIVE, PLOT) as notebook:
         page = notebook.page
-        for cell in (0, 1):
-            notebook.start_cell(cell)
-            notebook.wait_idle()
-        notebook.start_cell(2)
-        page.wait_for_function("() => !window.probe.idle()")
+        notebook.run_up_to(2)
         for key, seed in (("End", 20), ("ArrowLeft", 19)):
             page.get_by_role("slider", name="seed").press(key)
             page.locator(".dl-words", has_text=f"seed {seed}").wait_for()

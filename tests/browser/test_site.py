@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import http.server
+import json
 import random
 import re
 import shutil
@@ -196,7 +197,14 @@ def test_a_class_can_build_in_its_own_networks(tmp_path):
         build(tmp_path / "site", own)
     for kind in ("safetensors", "json"):
         shutil.copy(f"data/weights/postcards-turbo.{kind}", own / f"postcards.{kind}")
+    with pytest.raises(ValueError, match="sampler of this network is ddim, and the page knows dpm"):
+        build(tmp_path / "site", own)
+    card = json.loads((own / "postcards.json").read_text("utf-8"))
+    card |= {"sampler": "dpm_solver", "num_inference_steps": 7, "guidance_scale": 3}
+    (own / "postcards.json").write_text(json.dumps(card), "utf-8")
     build(tmp_path / "site", own)
+    about = json.loads((tmp_path / "site" / "model.json").read_text("utf-8"))
+    assert (about["steps"], about["guidance"]) == (7, 3)
     built = tmp_path / "site" / "weights" / "postcards.safetensors"
     assert built.read_bytes() == (own / "postcards.safetensors").read_bytes()
 
@@ -258,7 +266,8 @@ def test_noise_becomes_the_picture_by_itself_where_motion_is_welcome(moving_page
         ("#prompt", "a dragon", "'dragon': not a word of this world."),
         ("#prompt", "a huose", "'huose': did you mean 'house'?"),
         ("#prompt", " ", "There are no words yet."),
-        ("#seed", "-1", "The seed is '-1': write any whole number"),
+        ("#seed", "1.5", "The seed is '1.5': write any whole number"),
+        ("#seed", "-1", "The seed is '-1'"),
         ("#seed", "4294967296", "from 0 to 4294967295"),
         ("#prompt", "<img src=x onerror=alert(1)> house", "not a word of this world"),
     ],
@@ -273,7 +282,7 @@ def test_what_makes_no_sense_gets_the_courses_sentence_and_the_picture_stays(
     page.wait_for_function("document.querySelector('#problem').textContent !== ''")
     assert sentence in page.inner_text("#problem") and (shown(page) == before).all()
     page.fill("#prompt", "a cat")
-    page.fill("#seed", "1")
+    page.fill("#seed", "1 000")  # as people type it
     page.locator("#prompt").press("Enter")
     drawn(page, 2)
     assert page.inner_text("#problem") == "" and (shown(page) != before).any()

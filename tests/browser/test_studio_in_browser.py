@@ -105,11 +105,7 @@ REPORT = "print(studio.way.settings, studio.way.frames[0, -1].sum())"
 def test_a_seed_moved_while_a_cell_runs_ends_on_the_last_one(open_cells, studio_cell):
     with open_cells(SETUP, studio_cell, BUSY, REPORT) as notebook:
         page = notebook.page
-        for cell in (0, 1):
-            notebook.start_cell(cell)
-            notebook.wait_idle()
-        notebook.start_cell(2)
-        page.wait_for_function("() => !window.probe.idle()")
+        notebook.run_up_to(2)
         page.get_by_role("spinbutton", name="seed").focus()
         for _ in range(15):
             page.keyboard.press("ArrowUp")

@@ -145,11 +145,7 @@ print("in another thread:", any(call[2] for call in calls))
 def test_a_slider_moved_while_a_cell_runs(open_cells):
     with open_cells(SETUP, WATCHED, BUSY, REPORT) as notebook:
         page = notebook.page
-        for cell in (0, 1):
-            notebook.start_cell(cell)
-            notebook.wait_idle()
-        notebook.start_cell(2)
-        page.wait_for_function("() => !window.probe.idle()")
+        notebook.run_up_to(2)
         page.get_by_role("slider", name="seed").focus()
         for _ in range(20):
             page.keyboard.press("ArrowRight")

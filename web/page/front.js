@@ -1,15 +1,16 @@
 // The front page: words, seed and guidance in, a picture out, and its way from noise to look at.
 
+import { numberIn } from "./parts.js";
 import { withTexts } from "./png.js";
 
 const SIDE = 64;
-const STEPS = { still: 10, moving: 6 }; // while the slider moves, fewer steps do
+const MOVING_STEPS = 6; // while the slider moves, fewer steps do
 const STEP_MS = 140; // between two places on the way
 const LARGEST_SEED = 2 ** 32 - 1;
-const USUAL = { prompt: "a red house on snow at night", seed: 0, scale: 2.5 };
 const $ = (id) => document.getElementById(id);
 
 const about = await (await fetch("model.json")).json();
+const USUAL = { prompt: about.suggestions[0], seed: 0, scale: about.guidance };
 const worker = new Worker("worker.js", { type: "module" });
 let [next, waiting, busy, asked, shown] = [null, 0, true, 0, null];
 
@@ -35,14 +36,11 @@ function show({ prompt, seed, scale }) {
 /** Return what the fields say; throws a sentence where that makes no sense. */
 function settings() {
   const prompt = $("prompt").value.trim();
-  if (!prompt) {
-    throw new Error("There are no words yet. Write what the picture is to show, such as "
-      + `'${USUAL.prompt}', or press Surprise me.`);
-  }
+  if (!prompt) throw new Error(about.problems.prompt);
   const text = $("seed").value.trim();
-  const seed = Number(text);
-  if (!/^\d+$/.test(text) || seed > LARGEST_SEED) {
-    throw new Error(`The seed is '${text}': write any whole number, such as 7, from 0 to ${LARGEST_SEED}.`);
+  const seed = numberIn(text);
+  if (!Number.isInteger(seed) || seed < 0 || seed > LARGEST_SEED) {
+    throw new Error(about.problems.seed.replace("?", () => text));
   }
   return { prompt, seed, scale: Number($("guidance").value) };
 }
@@ -62,7 +60,7 @@ function sayGuidance() {
 function draw(moving = false) {
   sayGuidance();
   try {
-    next = { ...settings(), steps: STEPS[moving ? "moving" : "still"], film: !moving };
+    next = { ...settings(), steps: moving ? Math.min(MOVING_STEPS, about.steps) : about.steps, film: !moving };
     say("");
   } catch (error) {
     say(error.message);
