@@ -43,7 +43,9 @@ checksums: setup
 hub-check: setup
 	@$(VENV_PYTHON) tools/hub_check.py
 
+# Each lesson has to have run once since it was changed: some minutes the first time.
 site: setup
+	@$(VENV_PYTHON) -m tools.run_tests --lessons
 	@$(VENV_PYTHON) -m web.build --weights "$(WEIGHTS)"
 
 python:

@@ -20,6 +20,7 @@ def lesson(tmp_path, monkeypatch) -> Path:
     path.write_text("{}")
     for name in ("PACKAGE", "LESSONS", "BROWSER"):
         monkeypatch.setattr(run_tests, name, PASSES)
+    monkeypatch.setattr(run_tests, "FOLDER", tmp_path)
     monkeypatch.setattr(run_tests, "PASSED", tmp_path / "passed.json")
     monkeypatch.setattr(run_tests, "prepare", lambda path: path)
     monkeypatch.setattr(run_tests, "find_chromium", lambda: "chromium")
@@ -38,6 +39,15 @@ def test_a_group_that_fails_is_named_and_fails_the_run(group, lesson, monkeypatc
     assert re.findall(r"^(.+): FAILED, [\d.]+ minutes$", ends, re.MULTILINE) == [f"the {group}"]
 
 
+def test_the_site_asks_for_the_lessons_alone(lesson, monkeypatch):
+    monkeypatch.setattr(run_tests, "PACKAGE", FAILS)
+    monkeypatch.setattr(run_tests, "BROWSER", FAILS)
+    assert run_tests.main(["--lessons"]) == 0 and lesson.name in run_tests.PASSED.read_text()
+    lesson.write_text('{"changed": 1}')
+    monkeypatch.setattr(run_tests, "LESSONS", FAILS)
+    assert run_tests.main(["--lessons"]) == 1
+
+
 @pytest.mark.parametrize(("ci", "code"), [("", 0), ("true", 1)])
 def test_without_a_browser_the_run_says_so_and_fails_in_ci(ci, code, lesson, monkeypatch, capsys):
     monkeypatch.setenv("CI", ci)
@@ -49,7 +59,7 @@ def test_without_a_browser_the_run_says_so_and_fails_in_ci(ci, code, lesson, mon
 def test_a_lesson_that_passed_as_it_is_is_skipped_outside_ci_alone(lesson, monkeypatch, capsys):
     skipped = f"skipped: {lesson.name}"
     monkeypatch.setattr(run_tests, "LESSONS", FAILS)
-    assert run_tests.main([]) == 1 and not run_tests.PASSED.exists()
+    assert run_tests.main([]) == 1 and run_tests.PASSED.read_text() == "{}"
     monkeypatch.setattr(run_tests, "LESSONS", PASSES)
     assert run_tests.main([]) == 0 and skipped not in capsys.readouterr().out
     monkeypatch.setattr(run_tests, "LESSONS", FAILS)  # fails wherever it is run

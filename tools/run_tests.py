@@ -2,6 +2,7 @@
 
     python -m tools.run_tests          everything
     python -m tools.run_tests --fast   what a developer runs between two edits: under two minutes
+    python -m tools.run_tests --lessons   the lessons alone, whose outputs the site shows
 
 Three groups, one after the other, each spread over processes of one thread: the package and the
 lessons (each run whole, once) over two, the browser, which waits more than it computes, over three.
@@ -94,16 +95,20 @@ def longest_first(lessons: list[Path]) -> list[Path]:
 def run_lessons(paths: list[Path]) -> Group:
     """Run each lesson once, the longest first, except those that passed as they are."""
     before = json.loads(PASSED.read_text()) if PASSED.is_file() and not os.environ.get("CI") else {}
+    before = {name: print_ for name, print_ in before.items() if (FOLDER / name).is_file()}
     prints = {path.name: fingerprint(path) for path in paths}
     ready = [path for path in paths if before.get(path.name) != prints[path.name]]
     for path in set(paths) - set(ready):
         print(f"skipped: {path.name}, unchanged since it last passed, as are package and data")
     if not ready:
         return Group("passed before, unchanged")
+    PASSED.parent.mkdir(parents=True, exist_ok=True)
+    others = {name: before[name] for name in before.keys() - {path.name for path in ready}}
+    PASSED.write_text(json.dumps(others, indent=1))  # what is copied now has not run
     copies = [str(prepare(path)) for path in longest_first(ready)]
     group = run("the lessons, each from top to bottom", [*LESSONS, *copies])
     if group.end == "passed":
-        PASSED.write_text(json.dumps(before | {p.name: prints[p.name] for p in ready}, indent=1))
+        PASSED.write_text(json.dumps(others | {p.name: prints[p.name] for p in ready}, indent=1))
     return group
 
 
@@ -120,9 +125,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the groups, print a summary, and return 0 only if nothing failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fast", action="store_true", help="the light tests and one lesson")
-    fast = parser.parse_args(arguments).fast
+    parser.add_argument("--lessons", action="store_true", help="the lessons alone")
+    given = parser.parse_args(arguments)
+    fast, lessons = given.fast, notebooks.lessons()
+    if given.lessons:
+        return int(run_lessons(lessons).end.startswith("FAILED"))
     groups = {"the package": run("the package", [*PACKAGE, *(["-m", "not slow"] if fast else [])])}
-    lessons = notebooks.lessons()
     if fast:
         lessons = [path for path in lessons if path.name.startswith(FAST_LESSON)]
     groups["the lessons"] = run_lessons(lessons)

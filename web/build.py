@@ -16,9 +16,12 @@ from wasmtime import wat2wasm
 
 import diffusion_lessons
 from diffusion_lessons import postcards, workspace
+from diffusion_lessons.pipeline import TextToImage
+from diffusion_lessons.widgets.course_map import course_map
 from diffusion_lessons.widgets.page import static
-from diffusion_lessons.widgets.studio import SUGGESTIONS, read
+from diffusion_lessons.widgets.studio import SUGGESTIONS, make, read
 
+from . import widgets
 from .lessons import PROJECT, titles, write_lessons
 from .vocabulary import vocabulary
 
@@ -32,11 +35,6 @@ _FUSED = re.compile(r"\(f32x4\.add (\([^()]+\)) \(f32x4\.mul (\([^()]+\)) (\([^(
 def build(folder: Path, own: Path | None = None) -> None:
     """Write the site to a folder, emptied first; networks in the folder `own` go before the
     course's. Raises ValueError where `own` holds none of them, or one that the page cannot run."""
-    if own and not any((own / f"{name}.safetensors").is_file() for name in MODELS):
-        wanted = ", ".join(f"{name}.safetensors" for name in MODELS)
-        raise ValueError(
-            f"{own} holds none of {wanted}: name the folder of the networks you trained."
-        )
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(PAGE, folder, ignore=shutil.ignore_patterns("*.wat", "*.html"))
     plain = module((PAGE / "product.wat").read_text("utf-8"))
@@ -44,14 +42,22 @@ def build(folder: Path, own: Path | None = None) -> None:
     (folder / "product.wasm").write_bytes(wat2wasm(plain))
     (folder / "product-relaxed.wasm").write_bytes(wat2wasm(fused))
     (folder / "vocabulary.json").write_text(vocabulary(), "utf-8")
-    # The course's own reading of numbers that people type.
-    parts = static("parts.js") + "\nexport { numberIn };\n"
-    (folder / "parts.js").write_text(parts, "utf-8")
-    cards = [copy_weights(name, folder / "weights", own) for name in MODELS]
-    (folder / "model.json").write_text(json.dumps(about(folder, cards)), "utf-8")
+    write_widgets(folder)
+    write_model(folder, own)
     write_lessons(folder, (PAGE / "lesson.html").read_text("utf-8"))
     page = (PAGE / "index.html").read_text("utf-8")
     (folder / "index.html").write_text(page.replace("<!-- lessons -->", lessons()), "utf-8")
+
+
+def write_widgets(folder: Path) -> None:
+    """Write the course's widgets, one module each, their look, and the parts that pages share."""
+    (folder / "widgets").mkdir()
+    for name, text in widgets.modules().items():
+        (folder / "widgets" / f"{name}.js").write_text(text, "utf-8")
+    looks = "".join(map(static, ("widgets.css", "studio.css", "quiz.css")))
+    (folder / "widgets.css").write_text(looks, "utf-8")
+    parts = f"{static('parts.js')}\nexport {{ bytesOf, numberIn, player }};\n"
+    (folder / "parts.js").write_text(parts, "utf-8")
 
 
 def module(source: str) -> str:
@@ -68,12 +74,23 @@ def module(source: str) -> str:
     return f'(module (import "page" "memory" (memory 1)) {" ".join(functions)})'
 
 
+def write_model(folder: Path, own: Path | None = None) -> None:
+    """Write the networks and what the page has to know of them. Raises ValueError as `build`."""
+    if own and not any((own / f"{name}.safetensors").is_file() for name in MODELS):
+        wanted = ", ".join(f"{name}.safetensors" for name in MODELS)
+        raise ValueError(
+            f"{own} holds none of {wanted}: name the folder of the networks you trained."
+        )
+    cards = [copy_weights(name, folder / "weights", own) for name in MODELS]
+    (folder / "model.json").write_text(json.dumps(about(folder, cards)), "utf-8")
+
+
 def copy_weights(name: str, folder: Path, own: Path | None) -> dict:
     """Copy a network, unchanged, and return its card."""
     weights = (own or Path()) / f"{name}.safetensors"
     if own is None or not weights.is_file():
         weights = workspace.verify(f"weights/{name}.safetensors")
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(weights, folder)
     return json.loads(weights.with_suffix(".json").read_text("utf-8"))
 
@@ -90,28 +107,51 @@ def about(folder: Path, cards: list[dict]) -> dict:
         "software": f"diffusion-lessons {diffusion_lessons.__version__}",
         "steps": painter["num_inference_steps"],
         "guidance": painter["guidance_scale"],
-        "problems": {"prompt": refusal("", "0"), "seed": refusal("a house", "?")},
+        "fields": fields(),
         "suggestions": SUGGESTIONS,
         "surprises": postcards.captions(scenes, seed=0),
     }
 
 
-def refusal(prompt: str, seed: str) -> str:
-    """Return the sentence with which the studio refuses a prompt or a seed."""
+def fields() -> dict:
+    """Return what the studio takes in its fields, and its sentences for what it does not.
+
+    In these "?" stands for what was typed.
+    """
+    pipe, usual = TextToImage.from_pretrained(), {"seed": "0", "steps": "8", "scale": "3"}
+    known: dict = {"prompt": refusal(pipe, "", **usual)}
+    for name in usual:
+        sentence = refusal(pipe, "a house", **usual | {name: "-1"})
+        low, high = map(float, re.findall(r"from (\d+) to (\d+)", sentence)[0])
+        known[name] = {
+            "low": low,
+            "high": high,
+            "whole": "whole number" in sentence,
+            "unreadable": refusal(pipe, "a house", **usual | {name: "?"}),
+            "outside": re.sub(r"-1(\.0)?", "?", sentence, count=1),
+        }
+    return known
+
+
+def refusal(pipe: TextToImage, prompt: str, seed: str, steps: str, scale: str) -> str:
+    """Return the sentence with which the studio refuses its fields."""
     try:
-        read([prompt, "", seed, "8", "3"])
+        make(pipe, read([prompt, "", seed, steps, scale]))
     except ValueError as error:
         return str(error)
-    raise AssertionError(f"the studio takes {prompt!r} with the seed {seed!r}")
+    raise AssertionError(f"the studio takes {prompt!r}, {seed!r}, {steps!r}, {scale!r}")
 
 
 def lessons() -> str:
-    """Return the list of lessons, each with its question."""
+    """Return the map of the whole model, and the list of lessons, each with its question."""
     items = "".join(
         f'<li><b>{name[:2]}</b> <a href="{name}.html">{escape(title)}</a></li>'
         for name, title in titles().items()
     )
-    return f'<ol class="lessons">{items}</ol><p><a href="glossary.html">Glossary</a></p>'
+    no_lesson = course_map(len(titles())).data  # so that no part is lit
+    drawn = no_lesson.replace(".ipynb", ".html")
+    glossary = '<p><a href="glossary.html">Glossary</a></p>'
+    return f'{drawn}<ol class="lessons">{items}</ol>{glossary}'
 
 
 if __name__ == "__main__":

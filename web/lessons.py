@@ -1,7 +1,9 @@
-"""The lessons as pages: text, formulas as MathML, code, and what the notebooks store of outputs."""
+"""The lessons as pages: text, formulas as MathML, code, and what each cell showed when it ran."""
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 import shutil
 from html import escape
@@ -11,14 +13,22 @@ import nbformat
 from latex2mathml.converter import convert
 from nbconvert.filters import Highlight2HTML, markdown2html, strip_ansi
 from nbformat import NotebookNode
+from PIL import Image
 from pygments.formatters import HtmlFormatter
+
+from .widgets import VIEW, Shown
 
 PROJECT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = PROJECT / "notebooks"
+EXECUTED = PROJECT / "build" / "lessons"
+"""Where the one full pass over the lessons leaves them, outputs and state of widgets included."""
 _CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.S)
 _FORMULA = re.compile(r"\$\$(.+?)\$\$|(?<![\\$\w])\$(?=\S)([^$\n]+?)(?<=\S)\$(?!\w)", re.S)
 _PICTURE = re.compile(r'(<img[^>]*?src=")\.\./data/pictures/')
+_DATA = re.compile(r'width="(\d+)"([^>]*?)src="data:image/png;base64,([^"]+)"')
 _LINK = re.compile(r'(href=")((?:\d\d_\w+|glossary)\.)ipynb')
+_ASKS = re.compile(r"^(\w+) = (?:widgets\.)?guess\(", re.M)
+_TELLS = re.compile(r"^(\w+)\.compare\(", re.M)
 _HIGHLIGHT = Highlight2HTML()
 
 
@@ -35,11 +45,14 @@ def write_lessons(folder: Path, template: str) -> None:
     names = list(asked)
     for at, name in enumerate(names):
         notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
-        body = "\n".join(map(_cell, notebook.cells))
+        shown = _take_outputs(name, notebook)
+        body = "\n".join(_cell(cell, shown) for cell in notebook.cells)
+        (folder / f"{name}.bin").write_bytes(shown.pictures())
         body = _LINK.sub(r"\1\2html", _PICTURE.sub(r"\1pictures/", body))
+        body = _take_pictures(body, folder / "pictures", name)
         body = re.sub("<(pre|table)>", r'<\1 tabindex="0">', body)  # so that keys can scroll them
         ways = {"previous": names[at - 1] if at else "", "next": (*names[at + 1 :], "")[0]}
-        parts = {"title": asked[name], "lessons": _nav(asked, name)}
+        parts = {"name": name, "title": asked[name], "lessons": _nav(asked, name)}
         parts |= {way: _way(way, there, asked) for way, there in ways.items()}
         page = template
         for part, text in (parts | {"body": body}).items():
@@ -74,14 +87,52 @@ def _way(way: str, name: str, asked: dict[str, str]) -> str:
     )
 
 
-def _cell(cell: NotebookNode) -> str:
+def _take_outputs(name: str, notebook: NotebookNode) -> Shown:
+    """Give a lesson's cells the outputs of its executed copy; return the widgets of that copy.
+
+    Raises ValueError unless that copy is of this very lesson. An exercise stays without outputs:
+    its page shows it unsolved, and the copy has the solution in it.
+    """
+    if not any(cell.cell_type == "code" for cell in notebook.cells):
+        return Shown(notebook)
+    path = EXECUTED / f"{name}.ipynb"
+    ran = nbformat.read(path, as_version=4) if path.is_file() else nbformat.v4.new_notebook()
+    copies = {cell.id: cell for cell in ran.cells}
+    for cell in notebook.cells:
+        own = "exercise" in cell.metadata.get("tags", [])
+        copy = copies.get(cell.id, NotebookNode(source=None))
+        if "widgets" not in ran.metadata or (copy.source != cell.source and not own):
+            raise ValueError(f"{name} has not run since it was changed: `make site` runs it first.")
+        if cell.cell_type == "code":
+            cell.outputs = [] if own else copy.outputs
+    return Shown(ran)
+
+
+def _take_pictures(body: str, folder: Path, name: str) -> str:
+    """Write the pictures within a page into files, which load when they come into sight."""
+
+    def write(found: re.Match) -> str:
+        file = folder / f"{name}-{found.start()}.webp"
+        with Image.open(io.BytesIO(base64.b64decode(found[3]))) as picture:
+            picture.save(file, lossless=True)
+            high = round(int(found[1]) * picture.height / picture.width)  # so that nothing jumps
+        size = f'width="{found[1]}" height="{high}"'
+        return f'{size}{found[2]}src="pictures/{file.name}" loading="lazy"'
+
+    return _DATA.sub(write, body)
+
+
+def _cell(cell: NotebookNode, shown: Shown) -> str:
     place = f'id="cell-id={cell.id}"'  # as JupyterLab's links name it
     if cell.cell_type == "markdown":
         return f'<section class="text" {place}>{_text(cell.source)}</section>'
     code = _HIGHLIGHT(cell.source)
     if cell.metadata.get("jupyter", {}).get("source_hidden"):
         code = f"<details><summary>The code of this cell</summary>{code}</details>"
-    return f'<section class="cell" {place}>{code}{"".join(map(_output, cell.outputs))}</section>'
+    asks, tells = _ASKS.search(cell.source), _TELLS.search(cell.source)
+    kind = f' data-guess="{asks[1]}"' if asks else f' data-truth="{tells[1]}"' if tells else ""
+    outputs = "".join(shown.place(output) or _output(output) for output in cell.outputs)
+    return f'<section class="cell"{kind} {place}>{code}{outputs}</section>'
 
 
 def _text(source: str) -> str:
@@ -108,6 +159,8 @@ def _output(output: NotebookNode) -> str:
     if "text/markdown" in data:
         return _text(data["text/markdown"])
     moves = "(run the notebook to move it)" in data.get("text/plain", "")
-    still = '<p class="still">A still copy. It moves in JupyterLab.</p>' if moves else ""
-    shown = data.get("text/html") or escape(data.get("text/plain", ""))
+    still = '<p class="still">A still copy: run the lesson in JupyterLab to move it.</p>' * moves
+    if VIEW in data and "text/html" not in data:
+        return ""  # a bar that showed how far something was
+    shown = data.get("text/html") or f"<pre>{escape(data.get('text/plain', ''))}</pre>"
     return f'<div class="output">{shown}{still}</div>'

@@ -1,52 +1,32 @@
 // The front page: words, seed and guidance in, a picture out, and its way from noise to look at.
 
-import { numberIn } from "./parts.js";
+import { startPainter } from "./painting.js";
+import { player } from "./parts.js";
 import { withTexts } from "./png.js";
+import { settingsOf } from "./settings.js";
 
 const SIDE = 64;
 const MOVING_STEPS = 6; // while the slider moves, fewer steps do
-const STEP_MS = 140; // between two places on the way
-const LARGEST_SEED = 2 ** 32 - 1;
+const STEP_MS = 140; // between two places on the way: each is much like the one before, so nothing flashes
 const $ = (id) => document.getElementById(id);
 
 const about = await (await fetch("model.json")).json();
-const USUAL = { prompt: about.suggestions[0], seed: 0, scale: about.guidance };
-const worker = new Worker("worker.js", { type: "module" });
-let [next, waiting, busy, asked, shown] = [null, 0, true, 0, null];
+const USUAL = { prompt: about.suggestions[0], seed: "0", guidance: String(about.guidance) };
+const FIELDS = Object.keys(USUAL);
+let [now, next, shown, film] = [null, null, null, null]; // settings being drawn and to be drawn; what is there
 
 // ---- settings: fields, and the link that carries them
 
-function fromLink() {
-  const link = new URLSearchParams(location.hash.slice(1));
-  const [seed, scale] = [Number(link.get("seed") ?? USUAL.seed), Number(link.get("guidance") ?? USUAL.scale)];
-  return {
-    prompt: link.get("prompt") ?? USUAL.prompt,
-    seed: Number.isInteger(seed) && seed >= 0 && seed <= LARGEST_SEED ? seed : USUAL.seed,
-    scale: scale >= 0 && scale <= 10 ? scale : USUAL.scale,
-  };
-}
-
-function show({ prompt, seed, scale }) {
-  $("prompt").value = prompt;
-  $("seed").value = seed;
-  $("guidance").value = scale;
-  sayGuidance();
-}
-
-/** Return what the fields say; throws a sentence where that makes no sense. */
-function settings() {
-  const prompt = $("prompt").value.trim();
-  if (!prompt) throw new Error(about.problems.prompt);
-  const text = $("seed").value.trim();
-  const seed = numberIn(text);
-  if (!Number.isInteger(seed) || seed < 0 || seed > LARGEST_SEED) {
-    throw new Error(about.problems.seed.replace("?", () => text));
-  }
-  return { prompt, seed, scale: Number($("guidance").value) };
-}
-
+const typed = () => Object.fromEntries(FIELDS.map((id) => [id, $(id).value]));
+const read = ({ guidance, ...typed }) => settingsOf(about.fields, { ...typed, steps: about.steps, scale: guidance });
 const linkOf = ({ prompt, seed, scale }) =>
   `${location.href.split("#")[0]}#${new URLSearchParams({ prompt, seed, guidance: scale })}`;
+
+/** Put what the link says into the fields, and the usual things where it says nothing. */
+function fromLink() {
+  const link = new URLSearchParams(location.hash.slice(1));
+  for (const id of FIELDS) $(id).value = link.get(id) ?? USUAL[id];
+}
 
 function sayGuidance() {
   const scale = Number($("guidance").value);
@@ -60,109 +40,83 @@ function sayGuidance() {
 function draw(moving = false) {
   sayGuidance();
   try {
-    next = { ...settings(), steps: moving ? Math.min(MOVING_STEPS, about.steps) : about.steps, film: !moving };
+    next = { ...read(typed()), film: !moving };
+    if (moving) next.steps = Math.min(MOVING_STEPS, about.steps);
     say("");
-  } catch (error) {
-    say(error.message);
+  } catch ({ message }) {
+    say(message);
     next = null;
   }
+  if (JSON.stringify(next) === JSON.stringify(now)) next = null; // Enter is a change and a submit
   work();
 }
 
-function work() {
-  if (busy || !next) return;
-  const wanted = next;
-  [busy, next, asked] = [true, null, asked + 1];
-  waiting = { id: asked, settings: wanted, began: performance.now() };
-  worker.postMessage({ id: asked, settings: wanted });
-}
-
-worker.onmessage = ({ data }) => {
-  if (data.bytes) return load(data.bytes);
-  if (data.fatal) return failed(data.problem);
-  if (data.ready) ready();
-  if (data.problem) say(`This could not be drawn. ${data.problem}`);
-  if (data.picture) pictured(data.picture);
-  if (data.film) filmed(data);
-  if (data.ready || data.problem || data.film || (data.picture && !waiting.settings.film)) {
-    busy = false;
-    work();
+async function work() {
+  if (now || !next) return;
+  const [wanted, began] = [next, performance.now()];
+  [now, next] = [wanted, null];
+  try {
+    const way = await paint(wanted, (picture) => pictured(wanted, picture, performance.now() - began));
+    if (way.film) filmed(wanted, way);
+  } catch ({ message }) {
+    say(`This could not be drawn. ${message}`);
   }
-};
-worker.onerror = () => failed("The painter stopped. Reload the page.");
-
-function load(bytes) {
-  $("loading").value += bytes;
+  now = null;
+  work();
 }
 
-function ready() {
+const paint = startPainter(({ bytes, ready }) => {
+  if (bytes) $("loading").value += bytes;
+  if (!ready) return;
   $("loading-row").hidden = true;
   document.body.dataset.ready = Math.round(performance.now());
-}
-
-function failed(problem) {
-  $("loading-row").hidden = true;
-  say(problem);
-}
+});
 
 function say(text) {
   $("problem").textContent = text;
 }
 
-function paint(canvas, bytes) {
-  canvas.getContext("2d").putImageData(new ImageData(bytes, SIDE), 0, 0);
+function show(canvas, bytes, words) {
+  $(canvas).getContext("2d").putImageData(new ImageData(bytes, SIDE), 0, 0);
+  $(canvas).setAttribute("aria-label", words);
 }
 
-function pictured(bytes) {
-  const { settings: made, began } = waiting;
+function pictured(made, bytes, ms) {
   shown = { ...made, bytes };
-  stop();
   film = null;
+  play.pause();
   $("way").disabled = true;
   $("way").value = $("way").max;
   $("way-said").textContent = made.film ? "done" : "while you move";
-  if (!made.film || still()) for (const id of ["held", "guess"]) paint($(id), bytes);
-  $("held").setAttribute("aria-label", `A picture drawn for the words: ${made.prompt}`);
-  $("took").textContent = `Drawn in this page, ${made.steps} steps in `
-    + `${((performance.now() - began) / 1000).toFixed(2)} seconds.`;
+  if (!made.film || still()) for (const id of ["held", "guess"]) show(id, bytes, `A picture of: ${made.prompt}`);
+  $("took").textContent = `Drawn in this page, ${made.steps} steps in ${(ms / 1000).toFixed(2)} seconds.`;
   document.body.dataset.drawn = Number(document.body.dataset.drawn ?? 0) + 1;
   history.replaceState(null, "", linkOf(made));
 }
 
 // ---- the way from noise: it plays once, and can be walked by hand
 
-let [film, playing] = [null, null];
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+const play = player({ input: $("way"), place: () => Number($("way").value) }, go, STEP_MS);
+$("way-buttons").append(play.node);
 
-function filmed({ film: held, guesses }) {
-  film = { held, guesses, prompt: waiting.settings.prompt };
-  $("way").max = held.length - 1;
+function filmed({ prompt }, way) {
+  film = { ...way, prompt };
+  $("way").max = way.film.length - 1;
   $("way").disabled = false;
-  if (still()) go(held.length - 1);
-  else play(0);
-}
-
-/** Go on from a place to the end: each frame is much like the one before, so nothing flashes. */
-function play(place) {
-  go(place);
-  playing = place < film.held.length - 1 ? setTimeout(() => play(place + 1), STEP_MS) : null;
-}
-
-function stop() {
-  clearTimeout(playing);
-  playing = null;
+  if (still()) go(way.film.length - 1);
+  else play.fromStart();
 }
 
 function go(place) {
-  const last = film.held.length - 1;
-  $("way").value = place;
-  paint($("held"), film.held[place]);
-  paint($("guess"), film.guesses[place]);
+  if (!film) return;
+  const last = film.film.length - 1;
   const words = place ? `after step ${place} of ${last}` : "pure noise";
+  $("way").value = place;
   $("way-said").textContent = words;
   $("way").setAttribute("aria-valuetext", words);
-  $("held").setAttribute("aria-label", `${film.prompt}: in the model's hands, ${words}`);
-  $("guess").setAttribute("aria-label", `${film.prompt}: its guess of the end, ${words}`);
+  show("held", film.film[place], `${film.prompt}: in the model's hands, ${words}`);
+  show("guess", film.guesses[place], `${film.prompt}: its guess of the end, ${words}`);
 }
 
 // ---- buttons
@@ -170,7 +124,7 @@ function go(place) {
 async function save() {
   if (!shown) return;
   const canvas = new OffscreenCanvas(SIDE, SIDE);
-  paint(canvas, shown.bytes);
+  canvas.getContext("2d").putImageData(new ImageData(shown.bytes, SIDE), 0, 0);
   const png = await (await canvas.convertToBlob({ type: "image/png" })).arrayBuffer();
   const file = withTexts(png, {
     prompt: shown.prompt, negative_prompt: "", seed: shown.seed, num_inference_steps: shown.steps,
@@ -184,31 +138,24 @@ async function save() {
 }
 
 async function copyLink() {
-  const link = linkOf(shown ?? settings());
-  $("link").value = link;
+  $("link").value = linkOf(shown ?? read(typed()));
   $("link-row").hidden = false;
   $("link").select();
-  try {
-    await navigator.clipboard.writeText(link);
-    $("copied").textContent = "Copied.";
-  } catch {
-    $("copied").textContent = "Copy it from here.";
-  }
+  const copied = await navigator.clipboard?.writeText($("link").value).then(() => true, () => false);
+  $("copied").textContent = copied ? "Copied." : "Copy it from here.";
 }
 
-function surprise() {
-  const { surprises } = about;
-  $("prompt").value = surprises[Math.floor(Math.random() * surprises.length)];
-  $("seed").value = Math.floor(Math.random() * 10000);
+const anyOf = (count) => Math.floor(Math.random() * count);
+
+function drawWords(prompt, seed = $("seed").value) {
+  $("prompt").value = prompt;
+  $("seed").value = seed;
   draw();
 }
 
 for (const text of about.suggestions) {
   const item = Object.assign(document.createElement("button"), { type: "button", textContent: text });
-  item.addEventListener("click", () => {
-    $("prompt").value = text;
-    draw();
-  });
+  item.addEventListener("click", () => drawWords(text));
   $("suggestions").append(item);
 }
 $("form").addEventListener("submit", (event) => {
@@ -218,18 +165,14 @@ $("form").addEventListener("submit", (event) => {
 for (const id of ["prompt", "seed"]) $(id).addEventListener("change", () => draw());
 $("guidance").addEventListener("input", () => draw(true));
 $("guidance").addEventListener("change", () => draw());
-$("way").addEventListener("input", () => {
-  stop();
-  go(Number($("way").value));
-});
-$("surprise").addEventListener("click", surprise);
+$("way").addEventListener("input", () => go(Number($("way").value)));
+$("surprise").addEventListener("click", () => drawWords(about.surprises[anyOf(about.surprises.length)], anyOf(10000)));
 $("save").addEventListener("click", save);
-$("share").addEventListener("click", () => copyLink().catch((error) => say(error.message)));
+$("share").addEventListener("click", () => copyLink().catch(({ message }) => say(message)));
 addEventListener("hashchange", () => {
-  show(fromLink());
+  fromLink();
   draw();
 });
 $("loading").max = about.bytes;
-worker.postMessage({ load: true });
-show(fromLink());
+fromLink();
 draw();

@@ -1,20 +1,13 @@
-// The painter at work: {load} and then {id, settings} come in; {bytes}, {ready}, {id, picture},
-// {id, film} or {id, problem} go out.
+// The painter at work: {id, settings} come in; {bytes} and {ready} while it loads, then {id, picture},
+// {id, film, guesses} or {id, problem} go out. `settings.film` asks for the whole way.
 
 import { load, pixels } from "./painter.js";
 
-let painter = null;
+const loading = load((bytes) => postMessage({ bytes }));
+loading.then(() => postMessage({ ready: true }), ({ message }) => postMessage({ problem: message }));
 
-async function begin() {
-  try {
-    painter = await load((bytes) => postMessage({ bytes }));
-    postMessage({ ready: true });
-  } catch (error) {
-    postMessage({ problem: String(error.message), fatal: true });
-  }
-}
-
-function paint({ id, settings }) {
+onmessage = async ({ data: { id, settings } }) => {
+  const painter = await loading;
   try {
     const { latents, guesses } = painter.paint(settings);
     postMessage({ id, picture: pixels(painter.decode(latents.slice(-1))[0]) });
@@ -22,9 +15,7 @@ function paint({ id, settings }) {
     const frames = painter.decode([...latents, ...guesses]).map(pixels);
     postMessage({ id, film: frames.slice(0, latents.length), guesses: frames.slice(latents.length) });
   } catch (error) {
-    if (error.name === "RangeError") throw error;
+    if (error.name === "RangeError") throw error; // the worker is out of memory: no other prompt helps
     postMessage({ id, problem: error.message });
   }
-}
-
-onmessage = ({ data }) => (data.load ? begin() : paint(data));
+};

@@ -1,0 +1,117 @@
+// What Python answers to the course's widgets, answered by the page: see diffusion_lessons/widgets.
+
+import { bytesOf } from "./parts.js";
+import { startPainter } from "./painting.js";
+import { described, settingsOf } from "./settings.js";
+
+const SIDE = 64;
+const BYTES = SIDE * SIDE * 3;
+const MOVING_STEPS = 6; // as lesson 05's slider has them
+const [MOST_PLACES, MOST_KEPT] = [21, 24]; // as in studio.py
+const GALLERY = "diffusion-lessons-gallery";
+
+const about = (async () => (await fetch("model.json")).json())();
+let painter = null;
+const paint = (settings) => (painter ??= startPainter())(settings);
+
+/** Pictures, RGBA, as the course's widgets take them: RGB, one after the other. */
+function framed(pictures) {
+  const data = new Uint8Array(pictures.length * BYTES);
+  let at = 0;
+  for (const rgba of pictures) {
+    for (let i = 0; i < rgba.length; i += 4, at += 3) data.set(rgba.subarray(i, i + 3), at);
+  }
+  return { count: pictures.length, height: SIDE, width: SIDE, data };
+}
+
+/** Let `reply` answer one trait in another; what it throws is the problem beside the last good answer. */
+function answering(model, reply, request = "request", answer = "answer") {
+  const before = model.kernel;
+  model.kernel = async (news) => {
+    before(news);
+    if (!news[request]) return;
+    const found = await reply(news[request]).catch(({ message }) => ({ ...model.get(answer), problem: message }));
+    model.say(answer, { ...found, id: news[request].id });
+  };
+}
+
+/** Lesson 05's slider. */
+export function guidance(model) {
+  const stops = model.get("controls")[0].words;
+  answering(model, async ({ places: [place, prompt, negative_prompt, seed] }) => {
+    const scale = Number(stops[place]);
+    const { picture } = await paint({ prompt, negative_prompt, seed, steps: MOVING_STEPS, scale });
+    return { ...framed([picture]), alt: `painted for: ${prompt}`, captions: [], words: `s = ${scale}` };
+  });
+}
+
+/** The pictures that this browser has kept, the newest first. */
+function kept() {
+  try {
+    const rows = JSON.parse(localStorage.getItem(GALLERY) ?? "[]");
+    return rows.map(({ data, ...row }) => ({ ...row, data: Uint8Array.from(atob(data), (sign) => sign.charCodeAt(0)) }));
+  } catch {
+    return []; // no storage here, or what is there is none of ours
+  }
+}
+
+function keep(picture) {
+  const row = ({ data, ...rest }) => ({ ...rest, data: btoa(String.fromCharCode(...data)) });
+  try {
+    localStorage.setItem(GALLERY, JSON.stringify([picture, ...kept()].slice(0, MOST_KEPT).map(row)));
+  } catch {
+    throw new Error("It was not saved: this browser's storage is full, or turned off.");
+  }
+}
+
+/** The studio: any settings, the whole way, and a gallery that this browser keeps. */
+export function studio(model) {
+  const drawn = new Map([[model.get("answer").number, [model.get("answer"), model.get("request").places]]]);
+  answering(model, async ({ places }) => {
+    const [prompt, negative_prompt, seed, steps, scale] = places;
+    const settings = settingsOf((await about).fields, { prompt, negative_prompt, seed, steps, scale });
+    const began = performance.now();
+    const { film, guesses } = await paint({ ...settings, film: true });
+    const [number, last] = [model.get("answer").number + 1, film.length - 1];
+    const stops = Math.min(last, MOST_PLACES - 1);
+    const shown = Array.from({ length: stops + 1 }, (_, i) => Math.round((i * last) / stops));
+    const answer = {
+      number,
+      ...framed([film, guesses].flatMap((row) => shown.map((i) => row[i]))),
+      places: ["pure noise", ...shown.slice(1).map((i) => `after step ${i} of ${last}`)],
+      alt: `A picture drawn for the words: ${settings.prompt}`,
+      words: described(settings),
+      took: `Drawn in this page in ${((performance.now() - began) / 1000).toFixed(2)} seconds.`,
+    };
+    drawn.set(number, [answer, places]);
+    drawn.delete(number - 2); // the page may still show the one before
+    return answer;
+  });
+  answering(model, async ({ of }) => {
+    const [{ data, places: { length }, words }, places] = drawn.get(of);
+    const end = bytesOf(data).subarray((length - 1) * BYTES, length * BYTES);
+    keep({ prompt: places[0], words, places, height: SIDE, width: SIDE, data: end });
+    return { words: "Saved in this browser.", pictures: kept() };
+  }, "keep", "kept");
+  model.say("kept", { id: 0, words: "", pictures: kept() });
+}
+
+/** A guess: once it is committed, the cell that compares it says so, as `Guess.compare` does. */
+export function guess(model, place) {
+  const { guess: name } = place.closest("section").dataset;
+  const found = document.querySelector(`[data-truth="${name}"] .output`);
+  const reason = found.querySelector("details p");
+  const truth = reason.querySelector("b").textContent;
+  function verdict(said) {
+    if (model.get("options")) return said === truth ? "✓ Right." : "Not this time.";
+    const off = Math.abs(Number(said) - Number(truth));
+    return off <= 0.1 * Math.abs(Number(truth)) ? "✓ Close." : `That is ${Number(off.toPrecision(3))} away.`;
+  }
+  model.kernel = ({ committed }) => {
+    const line = document.createElement("p");
+    const said = Object.assign(document.createElement("b"), { textContent: committed });
+    line.append("You said ", said, `. ${verdict(committed)} `, ...reason.cloneNode(true).childNodes);
+    line.setAttribute("role", "status");
+    found.replaceChildren(line);
+  };
+}
