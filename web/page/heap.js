@@ -34,10 +34,13 @@ export class Heap {
     return block;
   }
 
-  /** Copy numbers to a block of their own. */
-  put(numbers) {
-    const block = this.take(numbers.length);
-    block.set(numbers);
+  /** Copy rows of numbers, one behind the other, to a block of their own. */
+  put(...rows) {
+    const block = this.take(rows.reduce((sum, { length }) => sum + length, 0));
+    rows.reduce((at, row) => {
+      block.set(row, at);
+      return at + row.length;
+    }, 0);
     return block;
   }
 

@@ -110,34 +110,61 @@ export function layersOn(heap, { product, convolution }) {
     return out;
   }
 
-  /** (rows, columns) to (columns, rows); rows lie `far` apart. */
-  function turn(x, rows, columns, far = columns) {
-    const out = heap.take(rows * columns);
-    for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[c * rows + r] = x[r * far + c];
+  /** torch.permute: the numbers of x, of the given shape, with axis order[0] first, then order[1], ... */
+  function permute(x, shape, order) {
+    const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
+    const [sizes, steps] = [shape, strides].map((of) => order.map((axis) => of[axis]));
+    const out = heap.take(x.length);
+    let to = 0;
+    const copy = (axis, from) => {
+      const end = from + sizes[axis] * steps[axis];
+      if (axis < order.length - 1) for (; from < end; from += steps[axis]) copy(axis + 1, from);
+      else for (; from < end; from += steps[axis]) out[to++] = x[from];
+    };
+    copy(0, 0);
     return out;
   }
 
-  /** Each head's keys, (words, 32), and values, (32, words), of kv: (keys and values, `far`). */
-  function headsOf(kv, words, far = words, begin = 0) {
-    const half = kv.length / 2;
-    return Array.from({ length: half / far / HEAD }, (_, head) => {
-      const at = head * HEAD * far + begin;
-      const values = turn(kv.subarray(half + at), HEAD, words, far);
-      return { k: turn(kv.subarray(at), HEAD, words, far), v: turn(values, words, HEAD) };
-    });
+  /** Squares of side 2 become one place of four times the channels; and back. */
+  function unshuffle({ data, channels, n, side }) {
+    const half = side / 2;
+    const moved = permute(data, [channels, n, half, 2, half, 2], [0, 3, 5, 1, 2, 4]);
+    return { data: moved, channels: 4 * channels, n, side: half };
+  }
+  function shuffle({ data, channels, n, side }) {
+    const moved = permute(data, [channels / 4, 2, 2, n, side, side], [0, 3, 4, 1, 5, 2]);
+    return { data: moved, channels: channels / 4, n, side: 2 * side };
   }
 
-  /** What q (channels, n * places) finds: softmax(k q / sqrt(32)) times v, for each head of a picture. */
-  function attention(q, n, places, headsOfPicture) {
+  /** Pictures side by side as a map; and back, each by itself, outside the heap. */
+  const together = (pictures, channels, side) => {
+    const n = pictures.length;
+    return { data: permute(heap.put(...pictures), [n, channels, side ** 2], [1, 0, 2]), channels, n, side };
+  };
+  function apart({ data, channels, n, side }) {
+    const [all, size] = [permute(data, [channels, n, side ** 2], [1, 0, 2]), channels * side ** 2];
+    return Array.from({ length: n }, (_, i) => all.slice(i * size, (i + 1) * size));
+  }
+
+  /** Keys (n, heads, words, 32) and values (n, heads, 32, words) of kv, (keys and values, n * words). */
+  function keysAndValues(kv, n, words) {
+    const half = kv.length / 2;
+    const shape = [half / (HEAD * n * words), HEAD, n, words];
+    const [k, v] = [kv.subarray(0, half), kv.subarray(half)];
+    return { k: permute(k, shape, [2, 0, 3, 1]), v: permute(v, shape, [2, 0, 1, 3]) };
+  }
+
+  /** What each place of q (channels, n * places) finds, by heads: softmax(k q / sqrt(32)) times v. */
+  function attention(q, k, v, n, places, words) {
     const [far, found] = [n * places, heap.take(q.length)];
-    for (let picture = 0; picture < n; picture++) {
-      headsOfPicture(picture).forEach(({ k, v }, head) => {
-        const [at, words] = [head * HEAD * far + picture * places, k.length / HEAD];
-        const scores = heap.take(((words + 3) & ~3) * places);
-        multiply(k, words, HEAD, q.subarray(at), far, places, scores, places);
-        softmax(scores, words, places);
-        multiply(v, HEAD, words, scores, places, places, found.subarray(at), far);
-      });
+    const heads = q.length / (HEAD * far);
+    for (let i = 0; i < n * heads; i++) {
+      const from = (i % heads) * HEAD * far + Math.floor(i / heads) * places;
+      const [at, end] = [i * HEAD * words, (i + 1) * HEAD * words];
+      const scores = heap.take(((words + 3) & ~3) * places);
+      multiply(k.subarray(at, end), words, HEAD, q.subarray(from), far, places, scores, places);
+      softmax(scores, words, places);
+      multiply(v.subarray(at, end), HEAD, words, scores, places, places, found.subarray(from), far);
     }
     return found;
   }
@@ -145,68 +172,14 @@ export function layersOn(heap, { product, convolution }) {
   /** qkv: (queries, keys and values; n * places). Each picture attends to itself. */
   function selfAttention(qkv, n, places) {
     const third = qkv.length / 3;
-    const kv = qkv.subarray(third);
-    return attention(qkv.subarray(0, third), n, places,
-      (picture) => headsOf(kv, places, n * places, picture * places));
-  }
-
-  /** Squares of side 2 become one place of four times the channels; and back. */
-  const unshuffle = (m) => ({ ...m, channels: 4 * m.channels, side: m.side / 2, data: moved(m.data, m, false) });
-  function shuffle(m) {
-    const fine = { ...m, channels: m.channels / 4, side: 2 * m.side };
-    return { ...fine, data: moved(m.data, fine, true) };
-  }
-
-  /** The numbers in the order of the other; channels, side: of the finer of the two. */
-  function moved(data, { channels, n, side }, back) {
-    const [out, half] = [heap.take(data.length), side / 2];
-    for (let map = 0, large = 0; map < channels * n; map++) {
-      const [first, picture] = [4 * Math.floor(map / n), map % n];
-      for (let y = 0; y < side; y++) {
-        for (let x = 0; x < side; x++, large++) {
-          const channel = first + 2 * (y & 1) + (x & 1);
-          const small = ((channel * n + picture) * half + (y >> 1)) * half + (x >> 1);
-          if (back) out[large] = data[small];
-          else out[small] = data[large];
-        }
-      }
-    }
-    return out;
-  }
-
-  /** Put pictures (channels, side, side) side by side. */
-  function together(pictures, channels, side) {
-    const [n, places] = [pictures.length, side ** 2];
-    const data = heap.take(channels * n * places);
-    for (let i = 0; i < channels * n; i++) {
-      const from = Math.floor(i / n) * places;
-      data.set(pictures[i % n].subarray(from, from + places), i * places);
-    }
-    return { data, channels, n, side };
-  }
-
-  /** The channels of two maps as one's. */
-  function stacked(a, b) {
-    const data = heap.take(a.data.length + b.data.length);
-    data.set(a.data);
-    data.set(b.data, a.data.length);
-    return { ...a, channels: a.channels + b.channels, data };
+    const { k, v } = keysAndValues(qkv.subarray(third), n, places);
+    return attention(qkv.subarray(0, third), k, v, n, places, places);
   }
 
   return {
-    heap, linear, conv, groupNorm, resBlock, layerNorm, headsOf, attention, selfAttention,
-    unshuffle, shuffle, together, stacked,
+    heap, conv, linear, groupNorm, layerNorm, resBlock, unshuffle, shuffle, together, apart,
+    keysAndValues, attention, selfAttention,
   };
-}
-
-/** The pictures of a map, each by itself, outside the heap. */
-export function apart({ data, channels, n, side }) {
-  const places = side ** 2;
-  const pictures = Array.from({ length: n }, () => new Float32Array(channels * places));
-  for (let i = 0; i < channels * n; i++) {
-    pictures[i % n].set(data.subarray(i * places, (i + 1) * places), Math.floor(i / n) * places);
-  }
-  return pictures;
 }
 
 /** Mean, and 1 / standard deviation, of `count` numbers from each of `begins`. */

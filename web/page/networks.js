@@ -1,7 +1,7 @@
 // The whole model, without torch: from words to context, from noise to a latent, from a latent to a
 // picture. Weights have the names of the course's package, and each function does what its module does.
 
-import { add, apart, column, plus, silu } from "./layers.js";
+import { add, column, plus, silu } from "./layers.js";
 
 const PLACES = 32; // words of a context
 const WIDTH = 128; // numbers that say a word
@@ -43,7 +43,7 @@ export function captionEncoder(weights, { heap, linear, layerNorm, selfAttention
 /** Return ask(x (4, 8, 8), t, contexts): a guess of x_0 for each context. models/unet.py. */
 export function textUNet(weights, layers) {
   const net = nested(weights);
-  const { heap, linear, conv, resBlock, groupNorm, headsOf, attention, selfAttention } = layers;
+  const { heap, conv, linear, groupNorm, resBlock, keysAndValues, attention, selfAttention } = layers;
   const answers = new WeakMap(); // of a context, in each cross-attention: kept, as no picture changes them
 
   /** Each place looks at all places of its picture. */
@@ -55,17 +55,17 @@ export function textUNet(weights, layers) {
   /** Each place looks at the words: queries from the picture, keys and values from its context. */
   function attendToWords({ norm, to_q, to_kv, to_out }, m, contexts) {
     const { data: q } = conv(to_q, groupNorm(norm, m, false));
-    const heads = (picture) => answer(contexts[picture], to_kv)
-      .map(({ k, v }) => ({ k: heap.put(k), v: heap.put(v) }));
-    return plus(conv(to_out, { ...m, data: attention(q, m.n, m.side ** 2, heads) }), m);
+    const kept = contexts.map((context) => answer(context, to_kv));
+    const [k, v] = ["k", "v"].map((name) => heap.put(...kept.map((one) => one[name])));
+    return plus(conv(to_out, { ...m, data: attention(q, k, v, m.n, m.side ** 2, PLACES) }), m);
   }
 
   function answer(context, to_kv) {
     if (!answers.has(context)) answers.set(context, new Map());
     const kept = answers.get(context);
     if (!kept.has(to_kv)) {
-      const heads = headsOf(linear(to_kv, heap.put(context), PLACES), PLACES);
-      kept.set(to_kv, heads.map(({ k, v }) => ({ k: k.slice(), v: v.slice() })));
+      const { k, v } = keysAndValues(linear(to_kv, heap.put(context), PLACES), 1, PLACES);
+      kept.set(to_kv, { k: k.slice(), v: v.slice() });
     }
     return kept.get(to_kv);
   }
@@ -95,16 +95,17 @@ export function textUNet(weights, layers) {
     let m = conv(net.downsamplers[0].mix, layers.unshuffle(skip));
     m = stage(net.mid_block, m, emb, contexts);
     m = layers.shuffle(conv(net.upsamplers[0].spread, m));
-    m = conv(net.upsamplers[0].join, layers.stacked(m, skip));
+    m = { ...skip, channels: 2 * skip.channels, data: heap.put(m.data, skip.data) };
+    m = conv(net.upsamplers[0].join, m);
     m = stage(net.up_blocks[0], m, emb, contexts);
-    return apart(conv(net.head, groupNorm(net.norm, m)));
+    return layers.apart(conv(net.head, groupNorm(net.norm, m)));
   };
 }
 
 /** Return decode(latents, each (4, 8, 8)): a picture (3, 64, 64) in [-1, 1] for each. */
 export function decoder(weights, layers, scalingFactor) {
   const { from_latent, up, head } = nested(weights);
-  const { heap, conv, resBlock, groupNorm, shuffle, together } = layers;
+  const { heap, conv, groupNorm, resBlock, shuffle, together, apart } = layers;
   const blocks = Object.values(up);
   const norm = blocks.pop();
   const wider = (m, block) => (block.mix ? shuffle(conv(block.mix, m)) : resBlock(block, m));
@@ -117,9 +118,9 @@ export function decoder(weights, layers, scalingFactor) {
     return pictures.map((picture) => picture.map((value) => Math.min(1, Math.max(-1, value))));
   }
 
-  return (latents) => {
+  return (latents) => { // four at once: more would not fit on the heap
     const made = [];
-    for (let i = 0; i < latents.length; i += 4) made.push(...few(latents.slice(i, i + 4))); // what the heap holds
+    for (let i = 0; i < latents.length; i += 4) made.push(...few(latents.slice(i, i + 4)));
     return made;
   };
 }

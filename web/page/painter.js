@@ -8,28 +8,26 @@ import { randn } from "./noise.js";
 import { reader } from "./reading.js";
 import { walk } from "./walk.js";
 
-const MODELS = ["captions", "postcards", "autoencoder"];
 const ENCODER = /^(stem|down|to_latent)\./; // the half of the autoencoder that is not needed here
 const NUMBERS = 256; // of a latent
 
 /** Fetch a file of the site, telling `heard` how many bytes have come. */
-async function fetched(name, heard) {
+async function fetched(name, heard = () => {}) {
   const answer = await fetch(new URL(name, import.meta.url));
   if (!answer.ok) throw new Error(`${name} could not be loaded (${answer.status}). Reload the page.`);
-  const parts = [];
-  for (const stream = answer.body.getReader(); ;) {
-    const { done, value } = await stream.read();
-    if (done) break;
-    parts.push(value);
-    heard(value.length);
-  }
-  return new Blob(parts).arrayBuffer();
+  const counted = new TransformStream({
+    transform(bytes, onwards) {
+      heard(bytes.length);
+      onwards.enqueue(bytes);
+    },
+  });
+  return new Response(answer.body.pipeThrough(counted));
 }
 
 /** The fastest functions that this browser can run: see build.py and product.wat. */
 async function functionsOf(heap) {
   for (const name of ["product-relaxed.wasm", "product.wasm"]) {
-    const bytes = await fetched(name, () => {});
+    const bytes = await (await fetched(name)).arrayBuffer();
     if (!WebAssembly.validate(bytes)) continue;
     const { instance } = await WebAssembly.instantiate(bytes, { page: { memory: heap.memory } });
     return instance.exports;
@@ -37,14 +35,15 @@ async function functionsOf(heap) {
   return plainFunctions(heap);
 }
 
-/** Load everything; heard(bytes) is called as they come. Returns paint, tokenise, and the networks. */
+/** Load everything; heard(bytes) is called as they come. Returns paint, frames, tokenise, and the networks. */
 export async function load(heard = () => {}, fast = true) {
-  const json = async (name) => JSON.parse(new TextDecoder().decode(await fetched(name, () => {})));
-  const [about, vocabulary, ...files] = await Promise.all([
+  const json = async (name) => (await fetched(name)).json();
+  const weights = async (name) =>
+    readWeights(await (await fetched(`weights/${name}.safetensors`, heard)).arrayBuffer());
+  const [about, vocabulary, captions, postcards, autoencoder] = await Promise.all([
     json("model.json"), json("vocabulary.json"),
-    ...MODELS.map((name) => fetched(`weights/${name}.safetensors`, heard)),
+    weights("captions"), weights("postcards"), weights("autoencoder"),
   ]);
-  const [captions, postcards, autoencoder] = files.map(readWeights);
   const heap = new Heap([captions, postcards, autoencoder.filter(({ name }) => !ENCODER.test(name))]);
   const layers = layersOn(heap, fast ? await functionsOf(heap) : plainFunctions(heap));
   const [words, unet, pictures] = heap.files;
@@ -55,16 +54,14 @@ export async function load(heard = () => {}, fast = true) {
   const contexts = new Map(); // of the last prompts
 
   function contextOf(prompt) {
-    if (!contexts.has(prompt)) {
-      if (contexts.size === 8) contexts.delete(contexts.keys().next().value);
-      contexts.set(prompt, encode(tokenise(prompt)));
-    }
+    if (contexts.size === 8) contexts.clear();
+    if (!contexts.has(prompt)) contexts.set(prompt, encode(tokenise(prompt)));
     return contexts.get(prompt);
   }
 
   /** Paint; return {latents, guesses}: before each step and at the end; what was guessed there. */
-  function paint({ prompt, seed, steps, scale }) {
-    const [context, away] = [contextOf(prompt), contextOf("")];
+  function paint({ prompt, negative_prompt = "", seed, steps, scale }) {
+    const [context, away] = [prompt, negative_prompt].map(contextOf);
     const walked = [...walk(ask, randn(NUMBERS, seed), steps, scale, context, away)];
     const { x_next: end } = walked.at(-1);
     return {
@@ -73,7 +70,13 @@ export async function load(heard = () => {}, fast = true) {
     };
   }
 
-  return { paint, decode, encode, ask, tokenise };
+  /** Decode places on a painted way, all or some: [what was held, what was guessed], bytes as of `pixels`. */
+  function frames({ latents, guesses }, places = [...latents.keys()]) {
+    const made = decode([latents, guesses].flatMap((row) => places.map((place) => row[place]))).map(pixels);
+    return [made.slice(0, places.length), made.slice(places.length)];
+  }
+
+  return { paint, frames, decode, encode, ask, tokenise };
 }
 
 /** A picture (3, 64, 64) in [-1, 1] as bytes of RGBA; halves are rounded to even, as torch does. */
