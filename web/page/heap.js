@@ -15,14 +15,14 @@ export function readWeights(buffer) {
 }
 
 export class Heap {
-  /** files: of each network, what `readWeights` returns. */
+  /** files: of each network, what `readWeights` returns. Each becomes one of `nets`. */
   constructor(files) {
     const bytes = files.flat().reduce((sum, { halves }) => sum + 4 * halves.length + 4096, ROOM);
     this.memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536) });
     this.numbers = new Float32Array(this.memory.buffer);
     this.tables = new Map(); // they fill the memory from its end
     [this.at, this.end] = [16, this.numbers.length]; // not from 0, which stands for "none"
-    this.files = files.map((file) => Object.fromEntries(file.map((one) => [one.name, this.keep(one)])));
+    this.nets = files.map((file) => this.nested(file));
     this.begin = this.at;
   }
 
@@ -34,13 +34,11 @@ export class Heap {
     return block;
   }
 
-  /** Copy rows of numbers, one behind the other, to a block of their own. */
+  /** Copy rows of as many numbers each, one behind the other, to a block of their own. */
   put(...rows) {
-    const block = this.take(rows.reduce((sum, { length }) => sum + length, 0));
-    rows.reduce((at, row) => {
-      block.set(row, at);
-      return at + row.length;
-    }, 0);
+    const each = rows[0].length;
+    const block = this.take(rows.length * each);
+    rows.forEach((row, i) => block.set(row, i * each));
     return block;
   }
 
@@ -50,6 +48,17 @@ export class Heap {
     const data = this.take((halves.length / rows) * ((rows + 3) & ~3));
     data.set(halves);
     return { data, shape };
+  }
+
+  /** Keep a network's weights as torch nests its modules: "up.0.norm.bias" as up[0].norm.bias. */
+  nested(file) {
+    const net = {};
+    for (const tensor of file) {
+      const path = tensor.name.split(".");
+      const last = path.pop();
+      path.reduce((module, part) => (module[part] ??= {}), net)[last] = this.keep(tensor);
+    }
+    return net;
   }
 
   /** Forget all that was computed; weights stay. */

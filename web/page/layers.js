@@ -137,10 +137,10 @@ export function layersOn(heap, { product, convolution }) {
   }
 
   /** Pictures side by side as a map; and back, each by itself, outside the heap. */
-  const together = (pictures, channels, side) => {
+  function together(pictures, channels, side) {
     const n = pictures.length;
     return { data: permute(heap.put(...pictures), [n, channels, side ** 2], [1, 0, 2]), channels, n, side };
-  };
+  }
   function apart({ data, channels, n, side }) {
     const [all, size] = [permute(data, [channels, n, side ** 2], [1, 0, 2]), channels * side ** 2];
     return Array.from({ length: n }, (_, i) => all.slice(i * size, (i + 1) * size));

@@ -1,25 +1,15 @@
 // The whole model, without torch: from words to context, from noise to a latent, from a latent to a
-// picture. Weights have the names of the course's package, and each function does what its module does.
+// picture. Weights have the names of the course's package, and each function does what its module does:
+// net.up_blocks[0][0].resnet.norm_1 is {weight, bias}.
 
 import { add, column, plus, silu } from "./layers.js";
 
 const PLACES = 32; // words of a context
 const WIDTH = 128; // numbers that say a word
 
-/** Return weights as torch nests its modules: net.up_blocks[0][0].resnet.norm_1 is {weight, bias}. */
-function nested(weights) {
-  const net = {};
-  for (const [name, tensor] of Object.entries(weights)) {
-    const path = name.split(".");
-    const last = path.pop();
-    path.reduce((module, part) => (module[part] ??= {}), net)[last] = tensor;
-  }
-  return net;
-}
-
 /** Return encode(numbers of 32 words): their context, (128, 32). models/caption_encoder.py. */
-export function captionEncoder(weights, { heap, linear, layerNorm, selfAttention }) {
-  const { word, place, blocks, norm } = nested(weights).encoder;
+export function captionEncoder({ encoder }, { heap, linear, layerNorm, selfAttention }) {
+  const { word, place, blocks, norm } = encoder;
 
   function attendAndThink(x, { norm_1, to_qkv, to_out, norm_2, mlp }) {
     const qkv = linear(to_qkv, layerNorm(norm_1, x, PLACES), PLACES);
@@ -41,8 +31,7 @@ export function captionEncoder(weights, { heap, linear, layerNorm, selfAttention
 }
 
 /** Return ask(x (4, 8, 8), t, contexts): a guess of x_0 for each context. models/unet.py. */
-export function textUNet(weights, layers) {
-  const net = nested(weights);
+export function textUNet(net, layers) {
   const { heap, conv, linear, groupNorm, resBlock, keysAndValues, attention, selfAttention } = layers;
   const answers = new WeakMap(); // of a context, in each cross-attention: kept, as no picture changes them
 
@@ -103,8 +92,7 @@ export function textUNet(weights, layers) {
 }
 
 /** Return decode(latents, each (4, 8, 8)): a picture (3, 64, 64) in [-1, 1] for each. */
-export function decoder(weights, layers, scalingFactor) {
-  const { from_latent, up, head } = nested(weights);
+export function decoder({ from_latent, up, head }, layers, scalingFactor) {
   const { heap, conv, groupNorm, resBlock, shuffle, together, apart } = layers;
   const blocks = Object.values(up);
   const norm = blocks.pop();

@@ -8,7 +8,7 @@ import { randn } from "./noise.js";
 import { reader } from "./reading.js";
 import { walk } from "./walk.js";
 
-const ENCODER = /^(stem|down|to_latent)\./; // the half of the autoencoder that is not needed here
+const MODELS = ["captions", "postcards", "autoencoder"];
 const NUMBERS = 256; // of a latent
 
 /** Fetch a file of the site, telling `heard` how many bytes have come. */
@@ -35,21 +35,19 @@ async function functionsOf(heap) {
   return plainFunctions(heap);
 }
 
-/** Load everything; heard(bytes) is called as they come. Returns paint, frames, tokenise, and the networks. */
+/** Load everything; heard(bytes) is called as they come. Returns what paints, and its parts. */
 export async function load(heard = () => {}, fast = true) {
   const json = async (name) => (await fetched(name)).json();
-  const weights = async (name) =>
-    readWeights(await (await fetched(`weights/${name}.safetensors`, heard)).arrayBuffer());
-  const [about, vocabulary, captions, postcards, autoencoder] = await Promise.all([
-    json("model.json"), json("vocabulary.json"),
-    weights("captions"), weights("postcards"), weights("autoencoder"),
+  const weights = async (name) => (await fetched(`weights/${name}.safetensors`, heard)).arrayBuffer();
+  const [about, vocabulary, ...files] = await Promise.all([
+    json("model.json"), json("vocabulary.json"), ...MODELS.map(weights),
   ]);
-  const heap = new Heap([captions, postcards, autoencoder.filter(({ name }) => !ENCODER.test(name))]);
+  const heap = new Heap(files.map(readWeights));
   const layers = layersOn(heap, fast ? await functionsOf(heap) : plainFunctions(heap));
-  const [words, unet, pictures] = heap.files;
-  const encode = captionEncoder(words, layers);
-  const ask = textUNet(unet, layers);
-  const decode = decoder(pictures, layers, about.scaling_factor);
+  const [captions, postcards, autoencoder] = heap.nets;
+  const encode = captionEncoder(captions, layers);
+  const ask = textUNet(postcards, layers);
+  const decode = decoder(autoencoder, layers, about.scaling_factor);
   const { tokenise } = reader(vocabulary);
   const contexts = new Map(); // of the last prompts
 
@@ -63,17 +61,13 @@ export async function load(heard = () => {}, fast = true) {
   function paint({ prompt, negative_prompt = "", seed, steps, scale }) {
     const [context, away] = [prompt, negative_prompt].map(contextOf);
     const walked = [...walk(ask, randn(NUMBERS, seed), steps, scale, context, away)];
-    const { x_next: end } = walked.at(-1);
-    return {
-      latents: [...walked.map(({ x_t }) => x_t), end],
-      guesses: [...walked.map(({ x_0 }) => x_0), end],
-    };
+    const row = (name) => [...walked.map((step) => step[name]), walked.at(-1).x_next];
+    return { latents: row("x_t"), guesses: row("x_0") };
   }
 
-  /** Decode places on a painted way, all or some: [what was held, what was guessed], bytes as of `pixels`. */
+  /** The pixels at places on a painted way: [those of what was held, those of what was guessed]. */
   function frames({ latents, guesses }, places = [...latents.keys()]) {
-    const made = decode([latents, guesses].flatMap((row) => places.map((place) => row[place]))).map(pixels);
-    return [made.slice(0, places.length), made.slice(places.length)];
+    return [latents, guesses].map((row) => decode(places.map((place) => row[place])).map(pixels));
   }
 
   return { paint, frames, decode, encode, ask, tokenise };

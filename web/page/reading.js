@@ -4,6 +4,10 @@
 /** A prompt asks for something that this world cannot show, or contradicts itself. */
 export class PromptError extends Error {}
 
+function refuse(sentence) {
+  throw new PromptError(sentence);
+}
+
 const EXAMPLE = "one sentence is enough: 'a small red house on the left, on snow at night'";
 const SIGN = /^\p{P}$/v; // a quotation mark, a bracket or another sign that parts no things
 
@@ -15,6 +19,7 @@ const pattern = (source) => new RegExp(source
   .replaceAll("\\d", "\\p{Nd}"), "gv");
 
 const letters = (word) => [...word];
+const inEnglish = (number) => number.toLocaleString("en-US");
 const described = (tokens) =>
   tokens.find(({ kind }) => kind !== "colour" && kind !== "size") ?? { kind: "", text: "" };
 
@@ -23,9 +28,10 @@ function quoted(word) {
   return `'${text.length <= 30 ? word : `${text.slice(0, 30).join("")}…`}'`;
 }
 
-/** vocabulary: what vocabulary.json holds. Returns parse(prompt) and tokenise(prompt). */
+/** vocabulary: what vocabulary.json holds. Returns parse and tokenise of a prompt; both throw PromptError. */
 export function reader(vocabulary) {
-  const { allowed, absent, singular, joiners, scenery: sceneryNames, traits } = vocabulary;
+  const { allowed, absent, singular, joiners, traits, scenery: sceneryNames } = vocabulary;
+  const { max_length: most, length } = vocabulary;
   const [meaningOf, number] = [new Map(vocabulary.meaning_of), new Map(vocabulary.numbers)];
   const [named, small, negations, everyday] = ["named", "small_words", "negations", "everyday"].map(
     (name) => new Set(vocabulary[name]));
@@ -44,7 +50,7 @@ export function reader(vocabulary) {
     const strange = new Set(words.filter(
       (word) => !meaningOf.has(word) && !small.has(word) && !SIGN.test(word)));
     strange.forEach(refuseKnown);
-    if (strange.size) throw new PromptError(aboutUnknown([...strange].slice(0, 3)));
+    if (strange.size) refuse(aboutUnknown([...strange].slice(0, 3)));
     let led = false; // by a small word or an article
     const tokens = [];
     for (const text of words) {
@@ -59,12 +65,12 @@ export function reader(vocabulary) {
 
   function refuseKnown(word) {
     if (negations.has(word)) {
-      throw new PromptError(`'${word}': the parser does not know negation. Say what the picture shows, `
-        + "and leave out what it does not show (a negative prompt is a separate text)");
+      refuse(`'${word}': the parser does not know negation. Say what the picture shows, and leave out `
+        + "what it does not show (a negative prompt is a separate text)");
     }
     for (const [attribute, words] of Object.entries(absent)) {
       if (words.includes(word) || (attribute === "count" && /^-*\p{Nd}/v.test(word))) {
-        throw new PromptError(`'${word}' is not a ${attribute} of this world: choose ${allowed[attribute]}`);
+        refuse(`'${word}' is not a ${attribute} of this world: choose ${allowed[attribute]}`);
       }
     }
   }
@@ -110,8 +116,8 @@ export function reader(vocabulary) {
     tokens.forEach((token, i) => {
       const after = described(tokens.slice(i));
       if (token.led && after !== token && sceneryNames.includes(after.kind)) {
-        throw new PromptError(`'${token.text} ${after.text}': the ${token.kind} of a sky or a ground cannot `
-          + `be chosen, only that of a thing; leave out '${token.text}'`);
+        refuse(`'${token.text} ${after.text}': the ${token.kind} of a sky or a ground cannot be chosen, `
+          + `only that of a thing; leave out '${token.text}'`);
       }
     });
   }
@@ -121,11 +127,9 @@ export function reader(vocabulary) {
     const texts = new Map(said.map(({ value, text }) => [value, text]));
     if (texts.has("aurora")) texts.delete("night");
     const [first, second] = texts.values();
-    if (second) {
-      throw new PromptError(`'${first}' and '${second}' are both said for the ${name}, and a postcard has `
-        + `one: choose ${allowed[name]}`);
-    }
-    return texts.keys().next().value ?? null;
+    if (second) refuse(`'${first}' and '${second}' are both said for the ${name}, and a postcard has one: `
+      + `choose ${allowed[name]}`);
+    return [...texts.keys()][0] ?? null;
   }
 
   function thing(tokens) {
@@ -134,9 +138,9 @@ export function reader(vocabulary) {
     for (const token of tokens.filter(({ value }) => value !== null)) {
       const before = said[token.kind] ?? token;
       if (token.value !== before.value) {
-        throw new PromptError(`'${before.text}' and '${token.text}' are both said for the ${token.kind} of `
-          + `the ${name}, and it has one: choose ${allowed[token.kind]}; two things are named one by one: `
-          + "'a red house and a blue boat'");
+        refuse(`'${before.text}' and '${token.text}' are both said for the ${token.kind} of the ${name}, `
+          + `and it has one: choose ${allowed[token.kind]}; two things are named `
+          + "one by one: 'a red house and a blue boat'");
       }
       said[token.kind] = token;
     }
@@ -172,7 +176,7 @@ export function reader(vocabulary) {
       if (readings.size === 1) return readings.values().next().value;
       if (readings.size) {
         const words = tokens.slice(tied[0], tied.at(-1)).filter(({ kind }) => kind !== "join");
-        throw new PromptError(`it is not clear whether '${words.map(({ text }) => text).join(", ")}' belongs `
+        refuse(`it is not clear whether '${words.map(({ text }) => text).join(", ")}' belongs `
           + `to the ${tokens[first].text} or to the ${tokens[second].text}; put each word next to its thing `
           + "and 'and' between the two things");
       }
@@ -185,27 +189,21 @@ export function reader(vocabulary) {
 
   function thingsOf(tokens) {
     const nouns = [...tokens.keys()].filter((i) => tokens[i].kind === "object");
-    if (nouns.length > 2) {
-      const names = nouns.slice(0, 5).map((i) => tokens[i].text).join(", ");
-      throw new PromptError(`${nouns.length} things are named (${names}), and a postcard holds at most two; `
-        + "for several of one kind give a count: 'three boats'");
-    }
+    const names = nouns.slice(0, 5).map((i) => tokens[i].text).join(", ");
+    if (nouns.length > 2) refuse(`${nouns.length} things are named (${names}), and a postcard holds at most `
+      + "two; for several of one kind give a count: 'three boats'");
     if (nouns.length === 2) return twoThings(tokens, ...nouns);
     return tokens.some(({ kind }) => kind !== "join") ? [thing(tokens)] : [];
   }
 
   function parseWords(prompt) {
-    const [size, most] = [letters(prompt).length, vocabulary.max_length];
-    if (size > most) {
-      throw new PromptError(`the prompt has ${size.toLocaleString("en-US")} characters and at most `
-        + `${most.toLocaleString("en-US")} are read; ${EXAMPLE}`);
-    }
+    const size = letters(prompt).length;
+    if (size > most) refuse(`the prompt has ${inEnglish(size)} characters and at most ${inEnglish(most)} are `
+      + `read; ${EXAMPLE}`);
     const text = normalised(prompt);
     const relation = text.match(relationPattern);
-    if (relation) {
-      throw new PromptError(`'${relation[0]}' compares two places; say where each thing is in the picture: `
-        + "'a house on the left and a boat on the right'");
-    }
+    if (relation) refuse(`'${relation[0]}' compares two places; say where each thing is in the picture: `
+      + "'a house on the left and a boat on the right'");
     const words = text.match(wordPattern) ?? [];
     const tokens = countArticles(tokensOf(words));
     refuseColouredScenery(tokens);
@@ -214,21 +212,15 @@ export function reader(vocabulary) {
     return [{ sky, ground, things }, words];
   }
 
-  /** Return what a prompt says; throws PromptError. */
-  const parse = (prompt) => parseWords(prompt)[0];
-
-  /** Return the numbers of the prompt's words, 32 of them, filled up with 0; throws PromptError. */
+  /** Return the numbers of the prompt's words, 32 of them, filled up with 0. */
   function tokenise(prompt) {
-    const numbers = parseWords(prompt)[1].filter((word) => number.has(word)).map((word) => number.get(word));
-    const most = vocabulary.length;
-    if (numbers.length > most) {
-      throw new PromptError(`the prompt has ${numbers.length} words that count, and at most ${most} are `
-        + `read; ${EXAMPLE}`);
-    }
-    return [...numbers, ...new Array(most - numbers.length).fill(0)];
+    const numbers = parseWords(prompt)[1].flatMap((word) => number.get(word) ?? []);
+    if (numbers.length > length) refuse(`the prompt has ${numbers.length} words that count, and at most `
+      + `${length} are read; ${EXAMPLE}`);
+    return [...numbers, ...new Array(length - numbers.length).fill(0)];
   }
 
-  return { parse, tokenise };
+  return { parse: (prompt) => parseWords(prompt)[0], tokenise };
 }
 
 // ---- difflib.get_close_matches: the share of letters that two words have in common, in order
@@ -250,7 +242,6 @@ function inCommon(a, b) {
       if (same > size) [from, to, size] = [i, j, same];
     }
   }
-  if (!size) return 0;
-  const before = inCommon(a.slice(0, from), b.slice(0, to));
-  return size + before + inCommon(a.slice(from + size), b.slice(to + size));
+  return size && size + inCommon(a.slice(0, from), b.slice(0, to))
+    + inCommon(a.slice(from + size), b.slice(to + size));
 }
