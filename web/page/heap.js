@@ -36,16 +36,14 @@ export class Heap {
 
   /** Copy rows of as many numbers each, one behind the other, to a block of their own. */
   put(...rows) {
-    const each = rows[0].length;
-    const block = this.take(rows.length * each);
-    rows.forEach((row, i) => block.set(row, i * each));
+    const block = this.take(rows.length * rows[0].length);
+    rows.forEach((row, i) => block.set(row, i * row.length));
     return block;
   }
 
   /** Keep weights for good, as float32; product.wat takes four rows at a time, so fill up with 0. */
   keep({ shape, halves }) {
-    const [rows] = shape;
-    const data = this.take((halves.length / rows) * ((rows + 3) & ~3));
+    const data = this.take((halves.length / shape[0]) * ((shape[0] + 3) & ~3));
     data.set(halves);
     return { data, shape };
   }

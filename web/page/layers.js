@@ -18,9 +18,9 @@ export function add(a, b) {
 export const plus = (a, b) => ({ ...a, data: add(a.data, b.data) });
 
 /** A linear map of one row of numbers: too small to be worth a call of product.wat. */
-export function column({ weight, bias }, row) {
+export function column({ weight: { data }, bias }, row) {
   return bias.data.map((sum, r) => {
-    for (let c = 0, i = r * row.length; c < row.length; c++, i++) sum += weight.data[i] * row[c];
+    for (let c = 0, i = r * row.length; c < row.length; c++, i++) sum += data[i] * row[c];
     return sum;
   });
 }
@@ -115,13 +115,15 @@ export function layersOn(heap, { product, convolution }) {
     const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
     const [sizes, steps] = [shape, strides].map((of) => order.map((axis) => of[axis]));
     const out = heap.take(x.length);
-    let to = 0;
-    const copy = (axis, from) => {
-      const end = from + sizes[axis] * steps[axis];
-      if (axis < order.length - 1) for (; from < end; from += steps[axis]) copy(axis + 1, from);
-      else for (; from < end; from += steps[axis]) out[to++] = x[from];
+    const copy = (axis, from, to) => {
+      const [step, end] = [steps[axis], from + sizes[axis] * steps[axis]];
+      for (; from < end; from += step) {
+        if (axis < order.length - 1) to = copy(axis + 1, from, to);
+        else out[to++] = x[from];
+      }
+      return to;
     };
-    copy(0, 0);
+    copy(0, 0, 0);
     return out;
   }
 
@@ -150,8 +152,8 @@ export function layersOn(heap, { product, convolution }) {
   function keysAndValues(kv, n, words) {
     const half = kv.length / 2;
     const shape = [half / (HEAD * n * words), HEAD, n, words];
-    const [k, v] = [kv.subarray(0, half), kv.subarray(half)];
-    return { k: permute(k, shape, [2, 0, 3, 1]), v: permute(v, shape, [2, 0, 1, 3]) };
+    const k = permute(kv.subarray(0, half), shape, [2, 0, 3, 1]);
+    return { k, v: permute(kv.subarray(half), shape, [2, 0, 1, 3]) };
   }
 
   /** What each place of q (channels, n * places) finds, by heads: softmax(k q / sqrt(32)) times v. */

@@ -71,9 +71,8 @@ export function textUNet(net, layers) {
   /** The time in waves of 32 lengths, from 1 to 1000 radians in all. */
   function embed(t) {
     const angles = Array.from({ length: 32 }, (_, i) => Math.fround(t * Math.fround(10 ** ((3 * i) / 31))));
-    const waves = [...angles.map(Math.sin), ...angles.map(Math.cos)];
-    const [first, second] = [net.time_embedding[0], net.time_embedding[2]];
-    return column(second, column(first, waves).map(silu)).map(silu);
+    const waves = Float32Array.from([...angles.map(Math.sin), ...angles.map(Math.cos)]);
+    return column(net.time_embedding[2], column(net.time_embedding[0], waves).map(silu)).map(silu);
   }
 
   return (x, t, contexts) => {
@@ -84,8 +83,7 @@ export function textUNet(net, layers) {
     let m = conv(net.downsamplers[0].mix, layers.unshuffle(skip));
     m = stage(net.mid_block, m, emb, contexts);
     m = layers.shuffle(conv(net.upsamplers[0].spread, m));
-    m = { ...skip, channels: 2 * skip.channels, data: heap.put(m.data, skip.data) };
-    m = conv(net.upsamplers[0].join, m);
+    m = conv(net.upsamplers[0].join, { ...m, data: heap.put(m.data, skip.data) });
     m = stage(net.up_blocks[0], m, emb, contexts);
     return layers.apart(conv(net.head, groupNorm(net.norm, m)));
   };

@@ -44,8 +44,8 @@ export function* walk(ask, x, steps, scale, context, away) {
   for (let step = 0; step < steps; step++) {
     const [now, next] = [rates(at[step]), rates(at[step + 1])];
     const needed = scale === 0 ? [away] : scale === 1 ? [context] : [away, context];
-    const guesses = ask(x, at[step], needed);
-    const x_0 = guesses.length === 1 ? guesses[0] : guide(...guesses, scale);
+    const [guess, told] = ask(x, at[step], needed);
+    const x_0 = told ? guide(guess, told, scale) : guess;
     const x_next = solve(x, x_0, before, now, next, at[step + 1] === 0);
     yield { t: at[step], x_t: x, x_0, x_next };
     before = { x_0, rates: now };
@@ -62,7 +62,6 @@ function solve(x, x_0, before, now, next, last) {
     const ahead = h / (2 * (lambda(now) - lambda(before.rates)));
     guess = x_0.map((value, i) => value + ahead * (value - before.x_0[i]));
   }
-  const keep = next[1] / now[1];
-  const take = next[0] * Math.expm1(-h);
+  const [keep, take] = [next[1] / now[1], next[0] * Math.expm1(-h)];
   return x.map((value, i) => keep * value - take * guess[i]);
 }
