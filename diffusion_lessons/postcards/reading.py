@@ -88,7 +88,7 @@ def parse_words(prompt: str) -> tuple[Description, list[str]]:
             "one sentence is enough: 'a small red house on the left, on snow at night'"
         )
     text = _normalised(prompt)
-    if relation := re.search(r"\b(?:left|right) (?:side )?of\b", text):
+    if relation := _RELATION.search(text):
         raise PromptError(
             f"'{relation[0]}' compares two places; say where each thing is in the picture: "
             "'a house on the left and a boat on the right'"
@@ -122,6 +122,7 @@ _REWRITES = [
     ]
 ]  # fmt: skip
 _WORD = re.compile(r"(?<!\w)-\d+(?:\.\d+)?|\d+(?:\.\d+)?|[^\W\d_]+|\S")
+_RELATION = re.compile(r"\b(?:left|right) (?:side )?of\b")
 # word -> the kind and the value of its token
 _READ: dict[str, tuple[str, str | None]] = {
     **{word: (kind, None) for kind, words in UNNAMED.items() for word in words.split()},

@@ -108,28 +108,30 @@ def test_the_page_reads_20000_prompts_as_python_does_refusals_included(page, sit
     assert 5_000 < sum(isinstance(one, str) for one in read) < 15_000
 
 
-WALKS = [  # prompt, seed, steps, scale
-    *((text, 100 + i, 4, 2.5) for i, text in enumerate(
-        postcards.captions(postcards.sample_scenes(40, seed=9), seed=9))),
-    (HOUSE, 0, 1, 2.5), (HOUSE, 2**32 - 1, 3, 0), (HOUSE, 2**31, 6, 1), (HOUSE, 7, 20, 8),
-    ("", 1, 10, 2.5), ("a cabin", 2, 7, 0.5), ("two kittens", 3, 11, 5), ("a boat", 4, 4, 10),
-    ("a tree and a red cat", 5, 5, 3), ("sunset", 6, 6, 2.5),
+WALKS = [  # prompt, negative prompt, seed, steps, scale
+    *((text, "", 100 + i, 4, 2.5) for i, text in enumerate(
+        postcards.captions(postcards.sample_scenes(36, seed=9), seed=9))),
+    (HOUSE, "", 0, 1, 2.5), (HOUSE, "", 2**32 - 1, 3, 0), (HOUSE, "", 2**31, 6, 1),
+    (HOUSE, "", 7, 20, 8), ("", "", 1, 10, 2.5), ("a cabin", "", 2, 7, 0.5),
+    ("two kittens", "", 3, 11, 5), ("a boat", "", 4, 4, 10), ("a tree and a red cat", "", 5, 5, 3),
+    ("sunset", "", 6, 6, 2.5), (HOUSE, "snow", 8, 10, 2.5), ("", "a red boat", 9, 8, 4),
+    ("a cat", "night", 10, 5, 0), ("a cat", "night", 10, 5, 1),
 ]  # fmt: skip
 
 
 def test_the_page_paints_fifty_pictures_as_python_does(page, site):
     pipe, painted = pipeline.TextToImage.from_pretrained(), []
-    for prompt, seed, steps, scale in WALKS:
+    for prompt, negative, seed, steps, scale in WALKS:
         noise = pipe.noise(1, torch.Generator().manual_seed(seed))
-        walk = pipe.steps(prompt, None, steps, scale, noise)
+        walk = pipe.steps(prompt, negative or None, steps, scale, noise)
         painted.append(pictures.to_uint8(pipe.decode(sampling.finish(walk)))[0])
     page.goto(site)
     made = page.evaluate(
         """async (walks) => {
             const { load, pixels } = await import("./painter.js");
             const { paint, decode } = await load();
-            return walks.map(([prompt, seed, steps, scale]) => {
-                const { latents } = paint({ prompt, seed, steps, scale });
+            return walks.map(([prompt, negative_prompt, seed, steps, scale]) => {
+                const { latents } = paint({ prompt, negative_prompt, seed, steps, scale });
                 return Array.from(pixels(decode(latents.slice(-1))[0]));
             });
         }""",
@@ -139,6 +141,44 @@ def test_the_page_paints_fifty_pictures_as_python_does(page, site):
     off = np.abs(theirs - np.stack(painted).astype(int))
     assert len(WALKS) == 50 and off.max() <= 1, off.max(axis=(1, 2, 3))
     assert (off > 0).mean() < 1e-3
+
+
+def test_any_places_on_a_way_are_seen_as_in_python(page, site):
+    pipe, places = pipeline.TextToImage.from_pretrained(), [0, 2, 5, 6]
+    noise = pipe.noise(1, torch.Generator().manual_seed(12))
+    steps = list(pipe.steps(HOUSE, "night", 6, 2.5, noise))
+    held = [*(step.x_t for step in steps), steps[-1].x_next]
+    guesses = [*(step.prediction.x_0 for step in steps), steps[-1].x_next]
+    wanted = torch.cat([row[i] for row in (held, guesses) for i in places])
+    page.goto(site)
+    made = page.evaluate(
+        """async ([prompt, places]) => {
+            const { load } = await import("./painter.js");
+            const { paint, frames } = await load();
+            const way = paint({ prompt, negative_prompt: "night", seed: 12, steps: 6, scale: 2.5 });
+            return frames(way, places).flat().map((bytes) => Array.from(bytes));
+        }""",
+        [HOUSE, places],
+    )
+    theirs = np.array(made, int).reshape(-1, 64, 64, 4)[..., :3]
+    off = np.abs(theirs - pictures.to_uint8(pipe.decode(wanted)).astype(int))
+    assert off.max() <= 1, off.max(axis=(1, 2, 3))
+
+
+@pytest.mark.parametrize("count", [16, 256, 16 * 39, 16 * 40, 3 * 64 * 64])
+def test_a_seed_gives_the_noise_that_torch_gives(page, site, count):
+    seeds = [0, 1, 2**31, 2**32 - 1]  # beyond 624 numbers the generator's state is mixed again
+    page.goto(site)
+    made = page.evaluate(
+        """async ([count, seeds]) => {
+            const { randn } = await import("./noise.js");
+            return seeds.map((seed) => Array.from(randn(count, seed)));
+        }""",
+        [count, seeds],
+    )
+    for seed, row in zip(seeds, made, strict=True):
+        torchs = torch.randn(count, generator=torch.Generator().manual_seed(seed))
+        torch.testing.assert_close(torch.tensor(row), torchs, rtol=1e-5, atol=2e-6)
 
 
 def test_this_browser_can_run_both_modules(page, site):

@@ -1,6 +1,8 @@
 // torch.randn of a generator with a seed, on a CPU: the same seed, the same noise as in Python.
 // MT19937 (Matsumoto & Nishimura 1998), 24 bits of each number, Box & Muller 1958 on blocks of 16.
 
+const LENGTH = 624; // of the generator's state
+
 /** Draw `count` numbers of the bell curve N(0, 1); count: a multiple of 16; seed: 0 to 2**32 - 1. */
 export function randn(count, seed) {
   const next = twister(seed);
@@ -16,31 +18,22 @@ export function randn(count, seed) {
   return drawn;
 }
 
-const LENGTH = 624;
-
 function twister(seed) {
   const state = new Uint32Array(LENGTH);
   state[0] = seed;
   for (let i = 1; i < LENGTH; i++) {
     state[i] = Math.imul(1812433253, state[i - 1] ^ (state[i - 1] >>> 30)) + i;
   }
-  let at = LENGTH;
+  let at = 0;
   return () => {
-    if (at === LENGTH) {
-      twist(state);
-      at = 0;
-    }
-    let y = state[at++];
+    const next = (at + 1) % LENGTH;
+    const mixed = (state[at] & 0x80000000) | (state[next] & 0x7fffffff);
+    let y = state[(at + 397) % LENGTH] ^ (mixed >>> 1) ^ (mixed & 1 ? 0x9908b0df : 0);
+    state[at] = y;
+    at = next;
     y ^= y >>> 11;
     y ^= (y << 7) & 0x9d2c5680;
     y ^= (y << 15) & 0xefc60000;
-    return (y ^ (y >>> 18)) >>> 0;
+    return y ^ (y >>> 18);
   };
-}
-
-function twist(state) {
-  for (let i = 0; i < LENGTH; i++) {
-    const y = (state[i] & 0x80000000) | (state[(i + 1) % LENGTH] & 0x7fffffff);
-    state[i] = state[(i + 397) % LENGTH] ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
-  }
 }

@@ -9,27 +9,25 @@ import { reader } from "./reading.js";
 import { walk } from "./walk.js";
 
 const MODELS = ["captions", "postcards", "autoencoder"];
-const ENCODER = /^(stem|down|to_latent)\./; // the half of the autoencoder that is not needed here
 const NUMBERS = 256; // of a latent
 
 /** Fetch a file of the site, telling `heard` how many bytes have come. */
-async function fetched(name, heard) {
+async function fetched(name, heard = () => {}) {
   const answer = await fetch(new URL(name, import.meta.url));
   if (!answer.ok) throw new Error(`${name} could not be loaded (${answer.status}). Reload the page.`);
-  const parts = [];
-  for (const stream = answer.body.getReader(); ;) {
-    const { done, value } = await stream.read();
-    if (done) break;
-    parts.push(value);
-    heard(value.length);
-  }
-  return new Blob(parts).arrayBuffer();
+  const counted = new TransformStream({
+    transform(bytes, onwards) {
+      heard(bytes.length);
+      onwards.enqueue(bytes);
+    },
+  });
+  return new Response(answer.body.pipeThrough(counted));
 }
 
 /** The fastest functions that this browser can run: see build.py and product.wat. */
 async function functionsOf(heap) {
   for (const name of ["product-relaxed.wasm", "product.wasm"]) {
-    const bytes = await fetched(name, () => {});
+    const bytes = await (await fetched(name)).arrayBuffer();
     if (!WebAssembly.validate(bytes)) continue;
     const { instance } = await WebAssembly.instantiate(bytes, { page: { memory: heap.memory } });
     return instance.exports;
@@ -37,43 +35,42 @@ async function functionsOf(heap) {
   return plainFunctions(heap);
 }
 
-/** Load everything; heard(bytes) is called as they come. Returns paint, tokenise, and the networks. */
+/** Load everything; heard(bytes) is called as they come. Returns what paints, and its parts. */
 export async function load(heard = () => {}, fast = true) {
-  const json = async (name) => JSON.parse(new TextDecoder().decode(await fetched(name, () => {})));
+  const json = async (name) => (await fetched(name)).json();
+  const weights = async (name) => (await fetched(`weights/${name}.safetensors`, heard)).arrayBuffer();
   const [about, vocabulary, ...files] = await Promise.all([
-    json("model.json"), json("vocabulary.json"),
-    ...MODELS.map((name) => fetched(`weights/${name}.safetensors`, heard)),
+    json("model.json"), json("vocabulary.json"), ...MODELS.map(weights),
   ]);
-  const [captions, postcards, autoencoder] = files.map(readWeights);
-  const heap = new Heap([captions, postcards, autoencoder.filter(({ name }) => !ENCODER.test(name))]);
+  const heap = new Heap(files.map(readWeights));
   const layers = layersOn(heap, fast ? await functionsOf(heap) : plainFunctions(heap));
-  const [words, unet, pictures] = heap.files;
-  const encode = captionEncoder(words, layers);
-  const ask = textUNet(unet, layers);
-  const decode = decoder(pictures, layers, about.scaling_factor);
+  const [captions, postcards, autoencoder] = heap.nets;
+  const encode = captionEncoder(captions, layers);
+  const ask = textUNet(postcards, layers);
+  const decode = decoder(autoencoder, layers, about.scaling_factor);
   const { tokenise } = reader(vocabulary);
   const contexts = new Map(); // of the last prompts
 
   function contextOf(prompt) {
-    if (!contexts.has(prompt)) {
-      if (contexts.size === 8) contexts.delete(contexts.keys().next().value);
-      contexts.set(prompt, encode(tokenise(prompt)));
-    }
+    if (contexts.size === 8) contexts.clear();
+    if (!contexts.has(prompt)) contexts.set(prompt, encode(tokenise(prompt)));
     return contexts.get(prompt);
   }
 
   /** Paint; return {latents, guesses}: before each step and at the end; what was guessed there. */
-  function paint({ prompt, seed, steps, scale }) {
-    const [context, away] = [contextOf(prompt), contextOf("")];
+  function paint({ prompt, negative_prompt = "", seed, steps, scale }) {
+    const [context, away] = [prompt, negative_prompt].map(contextOf);
     const walked = [...walk(ask, randn(NUMBERS, seed), steps, scale, context, away)];
-    const { x_next: end } = walked.at(-1);
-    return {
-      latents: [...walked.map(({ x_t }) => x_t), end],
-      guesses: [...walked.map(({ x_0 }) => x_0), end],
-    };
+    const row = (name) => [...walked.map((step) => step[name]), walked.at(-1).x_next];
+    return { latents: row("x_t"), guesses: row("x_0") };
   }
 
-  return { paint, decode, encode, ask, tokenise };
+  /** The pixels at places on a painted way: [those of what was held, those of what was guessed]. */
+  function frames({ latents, guesses }, places = [...latents.keys()]) {
+    return [latents, guesses].map((row) => decode(places.map((place) => row[place])).map(pixels));
+  }
+
+  return { paint, frames, decode, encode, ask, tokenise };
 }
 
 /** A picture (3, 64, 64) in [-1, 1] as bytes of RGBA; halves are rounded to even, as torch does. */

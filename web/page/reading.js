@@ -1,151 +1,108 @@
-// Parsing a prompt: diffusion_lessons/postcards/reading.py, function by function. The words come from
-// vocabulary.json, which the package writes, so that both know the same world.
+// Parsing a prompt: diffusion_lessons/postcards/reading.py, function by function. Words, phrases and
+// limits come from vocabulary.json, which the package writes, so that both know the same world.
 
 /** A prompt asks for something that this world cannot show, or contradicts itself. */
 export class PromptError extends Error {}
 
-const MAX_LENGTH = 1000;
-const LENGTH = 32;
-const SCENERY = ["sky", "ground"];
-const TRAITS = ["object", "colour", "size", "position", "count"];
-const EXAMPLE = "one sentence is enough: 'a small red house on the left, on snow at night'";
-
-// Python's \w, \W and \b, of all scripts.
-const LETTER = "[\\p{L}\\p{N}_]";
-const EDGE = `(?:(?<=${LETTER})(?!${LETTER})|(?<!${LETTER})(?=${LETTER}))`;
-const pattern = (source) =>
-  new RegExp(source.replaceAll("\\b", EDGE).replaceAll("\\W", "[^\\p{L}\\p{N}_]"), "gu");
-
-const REWRITES = [
-  ["[’‘`]", "'"],
-  ["n't\\b", " not"],
-  ["'s\\b", " "],
-  ["\\s-+\\s|[–—]", " , "],
-  ["[!?]", "."],
-  ["\\bnext\\W+to\\b", "beside"],
-  ["\\b(?:pair|couple) of\\b", "two"],
-  ["\\btrio of\\b", "three"],
-  ["\\b(space|rocket)\\W?ship", "$1ship"],
-  ["\\bsail\\W?boat", "sailboat"],
-  ["\\b(left|right|middle|cent(?:re|er))(?:\\W?hand)?(?: side)? of (?:the|this|my) "
-    + "(?:picture|image|photo|postcard|scene|drawing|painting)\\b", "$1"],
-].map(([source, written]) => [pattern(source), written]);
-const RELATION = pattern("\\b(?:left|right) (?:side )?of\\b");
-const WORD = /(?<![\p{L}\p{N}_])-\p{Nd}+(?:\.\p{Nd}+)?|\p{Nd}+(?:\.\p{Nd}+)?|[\p{L}\p{Nl}\p{No}]+|\S/gu;
-
-function normalised(text) {
-  const folded = text.normalize("NFKC").toLowerCase().replaceAll("ß", "ss").replaceAll("ς", "σ");
-  const plain = folded.replaceAll("\u00ad", "").replace(/[\p{C}\p{Z}_]/gu, " ").trim().replace(/\s+/g, " ");
-  return REWRITES.reduce((now, [found, written]) => now.replace(found, written), plain);
+function refuse(sentence) {
+  throw new PromptError(sentence);
 }
+
+const EXAMPLE = "one sentence is enough: 'a small red house on the left, on snow at night'";
+const SIGN = /^\p{P}$/v; // a quotation mark, a bracket or another sign that parts no things
+
+/** A pattern of Python's `re`, whose \w, \W, \d and \b know all scripts. */
+const pattern = (source) => new RegExp(source
+  .replaceAll("\\b", "(?:(?<=\\w)(?!\\w)|(?<!\\w)(?=\\w))")
+  .replaceAll("\\w", "[\\p{L}\\p{N}_]")
+  .replaceAll("\\W", "[^\\p{L}\\p{N}_]")
+  .replaceAll("\\d", "\\p{Nd}"), "gv");
 
 const letters = (word) => [...word];
-const listed = (values) => `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`;
+const inEnglish = (number) => number.toLocaleString("en-US");
+const described = (tokens) =>
+  tokens.find(({ kind }) => kind !== "colour" && kind !== "size") ?? { kind: "", text: "" };
 
-/** As Python's repr writes a word. */
 function quoted(word) {
-  const text = letters(word).length <= 30 ? word : `${letters(word).slice(0, 30).join("")}…`;
-  if (text.includes("'") && !text.includes('"')) return `"${text}"`;
-  return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+  const text = letters(word);
+  return `'${text.length <= 30 ? word : `${text.slice(0, 30).join("")}…`}'`;
 }
 
-/** vocabulary: what vocabulary.json holds. Returns parse(prompt) and tokenise(prompt). */
+/** vocabulary: what vocabulary.json holds. Returns parse and tokenise of a prompt; both throw PromptError. */
 export function reader(vocabulary) {
-  const { values, unnamed, absent, singular } = vocabulary;
-  const meaningOf = new Map(vocabulary.meaning_of);
-  const number = new Map(vocabulary.numbers);
-  const joiners = new Map(vocabulary.joiners);
-  const [small, negations, everyday] = ["small_words", "negations", "everyday"].map(
+  const { allowed, absent, singular, joiners, traits, scenery: sceneryNames } = vocabulary;
+  const { max_length: most, length } = vocabulary;
+  const [meaningOf, number] = [new Map(vocabulary.meaning_of), new Map(vocabulary.numbers)];
+  const [named, small, negations, everyday] = ["named", "small_words", "negations", "everyday"].map(
     (name) => new Set(vocabulary[name]));
-  const allowed = (attribute) => listed(values[attribute]);
-  const isDescription = ({ kind }) => kind === "colour" || kind === "size";
+  const rewrites = vocabulary.rewrites.map(([source, written]) => [pattern(source), written]);
+  const [wordPattern, relationPattern] = [pattern(vocabulary.word), pattern(vocabulary.relation)];
 
   // ---- from characters to tokens
 
-  function read(word) {
-    if (meaningOf.has(word)) return meaningOf.get(word);
-    if (word === "a" || word === "an") return ["article", null];
-    if (joiners.has(word)) return ["join", null];
-    const kind = Object.keys(unnamed).find((one) => unnamed[one].includes(word));
-    return kind ? [kind, null] : null;
+  function normalised(text) {
+    const folded = text.normalize("NFKC").toLowerCase().replaceAll("ß", "ss").replaceAll("ς", "σ");
+    const plain = folded.replaceAll("\u00ad", "").replace(/[\p{C}\p{Z}_]+/gv, " ").trim();
+    return rewrites.reduce((now, [found, written]) => now.replace(found, written), plain);
   }
 
   function tokensOf(words) {
-    const [tokens, unknown] = [[], new Set()];
-    let led = false;
-    for (const word of words) {
-      const meaning = read(word);
-      if (meaning) {
-        tokens.push({ kind: meaning[0], value: meaning[1], text: word, led });
-      } else if (small.has(word)) {
-        led = true;
-        continue;
-      } else if (/^\p{P}$/u.test(word)) {
-        continue; // a quotation mark, a bracket or another sign that parts no things
-      } else {
-        refuseKnown(word);
-        unknown.add(word);
-      }
-      led = word === "a" || word === "an";
+    const strange = new Set(words.filter(
+      (word) => !meaningOf.has(word) && !small.has(word) && !SIGN.test(word)));
+    strange.forEach(refuseKnown);
+    if (strange.size) refuse(aboutUnknown([...strange].slice(0, 3)));
+    let led = false; // by a small word or an article
+    const tokens = [];
+    for (const text of words) {
+      if (meaningOf.has(text)) {
+        const [kind, value] = meaningOf.get(text);
+        tokens.push({ kind, value, text, led });
+        led = kind === "article";
+      } else if (small.has(text)) led = true;
     }
-    if (unknown.size) throw new PromptError(aboutUnknown([...unknown].slice(0, 3)));
     return tokens;
   }
 
   function refuseKnown(word) {
     if (negations.has(word)) {
-      throw new PromptError(`'${word}': the parser does not know negation. Say what the picture shows, `
-        + "and leave out what it does not show (a negative prompt is a separate text)");
+      refuse(`'${word}': the parser does not know negation. Say what the picture shows, and leave out `
+        + "what it does not show (a negative prompt is a separate text)");
     }
     for (const [attribute, words] of Object.entries(absent)) {
-      if (words.includes(word) || (attribute === "count" && /^-*\p{Nd}/u.test(word))) {
-        throw new PromptError(`'${word}' is not a ${attribute} of this world: choose ${allowed(attribute)}`);
+      if (words.includes(word) || (attribute === "count" && /^-*\p{Nd}/v.test(word))) {
+        refuse(`'${word}' is not a ${attribute} of this world: choose ${allowed[attribute]}`);
       }
     }
   }
 
   function aboutUnknown(words) {
-    const [sentences, far] = [[], []];
-    for (const word of words) {
-      const guesses = near(word);
-      if (guesses.length) sentences.push(`${quoted(word)}: did you mean ${guesses.map(quoted).join(" or ")}?`);
-      else far.push(quoted(word));
-    }
+    const { near = [], far = [] } = Object.groupBy(words, (word) => (nearest(word).length ? "near" : "far"));
+    const sentences = near.map((word) =>
+      `${quoted(word)}: did you mean ${nearest(word).map(quoted).join(" or ")}?`);
     if (far.length) {
-      const kinds = Object.keys(values).map((name) => `${name} (${allowed(name)})`).join("; ");
-      sentences.push(`${far.join(", ")}: not a word of this world. It knows ${kinds}.`);
+      const kinds = Object.entries(allowed).map(([name, values]) => `${name} (${values})`).join("; ");
+      sentences.push(`${far.map(quoted).join(", ")}: not a word of this world. It knows ${kinds}.`);
     }
     return sentences.join(" ");
   }
 
-  function near(word) {
+  function nearest(word) {
     if (everyday.has(word) || everyday.has(word.replace(/s$/, ""))) return [];
-    const [first, second = ""] = letters(word);
-    const alike = [...meaningOf.keys(), ...vocabulary.small].filter((known) => {
-      const swapped = known.length > 1 ? known[1] + known[0] : known;
-      return known[0] === first || swapped === first + second
-        || (known[0] === "c" && first === "k") || (known[0] === "k" && first === "c");
-    });
+    const [[first, second = ""], size] = [word, letters(word).length];
+    const alike = [...named, ...vocabulary.small].filter((known) => known[0] === first
+      || known.slice(0, 2) === second + first || ["ck", "kc"].includes(known[0] + first));
     const one = (known) => singular[known] ?? known;
     const sorted = (text) => letters(text).sort().join("");
-    const shuffled = alike.filter((known) => sorted(known) === sorted(word)).map(one);
-    if (shuffled.length) return shuffled.slice(0, 2);
-    const size = letters(word).length;
+    const shuffled = alike.filter((known) => sorted(known) === sorted(word));
+    if (shuffled.length) return shuffled.slice(0, 2).map(one);
     const long = alike.filter((known) => one(known).length > 3 && Math.abs(known.length - size) <= 1);
-    const named = long.filter((known) => meaningOf.has(known));
-    let close = closeMatches(word, named, 4, 0.75);
-    if (!close.length) close = closeMatches(word, long.filter((known) => !meaningOf.has(known)), 1, 0.85);
-    const guesses = new Map();
-    for (const guess of close) {
-      const meaning = String(meaningOf.get(guess) ?? guess);
-      if (!guesses.has(meaning)) guesses.set(meaning, one(guess));
-    }
-    return [...guesses.values()].slice(0, 2);
+    let close = closeMatches(word, long.filter((known) => named.has(known)), 4, 0.75);
+    if (!close.length) close = closeMatches(word, long.filter((known) => !named.has(known)), 1, 0.85);
+    const meanings = Map.groupBy(close, (known) => String(meaningOf.get(known)));
+    return [...meanings.values()].slice(0, 2).map(([best]) => one(best));
   }
 
   // ---- from tokens to a description
-
-  const described = (tokens) => tokens.find((token) => !isDescription(token)) ?? { kind: "", text: "" };
 
   function countArticles(tokens) {
     return tokens.flatMap((token, i) => {
@@ -158,57 +115,55 @@ export function reader(vocabulary) {
   function refuseColouredScenery(tokens) {
     tokens.forEach((token, i) => {
       const after = described(tokens.slice(i));
-      if (token.led && after !== token && SCENERY.includes(after.kind)) {
-        throw new PromptError(`'${token.text} ${after.text}': the ${token.kind} of a sky or a ground cannot `
-          + `be chosen, only that of a thing; leave out '${token.text}'`);
+      if (token.led && after !== token && sceneryNames.includes(after.kind)) {
+        refuse(`'${token.text} ${after.text}': the ${token.kind} of a sky or a ground cannot be chosen, `
+          + `only that of a thing; leave out '${token.text}'`);
       }
     });
   }
 
-  function scenery(name, tokens) {
-    const texts = new Map(tokens.filter(({ kind, value }) => kind === name && value)
-      .map(({ value, text }) => [value, text]));
+  function sceneryOf(name, tokens) {
+    const said = tokens.filter(({ kind, value }) => kind === name && value);
+    const texts = new Map(said.map(({ value, text }) => [value, text]));
     if (texts.has("aurora")) texts.delete("night");
-    if (texts.size > 1) {
-      const [first, second] = texts.values();
-      throw new PromptError(`'${first}' and '${second}' are both said for the ${name}, and a postcard has `
-        + `one: choose ${allowed(name)}`);
-    }
-    return texts.keys().next().value ?? null;
+    const [first, second] = texts.values();
+    if (second) refuse(`'${first}' and '${second}' are both said for the ${name}, and a postcard has one: `
+      + `choose ${allowed[name]}`);
+    return [...texts.keys()][0] ?? null;
   }
 
   function thing(tokens) {
     const name = tokens.find(({ kind }) => kind === "object")?.text ?? "thing";
     const said = {};
-    for (const token of tokens) {
+    for (const token of tokens.filter(({ value }) => value !== null)) {
       const before = said[token.kind] ?? token;
-      if (token.value !== null && token.value !== before.value) {
-        throw new PromptError(`'${before.text}' and '${token.text}' are both said for the ${token.kind} of `
-          + `the ${name}, and it has one: choose ${allowed(token.kind)}; two things are named one by one: `
-          + "'a red house and a blue boat'");
+      if (token.value !== before.value) {
+        refuse(`'${before.text}' and '${token.text}' are both said for the ${token.kind} of the ${name}, `
+          + `and it has one: choose ${allowed[token.kind]}; two things are named `
+          + "one by one: 'a red house and a blue boat'");
       }
-      if (token.value !== null) said[token.kind] = token;
+      said[token.kind] = token;
     }
-    return Object.fromEntries(TRAITS.map((trait) => [trait, said[trait]?.value ?? null]));
+    return Object.fromEntries(traits.map((trait) => [trait, said[trait]?.value ?? null]));
   }
 
+  /** Places between two nouns where the words for one thing may end, by how strongly they part. */
   function bordersOf(tokens, first, second) {
-    const borders = new Map();
-    for (let i = first + 1; i < second; i++) {
-      if (tokens[i].kind !== "join" || tokens[i - 1].kind === "join") continue;
-      const end = tokens.findIndex(({ kind }, at) => at >= i && kind !== "join");
-      const texts = tokens.slice(i, end).map(({ text }) => text);
-      const both = texts.includes(",") && texts.includes("and") ? joiners.get(", and") : 0;
-      borders.set(i, Math.max(both, ...texts.map((text) => joiners.get(text))));
-    }
-    return borders;
+    const isJoin = (i) => tokens[i].kind === "join";
+    const places = [...tokens.keys()].filter((i) => i > first && i < second && isJoin(i) && !isJoin(i - 1));
+    const strength = (place) => {
+      const texts = [];
+      for (let i = place; isJoin(i); i++) texts.push(tokens[i].text);
+      if (texts.includes(",") && texts.includes("and")) texts.push(", and");
+      return Math.max(...texts.map((text) => joiners[text]));
+    };
+    return [...Map.groupBy(places, strength)].sort(([a], [b]) => b - a).map(([, tied]) => tied);
   }
 
   function twoThings(tokens, first, second) {
     const parted = (border) => [thing(tokens.slice(0, border)), thing(tokens.slice(border))];
     const borders = bordersOf(tokens, first, second);
-    for (const strength of [...new Set(borders.values())].sort((a, b) => b - a)) {
-      const tied = [...borders.keys()].filter((i) => borders.get(i) === strength);
+    for (const tied of borders) {
       const readings = new Map();
       for (const border of tied) {
         try {
@@ -221,76 +176,61 @@ export function reader(vocabulary) {
       if (readings.size === 1) return readings.values().next().value;
       if (readings.size) {
         const words = tokens.slice(tied[0], tied.at(-1)).filter(({ kind }) => kind !== "join");
-        throw new PromptError(`it is not clear whether '${words.map(({ text }) => text).join(", ")}' belongs `
+        refuse(`it is not clear whether '${words.map(({ text }) => text).join(", ")}' belongs `
           + `to the ${tokens[first].text} or to the ${tokens[second].text}; put each word next to its thing `
           + "and 'and' between the two things");
       }
     }
-    const strongest = Math.max(...borders.values());
-    let border = borders.size ? [...borders.keys()].find((i) => borders.get(i) === strongest) : first + 1;
-    if (!borders.size && tokens[border].kind === "position") {
-      border += tokens.slice(0, border).some(({ kind }) => kind === "position") ? 0 : 1;
-    }
-    return parted(border);
+    if (borders.length) return parted(borders[0][0]); // refused: this says what contradicts what
+    const isPosition = ({ kind }) => kind === "position"; // right after the first noun, it is that thing's
+    const itsOwn = isPosition(tokens[first + 1]) && !tokens.slice(0, first + 1).some(isPosition);
+    return parted(first + (itsOwn ? 2 : 1));
   }
 
   function thingsOf(tokens) {
-    const nouns = tokens.flatMap(({ kind }, i) => (kind === "object" ? [i] : []));
-    if (nouns.length > 2) {
-      const names = nouns.slice(0, 5).map((i) => tokens[i].text).join(", ");
-      throw new PromptError(`${nouns.length} things are named (${names}), and a postcard holds at most two; `
-        + "for several of one kind give a count: 'three boats'");
-    }
+    const nouns = [...tokens.keys()].filter((i) => tokens[i].kind === "object");
+    const names = nouns.slice(0, 5).map((i) => tokens[i].text).join(", ");
+    if (nouns.length > 2) refuse(`${nouns.length} things are named (${names}), and a postcard holds at most `
+      + "two; for several of one kind give a count: 'three boats'");
     if (nouns.length === 2) return twoThings(tokens, ...nouns);
     return tokens.some(({ kind }) => kind !== "join") ? [thing(tokens)] : [];
   }
 
   function parseWords(prompt) {
     const size = letters(prompt).length;
-    if (size > MAX_LENGTH) {
-      throw new PromptError(`the prompt has ${size.toLocaleString("en-US")} characters and at most 1,000 are `
-        + `read; ${EXAMPLE}`);
-    }
+    if (size > most) refuse(`the prompt has ${inEnglish(size)} characters and at most ${inEnglish(most)} are `
+      + `read; ${EXAMPLE}`);
     const text = normalised(prompt);
-    const relation = text.match(RELATION);
-    if (relation) {
-      throw new PromptError(`'${relation[0]}' compares two places; say where each thing is in the picture: `
-        + "'a house on the left and a boat on the right'");
-    }
-    const words = text.match(WORD) ?? [];
+    const relation = text.match(relationPattern);
+    if (relation) refuse(`'${relation[0]}' compares two places; say where each thing is in the picture: `
+      + "'a house on the left and a boat on the right'");
+    const words = text.match(wordPattern) ?? [];
     const tokens = countArticles(tokensOf(words));
     refuseColouredScenery(tokens);
-    const [sky, ground] = SCENERY.map((name) => scenery(name, tokens));
-    const things = thingsOf(tokens.filter(({ kind }) => !SCENERY.includes(kind)));
-    return [{ sky, ground, things }, words.filter((word) => /^[\p{L}\p{N}]/u.test(word))];
+    const [sky, ground] = sceneryNames.map((name) => sceneryOf(name, tokens));
+    const things = thingsOf(tokens.filter(({ kind }) => !sceneryNames.includes(kind)));
+    return [{ sky, ground, things }, words];
   }
 
-  /** Return what a prompt says; throws PromptError. */
-  const parse = (prompt) => parseWords(prompt)[0];
-
-  /** Return the numbers of the prompt's words, 32 of them, filled up with 0; throws PromptError. */
+  /** Return the numbers of the prompt's words, 32 of them, filled up with 0. */
   function tokenise(prompt) {
-    const numbers = parseWords(prompt)[1].filter((word) => number.has(word)).map((word) => number.get(word));
-    if (numbers.length > LENGTH) {
-      throw new PromptError(`the prompt has ${numbers.length} words that count, and at most ${LENGTH} are `
-        + `read; ${EXAMPLE}`);
-    }
-    return [...numbers, ...new Array(LENGTH - numbers.length).fill(0)];
+    const numbers = parseWords(prompt)[1].flatMap((word) => number.get(word) ?? []);
+    if (numbers.length > length) refuse(`the prompt has ${numbers.length} words that count, and at most `
+      + `${length} are read; ${EXAMPLE}`);
+    return [...numbers, ...new Array(length - numbers.length).fill(0)];
   }
 
-  return { parse, tokenise };
+  return { parse: (prompt) => parseWords(prompt)[0], tokenise };
 }
 
 // ---- difflib.get_close_matches: the share of letters that two words have in common, in order
 
 function closeMatches(word, known, most, cutoff) {
-  return known.map((one) => [likeness(letters(one), letters(word)), one])
+  return known.map((one) => [(2 * inCommon(one, letters(word))) / (one.length + letters(word).length), one])
     .filter(([alike]) => alike >= cutoff)
     .sort(([a, one], [b, other]) => b - a || (other > one ? 1 : -1))
     .slice(0, most).map(([, one]) => one);
 }
-
-const likeness = (a, b) => (2 * inCommon(a, b)) / (a.length + b.length);
 
 /** Letters of the longest common block, and of those before and behind it. */
 function inCommon(a, b) {
@@ -298,11 +238,10 @@ function inCommon(a, b) {
   for (let i = 0; i < a.length; i++) {
     for (let j = 0; j < b.length; j++) {
       let same = 0;
-      while (i + same < a.length && j + same < b.length && a[i + same] === b[j + same]) same += 1;
+      while (i + same < a.length && a[i + same] === b[j + same]) same += 1;
       if (same > size) [from, to, size] = [i, j, same];
     }
   }
-  if (!size) return 0;
-  const before = inCommon(a.slice(0, from), b.slice(0, to));
-  return size + before + inCommon(a.slice(from + size), b.slice(to + size));
+  return size && size + inCommon(a.slice(0, from), b.slice(0, to))
+    + inCommon(a.slice(from + size), b.slice(to + size));
 }

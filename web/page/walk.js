@@ -3,15 +3,12 @@
 const T = 1000; // rows of the schedule
 
 /** log alpha_bar after each row, Nichol & Dhariwal eq. 17. */
-const LOG_ALPHA_BAR = (() => {
-  const f = (t) => Math.cos(((t / T + 0.008) / 1.008) * (Math.PI / 2)) ** 2;
-  const table = [0];
-  for (let row = 0; row < T; row++) {
-    const beta = Math.min(0.999, 1 - f(row + 1) / f(row));
-    table.push(table[row] + Math.log1p(-beta));
-  }
-  return table;
-})();
+const LOG_ALPHA_BAR = [0];
+const f = (t) => Math.cos(((t / T + 0.008) / 1.008) * (Math.PI / 2)) ** 2;
+for (let row = 0; row < T; row++) {
+  const beta = Math.min(0.999, 1 - f(row + 1) / f(row));
+  LOG_ALPHA_BAR.push(LOG_ALPHA_BAR[row] + Math.log1p(-beta));
+}
 
 /** Return the signal rate and the noise rate at t, from 0 (clean) to 1 (noise). */
 export function rates(t) {
@@ -26,8 +23,7 @@ export function rates(t) {
 export function times(steps) {
   const rows = Array.from({ length: steps }, (_, i) => {
     const row = T - (i * T) / steps;
-    const rounded = Math.round(row);
-    return row % 1 === 0.5 && rounded % 2 ? rounded - 1 : rounded;
+    return row % 1 === 0.5 ? 2 * Math.round(row / 2) : Math.round(row);
   });
   return [...rows, 0].map((row) => Math.fround(row / T));
 }
@@ -39,17 +35,17 @@ export function guide(without, told, scale) {
 
 /**
  * Walk from noise x, yielding {t, x_t, x_0, x_next} for each step.
- * ask(x, t, contexts) returns the network's guesses of x_0, one for each context.
+ * ask(x, t, contexts) returns the network's guesses of x_0, one for each context. Guidance leads to
+ * `context` and away from `away`, the context of the empty or of a negative prompt.
  */
 export function* walk(ask, x, steps, scale, context, away) {
   const at = times(steps);
   let before = null; // the guess of the step before
   for (let step = 0; step < steps; step++) {
     const [now, next] = [rates(at[step]), rates(at[step + 1])];
-    const alone = scale === 0 ? away : context;
-    const x_0 = scale === 0 || scale === 1
-      ? ask(x, at[step], [alone])[0]
-      : guide(...ask(x, at[step], [away, context]), scale);
+    const needed = scale === 0 ? [away] : scale === 1 ? [context] : [away, context];
+    const [guess, told] = ask(x, at[step], needed);
+    const x_0 = told ? guide(guess, told, scale) : guess;
     const x_next = solve(x, x_0, before, now, next, at[step + 1] === 0);
     yield { t: at[step], x_t: x, x_0, x_next };
     before = { x_0, rates: now };
@@ -66,7 +62,6 @@ function solve(x, x_0, before, now, next, last) {
     const ahead = h / (2 * (lambda(now) - lambda(before.rates)));
     guess = x_0.map((value, i) => value + ahead * (value - before.x_0[i]));
   }
-  const keep = next[1] / now[1];
-  const take = next[0] * Math.expm1(-h);
+  const [keep, take] = [next[1] / now[1], next[0] * Math.expm1(-h)];
   return x.map((value, i) => keep * value - take * guess[i]);
 }
