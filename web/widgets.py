@@ -15,8 +15,11 @@ from diffusion_lessons.widgets.page import module
 
 STATE = "application/vnd.jupyter.widget-state+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
-GUIDANCE = ["guidance s", "prompt", "negative prompt", "seed"]
-"""The controls of the one `live` that the page's own painter can answer."""
+ANSWERED = {
+    ("guidance s", "prompt", "negative prompt", "seed"): "guidance",
+    ("prompt", "calls", "seed"): "typing",
+}
+"""The controls of those `live` which the page's own painters can answer, and what answers them."""
 
 
 @cache
@@ -48,8 +51,9 @@ class Shown:
             return ""
         traits = {name: value for name, value in model["state"].items() if name[0] != "_"}
         (name,) = [one for one, text in modules().items() if text == model["state"]["_esm"]]
-        controls = [control["name"] for control in traits.get("controls", [])]
-        if name == "canvas" or (name == "live" and controls != GUIDANCE):
+        controls = tuple(control["name"] for control in traits.get("controls", []))
+        kernel = ANSWERED.get(controls, "") if name == "live" else name
+        if kernel in ("", "canvas"):
             return ""
         for buffer in model.get("buffers", []):
             *way, last = buffer["path"]
@@ -61,8 +65,9 @@ class Shown:
         state = json.dumps(traits, ensure_ascii=False).replace("<", "\\u003c")
         state = state.replace(".ipynb", ".html")  # a quiz links to lessons
         return (
-            f'<div class="widget" data-widget="{name}"><noscript>It moves with JavaScript, which '
-            f'is turned off here.</noscript><script type="application/json">{state}</script></div>'
+            f'<div class="widget" data-widget="{name}" data-kernel="{kernel}"><noscript>It moves with'
+            " JavaScript, which is turned off here.</noscript>"
+            f'<script type="application/json">{state}</script></div>'
         )
 
     def _keep(self, data: bytes, width: int) -> dict:

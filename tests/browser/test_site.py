@@ -194,7 +194,7 @@ def test_without_simd_plain_javascript_says_the_same(page, site):
             const { load } = await import("./painter.js");
             const ends = [];
             for (const fast of [true, false]) {
-                const { paint, decode } = await load(() => {}, fast);
+                const { paint, decode } = await load(() => {}, "postcards", fast);
                 const { latents } = paint({ prompt: "a red house", seed: 3, steps: 2, scale: 2.5 });
                 ends.push(decode(latents.slice(-1))[0]);
             }

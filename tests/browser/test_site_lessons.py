@@ -115,8 +115,29 @@ def test_lesson_05s_slider_is_answered_by_the_page(page, site):
     found = pixels(page, ".dl-live .dl-gallery canvas")
     assert np.abs(found - wanted).max() <= 1 and (found != before).any()
     page.locator(".dl-live").get_by_label("prompt", exact=True).fill("a dragon")
-    page.wait_for_function("/'dragon'/.test(document.querySelector('.dl-live .dl-problem').textContent)")
+    page.wait_for_function(
+        "/'dragon'/.test(document.querySelector('.dl-live .dl-problem').textContent)"
+    )
     assert (pixels(page, ".dl-live .dl-gallery canvas") == found).all() and wrong == []
+
+
+def test_lesson_07s_student_paints_while_one_types(page, site):
+    wrong = opened(page, site, "07_todays_models")
+    place = "[data-kernel=typing]"
+    page.locator(f"{place} input[type=text]").fill("a blue boat at nig")
+    page.wait_for_function(
+        """place => document.querySelector(`${place} .dl-words`).textContent
+            === "a blue boat: 2 calls" """,
+        arg=place,
+    )
+    student = pipeline.from_pretrained("postcards-turbo")
+    made = student(
+        "a blue boat", num_inference_steps=2, generator=torch.Generator().manual_seed(3),
+        output_type="pt",
+    ).images  # fmt: skip
+    wanted = pictures.to_uint8(2 * made - 1)[0].astype(int)
+    assert np.abs(pixels(page, f"{place} .dl-gallery canvas") - wanted).max() <= 1
+    assert wrong == []
 
 
 GUESSES = [  # two of options, one of a number
@@ -164,7 +185,7 @@ def test_every_widget_of_a_lesson_lives_or_leaves_a_still_copy(site_folder):
             still += [f"{name[:2]} {cell}"] * ("A still copy" in section)
     assert still == [
         "01 live", "03 live", "06 mine-show", "06 canvas", "06 weight", "06 sketch", "06 scale", "06 alike",
-        "07 few-live", "07 cascade-slider", "07 shipped-expand", "07 taste-slider", "08 race",
+        "07 cascade-slider", "07 shipped-expand", "07 taste-slider", "08 race",
     ]  # fmt: skip
     assert living.keys() == {"choose", "guess", "live", "plane", "quiz", "scrub", "studio", "watch"}
 

@@ -110,8 +110,7 @@ function filmed({ prompt }, way) {
 
 function go(place) {
   if (!film) return;
-  const last = film.film.length - 1;
-  const words = place ? `after step ${place} of ${last}` : "pure noise";
+  const words = place ? `after step ${film.places[place]} of ${film.places.at(-1)}` : "pure noise";
   $("way").value = place;
   $("way-said").textContent = words;
   $("way").setAttribute("aria-valuetext", words);

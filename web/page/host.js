@@ -1,7 +1,7 @@
 // The course's widgets in a page without Python: each is drawn by its own unchanged code, from the state
 // in which the lesson left it. What Python would have answered, a kernel here does.
 
-import { guess, guidance, studio } from "./kernels.js";
+import { guess, guidance, studio, typing } from "./kernels.js";
 
 /** A widget's model, as anywidget has it. `kernel` hears what the page has changed since the last time;
  * `say` sets a trait as Python would. */
@@ -30,7 +30,7 @@ export function modelOf(traits) {
   return model;
 }
 
-const KERNELS = { guess, studio, live: guidance };
+const KERNELS = { guess, guidance, studio, typing };
 
 /** Fetch the pictures and arrays of a lesson's widgets, one after the other. */
 async function bytesOf(lesson) {
@@ -49,7 +49,7 @@ function arrayAt({ bytes: [begin, length], width }, all) {
 async function show(place, all) {
   const script = place.querySelector("script");
   const model = modelOf(JSON.parse(script.textContent, (_, value) => (value?.bytes ? arrayAt(value, all) : value)));
-  KERNELS[place.dataset.widget]?.(model, place);
+  KERNELS[place.dataset.kernel]?.(model, place);
   const widget = await import(`./widgets/${place.dataset.widget}.js`);
   script.remove();
   widget.default.render({ model, el: place });

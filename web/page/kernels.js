@@ -1,18 +1,24 @@
 // What Python answers to the course's widgets, answered by the page: see diffusion_lessons/widgets.
 
-import { bytesOf } from "./parts.js";
 import { startPainter } from "./painting.js";
+import { bytesOf } from "./parts.js";
+import { reader } from "./reading.js";
 import { described, settingsOf } from "./settings.js";
 
 const SIDE = 64;
 const BYTES = SIDE * SIDE * 3;
 const MOVING_STEPS = 6; // as lesson 05's slider has them
-const [MOST_PLACES, MOST_KEPT] = [21, 24]; // as in studio.py
+const MOST_KEPT = 24; // as in studio.py
 const GALLERY = "diffusion-lessons-gallery";
 
-const about = (async () => (await fetch("model.json")).json())();
-let painter = null;
-const paint = (settings) => (painter ??= startPainter())(settings);
+const json = async (name) => (await fetch(name)).json();
+const about = json("model.json");
+const parse = json("vocabulary.json").then((words) => reader(words).parse);
+const painters = new Map(); // by U-Net
+function paint(settings, name = "postcards") {
+  if (!painters.has(name)) painters.set(name, startPainter(() => {}, name));
+  return painters.get(name)(settings);
+}
 
 /** Pictures, RGBA, as the course's widgets take them: RGB, one after the other. */
 function framed(pictures) {
@@ -45,6 +51,31 @@ export function guidance(model) {
   });
 }
 
+/** Lesson 07's student, which paints while one types; a word that is not finished does not count yet. */
+export function typing(model) {
+  const stops = model.get("controls")[1].words;
+  answering(model, async ({ places: [typed, place, seed] }) => {
+    const prompt = readable(await parse, typed);
+    const steps = Number(stops[place]);
+    const { picture } = await paint({ prompt, seed, steps, scale: 1 }, "postcards-turbo");
+    const words = `${prompt || "anything"}: ${steps} calls`;
+    return { ...framed([picture]), alt: prompt || "a postcard of anything", captions: [], words };
+  });
+}
+
+/** The longest beginning of a text, in whole words, that has a meaning; "" at worst. */
+function readable(parse, typed) {
+  while (typed) {
+    try {
+      parse(typed);
+      break;
+    } catch {
+      typed = typed.slice(0, Math.max(0, typed.lastIndexOf(" ")));
+    }
+  }
+  return typed;
+}
+
 /** The pictures that this browser has kept, the newest first. */
 function kept() {
   try {
@@ -71,14 +102,12 @@ export function studio(model) {
     const [prompt, negative_prompt, seed, steps, scale] = places;
     const settings = settingsOf((await about).fields, { prompt, negative_prompt, seed, steps, scale });
     const began = performance.now();
-    const { film, guesses } = await paint({ ...settings, film: true });
-    const [number, last] = [model.get("answer").number + 1, film.length - 1];
-    const stops = Math.min(last, MOST_PLACES - 1);
-    const shown = Array.from({ length: stops + 1 }, (_, i) => Math.round((i * last) / stops));
+    const { film, guesses, places: shown } = await paint({ ...settings, film: true });
+    const number = model.get("answer").number + 1;
     const answer = {
       number,
-      ...framed([film, guesses].flatMap((row) => shown.map((i) => row[i]))),
-      places: ["pure noise", ...shown.slice(1).map((i) => `after step ${i} of ${last}`)],
+      ...framed([...film, ...guesses]),
+      places: ["pure noise", ...shown.slice(1).map((step) => `after step ${step} of ${settings.steps}`)],
       alt: `A picture drawn for the words: ${settings.prompt}`,
       words: described(settings),
       took: `Drawn in this page in ${((performance.now() - began) / 1000).toFixed(2)} seconds.`,

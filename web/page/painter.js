@@ -8,7 +8,6 @@ import { randn } from "./noise.js";
 import { reader } from "./reading.js";
 import { walk } from "./walk.js";
 
-const MODELS = ["captions", "postcards", "autoencoder"];
 const NUMBERS = 256; // of a latent
 
 /** Fetch a file of the site, telling `heard` how many bytes have come. */
@@ -35,20 +34,22 @@ async function functionsOf(heap) {
   return plainFunctions(heap);
 }
 
-/** Load everything; heard(bytes) is called as they come. Returns what paints, and its parts. */
-export async function load(heard = () => {}, fast = true) {
+/** Load everything, with a U-Net of this name; heard(bytes) is called as they come. Returns what paints,
+ * and its parts. */
+export async function load(heard = () => {}, unet = "postcards", fast = true) {
   const json = async (name) => (await fetched(name)).json();
   const weights = async (name) => (await fetched(`weights/${name}.safetensors`, heard)).arrayBuffer();
   const [about, vocabulary, ...files] = await Promise.all([
-    json("model.json"), json("vocabulary.json"), ...MODELS.map(weights),
+    json("model.json"), json("vocabulary.json"), ...["captions", unet, "autoencoder"].map(weights),
   ]);
   const heap = new Heap(files.map(readWeights));
   const layers = layersOn(heap, fast ? await functionsOf(heap) : plainFunctions(heap));
-  const [captions, postcards, autoencoder] = heap.nets;
+  const [captions, painter, autoencoder] = heap.nets;
   const encode = captionEncoder(captions, layers);
-  const ask = textUNet(postcards, layers);
+  const ask = textUNet(painter, layers);
   const decode = decoder(autoencoder, layers, about.scaling_factor);
   const { tokenise } = reader(vocabulary);
+  const order = unet === "postcards" ? 2 : 1; // DPM-Solver++ of the first order is DDIM: a student walks so
   const contexts = new Map(); // of the last prompts
 
   function contextOf(prompt) {
@@ -60,7 +61,7 @@ export async function load(heard = () => {}, fast = true) {
   /** Paint; return {latents, guesses}: before each step and at the end; what was guessed there. */
   function paint({ prompt, negative_prompt = "", seed, steps, scale }) {
     const [context, away] = [prompt, negative_prompt].map(contextOf);
-    const walked = [...walk(ask, randn(NUMBERS, seed), steps, scale, context, away)];
+    const walked = [...walk(ask, randn(NUMBERS, seed), steps, scale, context, away, order)];
     const row = (name) => [...walked.map((step) => step[name]), walked.at(-1).x_next];
     return { latents: row("x_t"), guesses: row("x_0") };
   }

@@ -2,10 +2,11 @@
 
 const STOPPED = "The painter stopped. Reload the page.";
 
-/** Start it; `heard` gets {bytes} and {ready} while it loads. Returns paint(settings, seen): `seen` gets
- * the picture, the promise {picture}, or the whole way, {film, guesses}. Rejects with a sentence. */
-export function startPainter(heard = () => {}) {
-  const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+/** Start it with one of the U-Nets; `heard` gets {bytes} and {ready} while it loads. Returns
+ * paint(settings, seen): `seen` gets the picture, the promise {picture}, or the way, {film, guesses, places}.
+ * Rejects with a sentence. */
+export function startPainter(heard = () => {}, name = "postcards") {
+  const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module", name });
   const asked = new Map();
   let [last, fatal] = [0, null];
 

@@ -38,7 +38,7 @@ export function guide(without, told, scale) {
  * ask(x, t, contexts) returns the network's guesses of x_0, one for each context. Guidance leads to
  * `context` and away from `away`, the context of the empty or of a negative prompt.
  */
-export function* walk(ask, x, steps, scale, context, away) {
+export function* walk(ask, x, steps, scale, context, away, order = 2) {
   const at = times(steps);
   let before = null; // the guess of the step before
   for (let step = 0; step < steps; step++) {
@@ -48,7 +48,7 @@ export function* walk(ask, x, steps, scale, context, away) {
     const x_0 = told ? guide(guess, told, scale) : guess;
     const x_next = solve(x, x_0, before, now, next, at[step + 1] === 0);
     yield { t: at[step], x_t: x, x_0, x_next };
-    before = { x_0, rates: now };
+    before = order === 2 ? { x_0, rates: now } : null;
     x = x_next;
   }
 }
