@@ -15,7 +15,7 @@ FAILS = [sys.executable, "-c", "raise SystemExit(1)"]
 
 @pytest.fixture
 def lesson(tmp_path, monkeypatch) -> Path:
-    """The only lesson of a course whose tests all pass, with a browser at hand, outside CI."""
+    """The only lesson of a course whose tests all pass, with both browsers at hand, outside CI."""
     path = tmp_path / "01_small.ipynb"
     path.write_text("{}")
     for name in ("PACKAGE", "LESSONS", "BROWSER"):
@@ -24,6 +24,7 @@ def lesson(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(run_tests, "PASSED", tmp_path / "passed.json")
     monkeypatch.setattr(run_tests, "prepare", lambda path: path)
     monkeypatch.setattr(run_tests, "find_chromium", lambda: "chromium")
+    monkeypatch.setattr(run_tests, "find_firefox", lambda: "firefox")
     monkeypatch.setattr(notebooks, "lessons", lambda: [path])
     monkeypatch.delenv("CI", raising=False)
     return path
@@ -54,6 +55,25 @@ def test_without_a_browser_the_run_says_so_and_fails_in_ci(ci, code, lesson, mon
     monkeypatch.setattr(run_tests, "find_chromium", lambda: None)
     assert run_tests.main([]) == code
     assert "THE BROWSER TESTS DID NOT RUN" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("ci", "code"), [("", 0), ("true", 1)])
+def test_without_firefox_the_run_names_what_is_left_out_and_fails_in_ci(
+    ci, code, lesson, monkeypatch, capsys
+):
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setattr(run_tests, "find_firefox", lambda: None)
+    line = "not run in Firefox: tests/browser/test_site.py, 2 tests"
+    monkeypatch.setattr(run_tests, "BROWSER", [sys.executable, "-c", f"print({line!r})"])
+    assert run_tests.main([]) == code
+    said = capsys.readouterr().out
+    assert "SOME BROWSER TESTS DO NOT RUN" in said and said.endswith(f"minutes\n  {line}\n")
+
+
+def test_a_failure_beside_a_missing_firefox_is_a_failure(lesson, monkeypatch):
+    monkeypatch.setattr(run_tests, "find_firefox", lambda: None)
+    monkeypatch.setattr(run_tests, "BROWSER", FAILS)
+    assert run_tests.main([]) == 1
 
 
 def test_a_lesson_that_passed_as_it_is_is_skipped_outside_ci_alone(lesson, monkeypatch, capsys):
@@ -91,19 +111,24 @@ def test_no_lesson_is_run_twice(project):
 
 
 @pytest.mark.parametrize(
-    ("system", "place"),
+    ("system", "find", "place"),
     [
-        ("darwin", "Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),
-        ("darwin", "Applications/Chromium.app/Contents/MacOS/Chromium"),
-        ("win32", "Google/Chrome/Application/chrome.exe"),
+        ("darwin", "chromium", "Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),
+        ("darwin", "chromium", "Applications/Chromium.app/Contents/MacOS/Chromium"),
+        ("darwin", "firefox", "Applications/Firefox.app/Contents/MacOS/firefox"),
+        ("win32", "chromium", "Google/Chrome/Application/chrome.exe"),
+        ("win32", "firefox", "Mozilla Firefox/firefox.exe"),
     ],
 )
-def test_a_browser_is_found_where_macos_and_windows_keep_it(system, place, monkeypatch, tmp_path):
+def test_a_browser_is_found_where_macos_and_windows_keep_it(
+    system, find, place, monkeypatch, tmp_path
+):
+    find = {"chromium": lab.find_chromium, "firefox": lab.find_firefox}[find]
     monkeypatch.setattr(lab.shutil, "which", lambda name: None)
     monkeypatch.setattr(lab.sys, "platform", system)
     monkeypatch.setattr(lab.Path, "home", lambda: tmp_path)
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
-    assert lab.find_chromium() is None
+    assert find() is None
     (tmp_path / place).parent.mkdir(parents=True)
     (tmp_path / place).touch()
-    assert lab.find_chromium() == str(tmp_path / place)
+    assert find() == str(tmp_path / place)

@@ -6,9 +6,10 @@
 
 Three groups, one after the other, each spread over processes of one thread: the package and the
 lessons (each run whole, once) over two, the browser, which waits more than it computes, over three.
-Without a Chromium the third cannot run; that is said plainly, and where the environment variable CI
-is set it is a failure. Outside CI a lesson is skipped, and named, if neither it nor the package,
-the data or the pinned versions have changed since it last passed.
+Without a Chromium the third cannot run, without a Firefox some of its tests are left out; that is
+said plainly, and where the environment variable CI is set it is a failure. Outside CI a lesson is
+skipped, and named, if neither it nor the package, the data or the pinned versions have changed
+since it last passed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.browser.lab import find_chromium
+from tests.browser.lab import find_chromium, find_firefox
 from tests.nbval_lessons import FOLDER, prepare
 from tools import notebooks
 
@@ -45,16 +46,20 @@ PASSED = FOLDER / "passed.json"
 NO_BROWSER = """THE BROWSER TESTS DID NOT RUN: there is no Chromium on this machine.
 How to get it: on Debian or Ubuntu  sudo apt install chromium ; elsewhere install Chromium or Chrome
 and put it on the PATH. Then run  make test  again."""
+NO_FIREFOX = """SOME BROWSER TESTS DO NOT RUN: there is no Firefox on this machine.
+How to get it: on Debian  sudo apt install firefox-esr ; elsewhere install Firefox and put it on the
+PATH. Then run  make test  again."""
 
 
 @dataclass
 class Group:
     """How one group of tests ended: "passed", "FAILED" or why it did not run; in how many seconds;
-    the lines with its slowest tests."""
+    the lines with its slowest tests; the lines with files of which tests were left out."""
 
     end: str
     seconds: float = 0.0
     slowest: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def run(name: str, command: list[str]) -> Group:
@@ -62,7 +67,7 @@ def run(name: str, command: list[str]) -> Group:
     print(f"\n== {name}", flush=True)
     environment = {key: value for key, value in os.environ.items() if key != "MPLBACKEND"}
     environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    start, slowest = time.monotonic(), []
+    start, slowest, left_out = time.monotonic(), [], []
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -71,8 +76,10 @@ def run(name: str, command: list[str]) -> Group:
             print(line, end="", flush=True)
             if re.match(r"[\d.]+s (call|setup|teardown) ", line):
                 slowest.append(line.rstrip())
+            if line.startswith("not run in Firefox: "):
+                left_out.append(line.rstrip())
     end = "FAILED" if process.returncode else "passed"
-    return Group(end, time.monotonic() - start, tuple(slowest))
+    return Group(end, time.monotonic() - start, tuple(slowest), tuple(left_out))
 
 
 def fingerprint(lesson: Path) -> str:
@@ -113,12 +120,16 @@ def run_lessons(paths: list[Path]) -> Group:
 
 
 def run_browser() -> Group:
-    """Run the tests in a browser, or say how to get one."""
-    browser = find_chromium()
-    if browser:
-        return run(f"the browser, {browser}", BROWSER)
-    print("\n" + NO_BROWSER)
-    return Group("FAILED, it did not run" if os.environ.get("CI") else "DID NOT RUN")
+    """Run the tests in both browsers, or say how to get the one that is missing."""
+    chromium, firefox = find_chromium(), find_firefox()
+    if not chromium:
+        print("\n" + NO_BROWSER)
+        return Group("FAILED, it did not run" if os.environ.get("CI") else "DID NOT RUN")
+    group = run(f"the browser, {chromium} and {firefox or 'no Firefox'}", BROWSER)
+    if not firefox:
+        print("\n" + NO_FIREFOX)
+        group.end = "FAILED, no Firefox" if os.environ.get("CI") else f"{group.end}, NOT IN FIREFOX"
+    return group
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -142,6 +153,8 @@ def main(arguments: list[str] | None = None) -> int:
     print()
     for name, group in groups.items():
         print(f"{name}: {group.end}, {group.seconds / 60:.1f} minutes")
+        for line in group.left_out:
+            print(f"  {line}")
     return int(any(group.end.startswith("FAILED") for group in groups.values()))
 
 

@@ -22,7 +22,14 @@ STUDIO_PARTS = (".dl-ask", ".dl-pair", ".dl-side", ".dl-way")
 """The studio's words, its pictures, and what moves them: the numbers, the way from noise."""
 DEAD = "is dead: nothing changes"
 STUCK = "does not move: the arrow keys do not reach it"
-ANSWER_LIMIT_S, IDLE_LIMIT_S = 60, 3
+# What axe finds right takes longer to come out of the page than to be found, above all in Firefox.
+VIOLATIONS = """context => axe.run(context, { resultTypes: ["violations"] })
+  .then(({ violations }) => violations)"""
+ANSWER_LIMIT_S, IDLE_LIMIT_S, ALIVE_LIMIT_S = 60, 3, 10
+EMPTY = """(places) => [...document.querySelectorAll(places)]
+  .filter((n) => ![n, ...n.querySelectorAll(".dl-widget")]
+    .some((one) => one.matches(".dl-widget") && one.firstElementChild))
+  .map((n) => n.outerHTML.slice(0, 140))"""
 
 
 def faults_of(notebook: Notebook) -> list[str]:
@@ -44,6 +51,23 @@ def pictures_without_words(page: Page) -> list[str]:
     return [f"a picture without a text alternative: {picture}" for picture in found]
 
 
+def dead_widgets(page: Page, places: str) -> list[str]:
+    """Those places of a page without JupyterLab in which no widget comes alive, and errors there.
+
+    places: selector of the elements into which the page is to put one widget each. A widget may be
+        drawn and still be dead, where it fails before it listens: that is seen by its error alone.
+    """
+    page.locator(places).first.wait_for(state="attached")
+    for place in page.locator(places).all():
+        place.scroll_into_view_if_needed()  # it may be drawn only then
+    end = time.monotonic() + ALIVE_LIMIT_S
+    while (empty := page.evaluate(EMPTY, places)) and time.monotonic() < end:
+        page.wait_for_timeout(50)
+    said = [one.text for one in page.console_messages() if one.type == "error"]
+    said += [str(error) for error in page.page_errors()]
+    return [f"a widget is dead: {place}" for place in empty] + [f"an error: {one}" for one in said]
+
+
 def stand_still(page: Page) -> None:
     """Let time pass in the page only when `page.clock.run_for` says so, on any machine."""
     page.clock.install(time=0)
@@ -57,10 +81,10 @@ def axe_violations(page: Page) -> list[str]:
     if not present:
         return []
     context = {"include": present}
-    found = page.evaluate("context => axe.run(context, { resultTypes: ['violations'] })", context)
+    found = page.evaluate(VIOLATIONS, context)
     return [
         f"axe {one['impact']} {one['id']}: {node['html'][:140]}"
-        for one in found["violations"]
+        for one in found
         for node in one["nodes"]
     ]
 
@@ -68,7 +92,7 @@ def axe_violations(page: Page) -> list[str]:
 def axe_faults(page: Page) -> list[tuple[str, str]]:
     """What axe-core finds in the widget of a bare page: rule and element."""
     load_axe(page)
-    found = page.evaluate("() => axe.run('main')")["violations"]
+    found = page.evaluate(VIOLATIONS, "main")
     return [(one["id"], one["nodes"][0]["html"]) for one in found]
 
 

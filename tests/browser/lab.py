@@ -1,4 +1,4 @@
-"""JupyterLab and Chromium, as a learner meets them: a server on a copy, a page, a notebook run."""
+"""JupyterLab in a browser, as a learner meets it: a server on a copy, a page, a notebook run."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,26 +42,33 @@ _FLAGS = (
 def find_chromium() -> str | None:
     """Path of a Chromium or Chrome on this machine, or None."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-    found = [path for path in map(shutil.which, names) if path]
-    return next(iter(found + [str(path) for path in _usual_places() if path.is_file()]), None)
-
-
-def _usual_places() -> list[Path]:
-    """Where macOS and Windows keep what is on no PATH."""
-    roots = (
-        [Path("/Applications"), Path.home() / "Applications"] if sys.platform == "darwin" else []
+    inside = ("Google/Chrome/Application/chrome.exe", "Chromium/Application/chrome.exe")
+    apps = (
+        "Chromium.app/Contents/MacOS/Chromium",
+        "Google Chrome.app/Contents/MacOS/Google Chrome",
     )
-    places = [
-        root / f"{name}.app" / "Contents" / "MacOS" / name
-        for root in roots
-        for name in ("Chromium", "Google Chrome")
-    ]
+    return _find(names, apps, inside)
+
+
+def find_firefox() -> str | None:
+    """Path of a Firefox on this machine, or None. The tests were run with ESR 153."""
+    return _find(
+        ("firefox-esr", "firefox"),
+        ("Firefox.app/Contents/MacOS/firefox",),
+        ("Mozilla Firefox/firefox.exe",),
+    )
+
+
+def _find(names: Sequence[str], apps: Sequence[str], inside: Sequence[str]) -> str | None:
+    """The first of these commands, or what macOS and Windows keep on no PATH, or None."""
+    places = [Path(path) for path in map(shutil.which, names) if path]
+    if sys.platform == "darwin":
+        for root in (Path("/Applications"), Path.home() / "Applications"):
+            places += [root / path for path in apps]
     if sys.platform == "win32":
         named = (os.environ.get(n) for n in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA"))
-        folders = [Path(root) for root in named if root]
-        for inside in ("Google/Chrome/Application", "Chromium/Application"):
-            places += [folder / inside / "chrome.exe" for folder in folders]
-    return places
+        places += [Path(root) / path for root in named if root for path in inside]
+    return next((str(path) for path in places if path.is_file()), None)
 
 
 def launch(playwright: Playwright) -> Browser:
@@ -68,6 +76,69 @@ def launch(playwright: Playwright) -> Browser:
     return playwright.chromium.launch(
         executable_path=find_chromium(), headless=True, args=list(_FLAGS)
     )
+
+
+class Firefox:
+    """Headless Firefox, used like the browser that `launch` returns.
+
+    Playwright reaches the Firefox that people have by WebDriver BiDi, and silently drops which
+    colours and how much motion a context wants. Both are preferences of Firefox too, but of a whole
+    browser: one is started for each pair of wishes, when it is first asked for.
+    """
+
+    def __init__(self, playwright: Playwright) -> None:
+        self._type, self._running = playwright.firefox, {}
+        self._home = tempfile.TemporaryDirectory()
+        self.saved = Path(self._home.name)
+
+    def new_context(
+        self, color_scheme: str = "light", reduced_motion: str = "no-preference", **options: Any
+    ) -> BrowserContext:
+        """A context as Chromium's, for what the tests of both browsers ask."""
+        wishes = (
+            ("layout.css.prefers-color-scheme.content-override", int(color_scheme != "dark")),
+            ("ui.prefersReducedMotion", int(reduced_motion == "reduce")),
+        )
+        if wishes not in self._running:
+            self._running[wishes] = self._type.launch(
+                channel="moz-firefox",
+                executable_path=find_firefox(),
+                headless=True,
+                firefox_user_prefs=dict(wishes),
+                downloads_path=self.saved,
+            )
+        return self._running[wishes].new_context(**options)
+
+    def close(self) -> None:
+        """End every Firefox that was started."""
+        for browser in self._running.values():
+            browser.close()
+        self._home.cleanup()
+
+
+def saved(browser: Browser | Firefox, page: Page, button: str) -> Path:
+    """Click a button, and return the file that the page saves, under the name that it proposes.
+
+    Of a file that was made in the page Firefox names no navigation, and Playwright reports no
+    download then: the file is there all the same.
+    """
+    if not isinstance(browser, Firefox):
+        with page.expect_download() as download:
+            page.click(button)
+        file = Path(download.value.path()).with_name(download.value.suggested_filename)
+        download.value.save_as(file)
+        return file
+    before = set(browser.saved.iterdir())
+    page.click(button)
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        new = set(browser.saved.iterdir()) - before
+        if (
+            len(new) == 1 and (file := new.pop()).stat().st_size
+        ):  # while it is written there are two
+            return file
+        time.sleep(0.05)
+    raise TimeoutError(f"{button} saved no file")
 
 
 class Server:
@@ -259,7 +330,7 @@ _contexts: dict[str, BrowserContext] = {}
 _idle: dict[str, Page] = {}
 
 
-def _browsing(browser: Browser, **options: Any) -> BrowserContext:
+def _browsing(browser: Browser | Firefox, **options: Any) -> BrowserContext:
     """The browser's context with these options, made when it is first asked for."""
     key = f"{id(browser)} {options}"
     if key not in _contexts:
@@ -269,7 +340,9 @@ def _browsing(browser: Browser, **options: Any) -> BrowserContext:
 
 
 @contextmanager
-def opened(browser: Browser, server: Server, name: str, **context: object) -> Iterator[Notebook]:
+def opened(
+    browser: Browser | Firefox, server: Server, name: str, **context: object
+) -> Iterator[Notebook]:
     """A notebook with a fresh kernel, which is shut down at the end.
 
     The tab and its JupyterLab serve the next notebook with the same options, if nothing went wrong

@@ -9,6 +9,7 @@ from comm import DummyComm
 from ipywidgets.widgets.widget import _put_buffers
 
 from diffusion_lessons.widgets.page import module
+from tests.browser import driving
 from tests.browser.bare_host import hear, put, put_state, sent, use_dark_theme
 from tests.browser.driving import axe_faults, stand_still
 from tests.every_widget import EVERY
@@ -75,7 +76,48 @@ LOOK = """() => [document.querySelector('main').innerText,
   ...[...document.querySelectorAll('main input')].map((one) => [one.value, one.checked].join())]"""
 
 
+FAIL = """() => {
+  host.model.get = () => { throw new Error("no value"); };
+  setTimeout(host.show);
+}"""
+
+
 @ALL
+@pytest.mark.both_browsers
+def test_a_widget_that_throws_before_it_listens_is_found_dead(page, name, monkeypatch):
+    monkeypatch.setattr(driving, "ALIVE_LIMIT_S", 0.2)
+    put(page, EVERY[name]())
+    assert driving.dead_widgets(page, "main") == []
+    page.evaluate(FAIL)
+    page.locator("main").nth(1).wait_for(state="attached")
+    dead = ["a widget is dead: <main></main>", "an error: no value"]
+    assert driving.dead_widgets(page, "main") == dead
+
+
+@pytest.mark.both_browsers
+def test_a_widget_that_throws_when_it_is_already_drawn_is_found_by_its_error(page):
+    page.set_content("<main></main>")
+    page.evaluate("""() => setTimeout(() => {
+      document.querySelector("main").innerHTML = "<p class=dl-widget><input></p>";
+      throw new Error("deaf");
+    })""")
+    page.locator("input").wait_for()
+    assert driving.dead_widgets(page, "main") == ["an error: deaf"]
+
+
+@pytest.mark.both_browsers
+def test_a_place_in_which_nothing_comes_alive_is_found(page, monkeypatch):
+    monkeypatch.setattr(driving, "ALIVE_LIMIT_S", 0.2)
+    page.set_content(
+        "<p id=a><b class=dl-widget></b></p><p id=b>A still copy.</p><p id=c class=dl-widget></p>"
+        "<p id=d class=dl-widget><b></b></p><p id=e><b class=dl-widget><i></i></b></p>"
+    )
+    found = driving.dead_widgets(page, "p")
+    assert [re.findall('id="(.)"', one) for one in found] == [["a"], ["b"], ["c"]]
+
+
+@ALL
+@pytest.mark.both_browsers
 def test_a_page_drawn_before_later_messages_comes_alive_and_shows_the_same(page, name, monkeypatch):
     """The page may be faster than the cell, which still tells the widget what to show."""
     lines = []

@@ -10,6 +10,7 @@ from tests.browser.lab import opened
 from tools import notebooks as tool
 from tools.run_tests import longest_first
 
+IN_FIREFOX = ("00_start_here.ipynb", "01_forward_noising.ipynb")
 LESSONS = [path.name for path in longest_first(tool.lessons())]
 PHOTOS = os.environ.get("COURSE_PHOTOS")  # a folder for screenshots, for those who want to look
 
@@ -44,6 +45,14 @@ def test_lesson_works_in_the_browser(browser, lab, name):
         faults += [f"in the dark theme, {one}" for one in axe_violations(notebook.page)]
         _photograph(notebook, f"{Path(name).stem}-dark.png")
         notebook.use_theme("JupyterLab Light")
+    assert not faults, "\n".join([f"{name}:", *faults])
+
+
+@pytest.mark.parametrize("name", IN_FIREFOX)
+def test_lesson_works_in_firefox(firefox, lab, name):
+    with opened(firefox, lab, name) as notebook:
+        notebook.run_all()
+        faults = _not_the_courses(notebook, name) + faults_of(notebook)
     assert not faults, "\n".join([f"{name}:", *faults])
 
 

@@ -18,9 +18,11 @@ from diffusion_lessons import conditioning, pictures, pipeline, postcards, sampl
 from diffusion_lessons.postcards import lexicon
 from diffusion_lessons.widgets import gallery
 from tests.browser.driving import axe_faults
+from tests.browser.lab import saved
 from web import lessons
 from web.build import write_model
 
+pytestmark = pytest.mark.both_browsers
 HOUSE = "a red house on snow at night"
 KNOWN = [*lexicon.MEANING_OF, *lexicon.SMALL_WORDS, *lexicon.JOINERS, "a", "an", "the"]
 ODD = (  # words that this world lacks, and signs that a reader meets
@@ -302,12 +304,9 @@ def test_what_makes_no_sense_gets_the_courses_sentence_and_the_picture_stays(
     assert page.inner_text("#problem") == "" and (shown(page) != before).any()
 
 
-def test_a_saved_picture_carries_its_words_and_the_gallery_reads_it(page, site, tmp_path):
+def test_a_saved_picture_carries_its_words_and_the_gallery_reads_it(page, browser, site):
     front(page, site, "#prompt=a+small+house&seed=3&guidance=2.5")
-    with page.expect_download() as download:
-        page.click("#save")
-    path = tmp_path / download.value.suggested_filename
-    download.value.save_as(path)
+    path = saved(browser, page, "#save")
     kept = gallery.read(path)
     assert path.name == "a-small-house.png"
     assert kept.settings == gallery.Settings("a small house", "", 3, 10, 2.5)

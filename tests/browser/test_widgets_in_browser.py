@@ -58,6 +58,11 @@ BROKEN = {
         "class Dead(anywidget.AnyWidget):\n"
         "    _esm = 'export default { render() { throw new Error(\"no\") } }'\n"
         "Dead()", "a widget is dead: nothing of it is in the page"),
+    "a widget that is drawn and fails before it listens": (
+        "class Deaf(anywidget.AnyWidget):\n"
+        "    _esm = 'export default { render({ el }) { el.append(\"here\");"
+        " throw new Error(\"deaf\") } }'\n"
+        "Deaf()", "deaf"),
     "a callback that fails": (
         "w = widgets.guess('How much?', ['a half', 'a third'])\n"
         "w.observe(lambda change: [].pop(), names='committed')\nw",
@@ -79,6 +84,7 @@ BROKEN = {
 }  # fmt: skip
 
 
+@pytest.mark.both_browsers
 def test_the_checks_can_fail(open_cells):
     with open_cells(SETUP, *(cell for cell, _ in BROKEN.values())) as notebook:
         notebook.run_all()
@@ -99,11 +105,11 @@ def test_a_kernel_asked_for_widgets_before_it_has_any_is_no_fault(open_cells):
 
 
 @pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip), ("true", pytest.fail)])
-def test_without_chromium_the_tests_skip_but_fail_in_ci(monkeypatch, ci, outcome):
-    monkeypatch.setattr(conftest, "find_chromium", lambda: None)
+@pytest.mark.parametrize(("name", "said"), [("chromium", "no Chromium"), ("firefox", "no Firefox")])
+def test_without_a_browser_its_tests_skip_but_fail_in_ci(monkeypatch, ci, outcome, name, said):
     monkeypatch.setenv("CI", ci)
-    with pytest.raises(outcome.Exception, match="did not run: no Chromium found"):
-        conftest.require_chromium()
+    with pytest.raises(outcome.Exception, match=f"did not run: {said} found"):
+        conftest.require(name, None)
 
 
 BUSY = """
