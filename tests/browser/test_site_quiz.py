@@ -193,6 +193,13 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Run]:
     for seed in range(200):
         runs.append(Run(seed, "09", "The quiz", partial(quiz.start, tmp_path / str(seed))))
         runs[-1].go(30 if seed < 194 else 300, tabs=2)
+    runs.append(Run(0, "09", "The quiz", partial(quiz.start, tmp_path / "a week")))
+    runs[-1].step(0, None)
+    first = {"round": "first", "sure": True, "option": "a"}
+    for here in range(15):
+        runs[-1].step(0, first | {"do": "answer", "here": here})
+    runs[-1].now += WEEK  # to the second
+    runs[-1].step(0, first | {"do": "retry", "here": None, "missed": False})
     for seed, place in enumerate(questions.places()):
         kind, lesson = place.split()
         start = partial(getattr(quiz, kind), lesson)
