@@ -16,6 +16,28 @@ from .questions import Question, Section
 
 RIGHT, WRONG, OPEN = "✓", "✗", "·"
 
+SAID = {
+    "answered": "{given} answered, {right} right",
+    "place": "Question {here} of {total} · {count}",
+    "all answered": "All {total} answered",
+    "new round": "In another tab you began a new round. Here it is.",
+    "title": "{right} of {asked} right",
+    "taken": "{name}, round {round}, {day}.",
+    "by now": " Of all {total}, {now} are right by now.",
+    "in a week": " Come back in a week: a retry then asks other questions on the same ideas.",
+    "one sure": " You were sure of 1 that was not right.",
+    "many sure": " You were sure of {sure} that were not right.",
+    "right, sure": "Right.",
+    "right, not sure": "Right. Next time you can be sure.",
+    "wrong, sure": "Not right. You were sure, so it comes back first when you retry.",
+    "wrong, not sure": "Not right.",
+    "right, not chosen": "This is the right one. Your first answer counts.",
+    "wrong, not chosen": "Not this one. Your first answer counts.",
+    "sure": "sure",
+    "not sure": "not sure",
+}
+"""The quiz's sentences; a page without Python has them from here."""
+
 
 class Quiz(Asking):
     """The widget of `start`, `warm_up` and `before`; `answers` holds questions and answers.
@@ -40,8 +62,8 @@ class Quiz(Asking):
         with one_at_a_time:
             self.answers.refresh()
             if request.get("round") != self.answers.round.id:
-                seen, began = self._seen(None), "In another tab you began a new round. Here it is."
-                return seen | {"notice": f"{began} {seen['notice']}".strip()}
+                seen = self._seen(None)
+                return seen | {"notice": f"{SAID['new round']} {seen['notice']}".strip()}
             done = self._attempt(self._act, request)
             return self._seen(request.get("here")) | done
 
@@ -64,11 +86,11 @@ class Quiz(Asking):
         if not (isinstance(here, int) and 0 <= here < total):
             open_ones = [place for place, name in enumerate(order) if name not in given]
             here = open_ones[0] if open_ones else total - (not done)
-        count = f"{len(given)} answered, {answers.right()} right"
+        count = SAID["answered"].format(given=len(given), right=answers.right())
         if here == total:
-            count = f"All {total} answered"
+            count = SAID["all answered"].format(total=total)
         elif total > 1:
-            count = f"Question {here + 1} of {total} · {count}"
+            count = SAID["place"].format(here=here + 1, total=total, count=count)
         return {
             "name": self._name,
             "notice": answers.notice,
@@ -109,16 +131,16 @@ class Quiz(Asking):
         answers, latest = self.answers, self.answers.latest()
         missed, asked, total = answers.by_need(True), len(answers.order), len(answers.questions)
         day = date.fromtimestamp(max(answer.at for answer in latest.values()))
-        words = f"{self._name}, round {answers.round.number}, {day.isoformat()}."
+        words = SAID["taken"].format(name=self._name, round=answers.round.number, day=day)
         if asked < total:
             now = sum(map(answers.is_right, latest.values()))
-            words += f" Of all {total}, {now} are right by now."
+            words += SAID["by now"].format(total=total, now=now)
         if len(answers.forms) > total:
-            words += " Come back in a week: a retry then asks other questions on the same ideas."
+            words += SAID["in a week"]
         if sure := sum(latest[name].sure for name in missed):
-            words += f" You were sure of {sure} that {'was' if sure == 1 else 'were'} not right."
+            words += SAID["one sure" if sure == 1 else "many sure"].format(sure=sure)
         return {
-            "title": f"{answers.right()} of {asked} right",
+            "title": SAID["title"].format(right=answers.right(), asked=asked),
             "words": words,
             "missed": len(missed),
             "visit": [_link(section) for section in answers.visit_again()],
@@ -137,12 +159,16 @@ class Quiz(Asking):
             "sign": _sign(self.answers.is_right(answer)),
             "stem": asked.stem,
             "chosen": asked.options[answer.option].text,
-            "sure": "sure" if answer.sure else "not sure",
+            "sure": SAID[_how_sure(answer)],
         }
 
 
 def _sign(right: bool) -> str:
     return RIGHT if right else WRONG
+
+
+def _how_sure(answer: Answer) -> str:
+    return "sure" if answer.sure else "not sure"
 
 
 def _link(section: Section) -> dict:
@@ -152,14 +178,8 @@ def _link(section: Section) -> dict:
 def _feedback(question: Question, key: str, answer: Answer) -> dict:
     """The words for whoever looks at the option `key`, after the answer that counts."""
     right = question.is_right(key)
-    if key != answer.option:
-        verdict = "This is the right one." if right else "Not this one."
-        verdict += " Your first answer counts."
-    elif right:
-        verdict = "Right." if answer.sure else "Right. Next time you can be sure."
-    else:
-        verdict = "Not right."
-        verdict += " You were sure, so it comes back first when you retry." if answer.sure else ""
+    how = _how_sure(answer) if key == answer.option else "not chosen"
+    verdict = SAID[f"{'right' if right else 'wrong'}, {how}"]
     return {"sign": _sign(right), "verdict": verdict, "why": question.options[key].why}
 
 
