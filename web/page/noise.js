@@ -2,9 +2,11 @@
 // MT19937 (Matsumoto & Nishimura 1998), 24 bits of each number, Box & Muller 1958 on blocks of 16.
 
 /** Draw `count` numbers of the bell curve N(0, 1); count: a multiple of 16; seed: 0 to 2**32 - 1. */
-export function randn(count, seed) {
-  const next = twister(seed);
-  const drawn = Float32Array.from({ length: count }, () => (next() & 0xffffff) / 2 ** 24);
+export const randn = (count, seed) => normals(count, twister(seed));
+
+/** The same from a generator that may have drawn before. */
+export function normals(count, next) {
+  const drawn = Float32Array.from({ length: count }, () => share(next));
   for (let at = 0; at < count; at += 16) {
     for (let i = at; i < at + 8; i++) {
       const radius = Math.sqrt(-2 * Math.log(1 - drawn[i]));
@@ -16,9 +18,13 @@ export function randn(count, seed) {
   return drawn;
 }
 
+/** A number in [0, 1), of 24 bits as all of torch's. */
+export const share = (next) => (next() & 0xffffff) / 2 ** 24;
+
 const LENGTH = 624;
 
-function twister(seed) {
+/** torch.Generator: each call draws 32 bits. */
+export function twister(seed) {
   const state = new Uint32Array(LENGTH);
   state[0] = seed;
   for (let i = 1; i < LENGTH; i++) {
