@@ -19,14 +19,18 @@ export async function trainOn(plane, watch, scrub) {
     replace = () => resolve(null);
     worker.onerror = ({ message }) => reject(new Error(`The training failed. Reload the page. ${message ?? ""}`));
     worker.onmessage = ({ data: { step, loss, way } }) => {
-      news.step(loss, way && { kind: "points", caption: `${step} steps`, data: way.at(-1), behind: points });
+      const stage = way && { kind: "points", caption: `${step} steps`, data: way.cloud, behind: points };
+      news.step(loss, stage);
       if (step === total) resolve(way);
     };
     worker.postMessage(points);
   }).finally(() => worker.terminate());
   if (!way) return false;
   news.send(`Done: ${words(total)} steps.`);
-  for (const [name, value] of Object.entries(walked(way, points, scrub.get("panels")[0]))) scrub.say(name, value);
+  const [{ behind, ...panel }] = scrub.get("panels");
+  scrub.say("words", [way.words]);
+  scrub.say("index", 0);
+  scrub.say("panels", [{ ...panel, data: way.data, reach: way.reach, behind: { ...behind, data: points } }]);
   return true;
 }
 
@@ -92,15 +96,15 @@ function curve(losses, each) {
   return Object.fromEntries(Object.entries(parts).map(([name, of]) => [name, Float32Array.from(places, of)]));
 }
 
-/** What the scrubber holds of a way: see panels.py. */
-function walked(way, points, panel) {
+/** What widgets show of a way to the drawing: see panels.py. */
+export function shown(way, points) {
   const data = Float32Array.from(way.flatMap((stop) => [...stop]));
   const sizes = Float32Array.from([...data, ...points], Math.abs).sort();
   const place = 0.98 * (sizes.length - 1); // np.quantile: on a line between two
   const [low, high] = sizes.subarray(Math.floor(place));
   const reach = Math.max(0.5, Math.ceil(2 * (low + (place % 1) * (high - low))) / 2);
   const far = way.map((stop) => `from a point to the drawing: ${gap(stop, points).toFixed(2)} on average`);
-  return { words: [far], index: 0, panels: [{ ...panel, data, reach, behind: { ...panel.behind, data: points } }] };
+  return { data, reach, words: far, cloud: way.at(-1) };
 }
 
 /** How far points are from the nearest ones of the drawing, on average. */
