@@ -100,9 +100,7 @@ function curve(losses, each) {
 export function shown(way, points) {
   const data = Float32Array.from(way.flatMap((stop) => [...stop]));
   const sizes = Float32Array.from([...data, ...points], Math.abs).sort();
-  const place = 0.98 * (sizes.length - 1); // np.quantile: on a line between two
-  const [low, high] = sizes.subarray(Math.floor(place));
-  const reach = Math.max(0.5, Math.ceil(2 * (low + (place % 1) * (high - low))) / 2);
+  const reach = Math.max(0.5, Math.ceil(2 * sizes[Math.round(0.98 * (sizes.length - 1))]) / 2);
   const far = way.map((stop) => `from a point to the drawing: ${gap(stop, points).toFixed(2)} on average`);
   return { data, reach, words: far, cloud: way.at(-1) };
 }
