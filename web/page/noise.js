@@ -4,9 +4,11 @@
 const LENGTH = 624; // of the generator's state
 
 /** Draw `count` numbers of the bell curve N(0, 1); count: a multiple of 16; seed: 0 to 2**32 - 1. */
-export function randn(count, seed) {
-  const next = twister(seed);
-  const drawn = Float32Array.from({ length: count }, () => (next() & 0xffffff) / 2 ** 24);
+export const randn = (count, seed) => normals(count, twister(seed));
+
+/** The same from a generator that may have drawn before. */
+export function normals(count, next) {
+  const drawn = Float32Array.from({ length: count }, () => share(next));
   for (let at = 0; at < count; at += 16) {
     for (let i = at; i < at + 8; i++) {
       const radius = Math.sqrt(-2 * Math.log(1 - drawn[i]));
@@ -18,7 +20,11 @@ export function randn(count, seed) {
   return drawn;
 }
 
-function twister(seed) {
+/** A number in [0, 1), of 24 bits as all of torch's. */
+export const share = (next) => (next() & 0xffffff) / 2 ** 24;
+
+/** torch.Generator: each call draws 32 bits. */
+export function twister(seed) {
   const state = new Uint32Array(LENGTH);
   state[0] = seed;
   for (let i = 1; i < LENGTH; i++) {

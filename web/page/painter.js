@@ -24,7 +24,7 @@ async function fetched(name, heard = () => {}) {
 }
 
 /** The fastest functions that this browser can run: see build.py and product.wat. */
-async function functionsOf(heap) {
+export async function functionsOf(heap) {
   for (const name of ["product-relaxed.wasm", "product.wasm"]) {
     const bytes = await (await fetched(name)).arrayBuffer();
     if (!WebAssembly.validate(bytes)) continue;
