@@ -4,7 +4,7 @@ from importlib import import_module
 
 MEASUREMENTS = """scrubbing memory lesson_times live_training predictions copying samplers fashion
 growth guidance steering ip_adapter controlnet flow captions taste turbo cascade autoregressive
-text_to_image builds processes live_slider steering_sliders""".split()
+text_to_image builds processes live_slider steering_sliders page""".split()
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What measures the lessons, the samplers, the sizes, the slider and this build: by hand, small."""
+"""What measures the lessons, the samplers, the sizes, the page and this build: by hand, small."""
 
 import sys
 from math import inf
@@ -15,6 +15,7 @@ from bench import (
     live_slider,
     live_training,
     memory,
+    page,
     results,
     samplers,
 )  # fmt: skip
@@ -229,3 +230,17 @@ def test_words_contradict_a_picture_in_one_attribute(name):
         if name == "colour":
             wanted["object"] = postcards.VALUES["object"][shown["object"][row]]
         assert found == wanted
+
+
+def test_medians_of_the_page_leave_out_the_rounds_that_warm_up():
+    rounds = [1000] * page.WARMING_UP + [3, 1, 2]
+    assert page.medians([{"ms": ms, "bytes": 7} for ms in rounds]) == {"ms": 2, "bytes": 7}
+
+
+def test_files_that_the_page_is_sent_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(page.Serving, "sent", [])
+    (tmp_path / "file").write_bytes(b"12345")
+    serving = page.Serving.__new__(page.Serving)
+    with (tmp_path / "file").open("rb") as source, (tmp_path / "copy").open("wb") as copy:
+        serving.copyfile(source, copy)
+    assert page.Serving.sent == [5] and (tmp_path / "copy").read_bytes() == b"12345"

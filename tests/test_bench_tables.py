@@ -24,6 +24,7 @@ from bench import (
     live_training,
     lora,
     memory,
+    page,
     predictions,
     processes,
     results,
@@ -36,15 +37,16 @@ from bench import (
     turbo,
 )
 from bench.ours import Ours
-from diffusion_lessons import models
+from diffusion_lessons import models, workspace
 from diffusion_lessons.models import load_text_unet
 from diffusion_lessons.scoring import factors
 from tests.claims import Between, claims, plain
+from web.build import MODELS
 
 SETTLED = (
     autoregressive, captions, cascade, controlnet, copying, fashion, flow, growth, guidance,
     ip_adapter,
-    live_slider, live_training, lora, predictions, processes, samplers, steering,
+    live_slider, live_training, lora, page, predictions, processes, samplers, steering,
     steering_sliders, taste, text_to_image, transformer, turbo,
 )  # fmt: skip
 WITHOUT_SUM = {"fashion", "live_training", "predictions"}
@@ -111,6 +113,8 @@ BURNT = PAINTED[turbo.Painter(turbo.STUDENT, 2, 2.5)]
 UNGUIDED = [PAINTED[turbo.Painter(turbo.TEACHER, calls, 1.0)] for calls in (1, 2, 4)]
 ENLARGED = {(row["network"], row["level"]): row for row in at("cascade/by level")}
 COSTS = {row["model"]: row for row in at("cascade/cost")}
+SITE_WEIGHTS = sum(workspace.verify(f"weights/{name}.safetensors").stat().st_size
+                   for name in MODELS)  # fmt: skip
 PEAKS = at("memory/peaks/beyond_importing_torch")
 NOT_YET_QUICK = 54  # ms; may only fall, to live_slider.STUDENT_MS: it is 53.5, of which 21 paint
 NOT_YET_SMALL = {"07_todays_models": 600, "08_versus_autoregressive": 600}  # MB; may only fall
@@ -167,6 +171,19 @@ NOT_YET_SMALL = {"07_todays_models": 600, "08_versus_autoregressive": 600}  # MB
     ("steering_sliders/rows/*/slider", [*steering_sliders.PANELS.values()]),
     ("steering_sliders/rows/*/presses", [keys.BLOCKS * keys.PRESSES] * 4),
     ("steering_sliders/rows/*/median_ms", Between(0, steering_sliders.PROMISED_MS)),
+
+    ("page: every line and every walk", [list(at("page/visits")), list(at("page/pictures"))],
+     [list(page.LINES), [f"{steps} steps" for steps in page.KEYS]]),
+    ("page: a visit fetches the weights, and little beside", at("page/visits/*/bytes"),
+     Between(SITE_WEIGHTS, SITE_WEIGHTS + 250_000)),
+    ("page: what the worker fetches comes over the slow line too",
+     at("page/visits")[f"{page.MBIT} Mbit/s"]["model ready, ms"],
+     Between(SITE_WEIGHTS * 8 / page.MBIT / 1000, inf)),
+    ("page: the ratio of both times", at(f"page/pictures/*/{page.RATIO}"),
+     [approx(row[page.WORKER] / row[page.TORCH], abs=0.01) for row in at("page/pictures/*")]),
+    ("page: a picture takes little more than torch takes", at(f"page/pictures/*/{page.RATIO}"),
+     Between(0, 1.5)),
+    ("page: nothing jumps while it loads", at("page/visits/*/layout shift"), Between(0, 0.1)),
 
     ("live_training/rows/*/seed", list(live_training.SEEDS)),
     ("live_training/mean_share", Between(live_training.PROMISED_SHARE, 1)),
