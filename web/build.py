@@ -23,6 +23,7 @@ from diffusion_lessons.widgets.studio import SUGGESTIONS, make, read
 
 from . import widgets
 from .lessons import PROJECT, titles, write_lessons
+from .quiz import write_quiz
 from .vocabulary import vocabulary
 
 PAGE = Path(__file__).with_name("page")
@@ -46,6 +47,7 @@ def build(folder: Path, own: Path | None = None) -> None:
     (folder / "vocabulary.json").write_text(vocabulary(), "utf-8")
     write_widgets(folder)
     write_model(folder, own)
+    write_quiz(folder)
     write_lessons(folder, (PAGE / "lesson.html").read_text("utf-8"))
     page = (PAGE / "index.html").read_text("utf-8")
     (folder / "index.html").write_text(page.replace("<!-- lessons -->", lessons()), "utf-8")
@@ -58,7 +60,7 @@ def write_widgets(folder: Path) -> None:
         (folder / "widgets" / f"{name}.js").write_text(text, "utf-8")
     looks = "".join(map(static, ("widgets.css", "studio.css", "quiz.css")))
     (folder / "widgets.css").write_text(looks, "utf-8")
-    parts = f"{static('parts.js')}\nexport {{ bytesOf, numberIn, player }};\n"
+    parts = f"{static('parts.js')}\nexport {{ button, bytesOf, make, numberIn, player }};\n"
     (folder / "parts.js").write_text(parts, "utf-8")
 
 

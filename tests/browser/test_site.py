@@ -395,5 +395,6 @@ def test_the_pages_are_small_and_whole(site_folder):
 
 
 def test_the_code_of_the_page_stays_small():
+    """Lines of code: neither blank nor a comment."""
     lines = [line for path in Path("web/page").glob("*.js") for line in path.open(encoding="utf-8")]
-    assert len(lines) <= 1500
+    assert len([line for line in lines if not re.match(r"\s*(//.*|/?\*.*)?$", line)]) <= 1500

@@ -11,9 +11,10 @@ import pytest
 import torch
 from playwright.sync_api import Page
 
-from diffusion_lessons import pictures, pipeline, sampling
+from diffusion_lessons import pictures, pipeline, postcards, sampling
 from diffusion_lessons.widgets import guess as ask
 from diffusion_lessons.widgets.studio import described, make, read
+from tests.browser.driving import dead_widgets, faults_of_page
 from web import lessons
 from web.widgets import STATE, VIEW
 
@@ -125,14 +126,14 @@ def test_lesson_07s_student_paints_while_one_types(page, site):
     wrong = opened(page, site, "07_todays_models")
     place = "[data-kernel=typing]"
     page.locator(f"{place} input[type=text]").fill("a blue boat at nig")
+    said = postcards.readable("a blue boat at nig")
     page.wait_for_function(
-        """place => document.querySelector(`${place} .dl-words`).textContent
-            === "a blue boat: 2 calls" """,
-        arg=place,
+        "([place, words]) => document.querySelector(`${place} .dl-words`).textContent === words",
+        arg=[place, f"{said}: 2 calls"],
     )
     student = pipeline.from_pretrained("postcards-turbo")
     made = student(
-        "a blue boat", num_inference_steps=2, generator=torch.Generator().manual_seed(3),
+        said, num_inference_steps=2, generator=torch.Generator().manual_seed(3),
         output_type="pt",
     ).images  # fmt: skip
     wanted = pictures.to_uint8(2 * made - 1)[0].astype(int)

@@ -15,7 +15,6 @@ from diffusion_lessons.training import diffusion_loss
 from diffusion_lessons.widgets.page import module
 from diffusion_lessons.widgets.plane import SHAPES
 from diffusion_lessons.widgets.watch import Watch
-from tests.browser.test_site import folder, site  # noqa: F401
 
 WIDTHS, CLOUD = (88, 64, 64, 64, 8), torch.randn(400, 2, generator=torch.Generator().manual_seed(4))
 # From 400 samples to the drawing, `away`, at the end of `in_python`.

@@ -1,7 +1,7 @@
 // The front page: words, seed and guidance in, a picture out, and its way from noise to look at.
 
 import { startPainter } from "./painting.js";
-import { player } from "./parts.js";
+import { button, make, player } from "./parts.js";
 import { withTexts } from "./png.js";
 import { settingsOf } from "./settings.js";
 
@@ -22,10 +22,11 @@ const read = ({ guidance, ...typed }) => settingsOf(about.fields, { ...typed, st
 const linkOf = ({ prompt, seed, scale }) =>
   `${location.href.split("#")[0]}#${new URLSearchParams({ prompt, seed, guidance: scale })}`;
 
-/** Put what the link says into the fields, and the usual things where it says nothing. */
+/** Draw what the link says, and the usual things where it says nothing. */
 function fromLink() {
   const link = new URLSearchParams(location.hash.slice(1));
   for (const id of FIELDS) $(id).value = link.get(id) ?? USUAL[id];
+  draw();
 }
 
 function sayGuidance() {
@@ -65,16 +66,14 @@ async function work() {
   work();
 }
 
-const paint = startPainter(({ bytes, ready }) => {
-  if (bytes) $("loading").value += bytes;
+const paint = startPainter(({ bytes = 0, ready }) => {
+  $("loading").value += bytes;
   if (!ready) return;
   $("loading-row").hidden = true;
   document.body.dataset.ready = Math.round(performance.now());
 });
 
-function say(text) {
-  $("problem").textContent = text;
-}
+const say = (text) => ($("problem").textContent = text);
 
 function show(canvas, bytes, words) {
   $(canvas).getContext("2d").putImageData(new ImageData(bytes, SIDE), 0, 0);
@@ -129,9 +128,8 @@ async function save() {
     prompt: shown.prompt, negative_prompt: "", seed: shown.seed, num_inference_steps: shown.steps,
     guidance_scale: shown.scale, Software: about.software,
   });
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(file);
-  link.download = `${shown.prompt.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 40)}.png`;
+  const download = `${shown.prompt.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 40)}.png`;
+  const link = make("a", { href: URL.createObjectURL(file), download });
   link.click();
   URL.revokeObjectURL(link.href);
 }
@@ -152,11 +150,7 @@ function drawWords(prompt, seed = $("seed").value) {
   draw();
 }
 
-for (const text of about.suggestions) {
-  const item = Object.assign(document.createElement("button"), { type: "button", textContent: text });
-  item.addEventListener("click", () => drawWords(text));
-  $("suggestions").append(item);
-}
+$("suggestions").append(...about.suggestions.map((text) => button(text, () => drawWords(text))));
 $("form").addEventListener("submit", (event) => {
   event.preventDefault();
   draw();
@@ -168,10 +162,6 @@ $("way").addEventListener("input", () => go(Number($("way").value)));
 $("surprise").addEventListener("click", () => drawWords(about.surprises[anyOf(about.surprises.length)], anyOf(10000)));
 $("save").addEventListener("click", save);
 $("share").addEventListener("click", () => copyLink().catch(({ message }) => say(message)));
-addEventListener("hashchange", () => {
-  fromLink();
-  draw();
-});
+addEventListener("hashchange", fromLink);
 $("loading").max = about.bytes;
 fromLink();
-draw();

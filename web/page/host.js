@@ -1,7 +1,7 @@
 // The course's widgets in a page without Python: each is drawn by its own unchanged code, from the state
 // in which the lesson left it. What Python would have answered, a kernel here does.
 
-import { guess, guidance, studio, typing } from "./kernels.js";
+import { guess, guidance, plane, quiz, studio, typing } from "./kernels.js";
 
 /** A widget's model, as anywidget has it. `kernel` hears what the page has changed since the last time;
  * `say` sets a trait as Python would. */
@@ -30,7 +30,8 @@ export function modelOf(traits) {
   return model;
 }
 
-const KERNELS = { guess, guidance, studio, typing };
+const KERNELS = { guess, guidance, plane, quiz, studio, typing };
+const hosted = new Map(); // by the id of its cell: {model, render} of a widget
 
 /** Fetch the pictures and arrays of a lesson's widgets, one after the other. */
 async function bytesOf(lesson) {
@@ -49,10 +50,15 @@ function arrayAt({ bytes: [begin, length], width }, all) {
 async function show(place, all) {
   const script = place.querySelector("script");
   const model = modelOf(JSON.parse(script.textContent, (_, value) => (value?.bytes ? arrayAt(value, all) : value)));
-  KERNELS[place.dataset.kernel]?.(model, place);
+  await KERNELS[place.dataset.kernel]?.(model, place, hosted);
   const widget = await import(`./widgets/${place.dataset.widget}.js`);
-  script.remove();
-  widget.default.render({ model, el: place });
+  let leave = () => script.remove();
+  function render() {
+    leave();
+    leave = widget.default.render({ model, el: place });
+  }
+  render();
+  hosted.set(place.closest("section").id.replace("cell-id=", ""), { model, render });
 }
 
 const dark = matchMedia("(prefers-color-scheme: dark)");

@@ -1,7 +1,9 @@
 // What Python answers to the course's widgets, answered by the page: see diffusion_lessons/widgets.
 
 import { startPainter } from "./painting.js";
-import { bytesOf } from "./parts.js";
+import { button, bytesOf, make } from "./parts.js";
+import { trainOn } from "./points.js";
+import { grade } from "./quiz.js";
 import { reader } from "./reading.js";
 import { described, settingsOf } from "./settings.js";
 
@@ -13,6 +15,7 @@ const GALLERY = "diffusion-lessons-gallery";
 
 const json = async (name) => (await fetch(name)).json();
 const about = json("model.json");
+const questions = json("quiz.json");
 const parse = json("vocabulary.json").then((words) => reader(words).parse);
 const painters = new Map(); // by U-Net
 function paint(settings, name = "postcards") {
@@ -65,15 +68,11 @@ export function typing(model) {
 
 /** The longest beginning of a text, in whole words, that has a meaning; "" at worst. */
 function readable(parse, typed) {
-  while (typed) {
-    try {
-      parse(typed);
-      break;
-    } catch {
-      typed = typed.slice(0, Math.max(0, typed.lastIndexOf(" ")));
-    }
+  try {
+    return typed && (parse(typed), typed);
+  } catch {
+    return readable(parse, typed.slice(0, Math.max(0, typed.lastIndexOf(" "))));
   }
-  return typed;
 }
 
 /** The pictures that this browser has kept, the newest first. */
@@ -125,6 +124,32 @@ export function studio(model) {
   model.say("kept", { id: 0, words: "", pictures: kept() });
 }
 
+/** A quiz; the browser keeps what was answered of the fifteen. */
+export async function quiz(model) {
+  let store = null;
+  try {
+    store = localStorage;
+  } catch {} // this browser refuses it: the quiz says so
+  grade(model, await questions, document.body.dataset.lesson.slice(0, 2), store);
+}
+
+/** Lesson 03's drawing, with a button that trains on it where the notebook's cells show that. */
+export function plane(model, place, hosted) {
+  const said = make("span", { attrs: { role: "status" } });
+  const train = button("Train on these points, in this page", async () => {
+    const [watch, way] = ["watch", "learned-show"].map((cell) => hosted.get(cell));
+    said.textContent = "It trains: see the loss below.";
+    try {
+      if (!(await trainOn(model, watch.model, way.model))) return; // another training took its place
+      way.render();
+      said.textContent = "It has learned your points: see below.";
+    } catch ({ message }) {
+      said.textContent = `This could not be trained: ${message}.`;
+    }
+  });
+  place.after(make("p", { className: "row train" }, [train, said]));
+}
+
 /** A guess: once it is committed, the cell that compares it says so, as `Guess.compare` does. */
 export function guess(model, place) {
   const { guess: name } = place.closest("section").dataset;
@@ -137,10 +162,8 @@ export function guess(model, place) {
     return off <= 0.1 * Math.abs(Number(truth)) ? "✓ Close." : `That is ${Number(off.toPrecision(3))} away.`;
   }
   model.kernel = ({ committed }) => {
-    const line = document.createElement("p");
-    const said = Object.assign(document.createElement("b"), { textContent: committed });
-    line.append("You said ", said, `. ${verdict(committed)} `, ...reason.cloneNode(true).childNodes);
-    line.setAttribute("role", "status");
-    found.replaceChildren(line);
+    const said = make("b", { textContent: committed });
+    const parts = ["You said ", said, `. ${verdict(committed)} `, ...reason.cloneNode(true).childNodes];
+    found.replaceChildren(make("p", { attrs: { role: "status" } }, parts));
   };
 }

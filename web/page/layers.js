@@ -179,7 +179,7 @@ export function layersOn(heap, { product, convolution }) {
   }
 
   return {
-    heap, conv, linear, groupNorm, layerNorm, resBlock, unshuffle, shuffle, together, apart,
+    heap, conv, linear, permute, groupNorm, layerNorm, resBlock, unshuffle, shuffle, together, apart,
     keysAndValues, attention, selfAttention,
   };
 }

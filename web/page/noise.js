@@ -40,6 +40,6 @@ export function twister(seed) {
     y ^= y >>> 11;
     y ^= (y << 7) & 0x9d2c5680;
     y ^= (y << 15) & 0xefc60000;
-    return y ^ (y >>> 18);
+    return (y ^ (y >>> 18)) >>> 0;
   };
 }

@@ -1,7 +1,5 @@
 // The painter in a worker of its own, so that the page stays awake; its answers as promises.
 
-const STOPPED = "The painter stopped. Reload the page.";
-
 /** Start it with one of the U-Nets; `heard` gets {bytes} and {ready} while it loads. Returns
  * paint(settings, seen): `seen` gets the picture, the promise {picture}, or the way, {film, guesses, places}.
  * Rejects with a sentence. */
@@ -14,7 +12,7 @@ export function startPainter(heard = () => {}, name = "postcards") {
     fatal = new Error(problem);
     for (const { reject } of asked.values()) reject(fatal);
   }
-  worker.onerror = () => end(STOPPED);
+  worker.onerror = () => end("The painter stopped. Reload the page.");
   worker.onmessage = ({ data }) => {
     if (!data.id) return data.problem ? end(data.problem) : heard(data);
     const { film, seen, resolve, reject } = asked.get(data.id);

@@ -2,7 +2,7 @@
 // with the lesson's seeds, and walked by DDIM. n points lie as (2, n): all x, then all y.
 
 import { Heap } from "./heap.js";
-import { layersOn, sigmoid } from "./layers.js";
+import { layersOn } from "./layers.js";
 import { normals, randn, share, twister } from "./noise.js";
 import { functionsOf } from "./painter.js";
 import { rates, times } from "./walk.js";
@@ -21,7 +21,13 @@ const squares = (values) => values.reduce((sum, value) => sum + value * value, 0
 /** What learns points. Networks stay in its heap, all else until it forgets. */
 export async function pointNet() {
   const heap = new Heap([]);
-  const { multiply, turn } = layersOn(heap, await functionsOf(heap));
+  const { linear, permute } = layersOn(heap, await functionsOf(heap));
+  const turn = (x, rows, columns) => permute(x, [rows, columns], [1, 0]);
+
+  /** The product of a matrix (rows, columns) and x (columns, n); plus the bias, where there is one. */
+  function multiply(matrix, x, rows, columns, n, bias = { byteOffset: 0 }) {
+    return linear({ weight: { data: matrix, shape: [rows, columns] }, bias: { data: bias } }, x, n);
+  }
 
   /** A network, [weight, bias, weight, bias...], with the numbers that nn.Linear draws at first. */
   function network(next) {
@@ -51,11 +57,11 @@ export async function pointNet() {
   function forward(network, x, t) {
     const seen = [{ h: features(x, t) }];
     for (let at = 0; at < 4; at++) {
-      const bias = network[2 * at + 1];
-      const h = multiply(network[2 * at], seen[at].h, WIDTHS[at + 1], WIDTHS[at], t.length, { bias });
+      const [matrix, bias] = network.slice(2 * at);
+      const h = multiply(matrix, seen[at].h, WIDTHS[at + 1], WIDTHS[at], t.length, bias);
       const slope = new Float32Array(at < 3 ? h.length : 0); // none at the end
       for (let i = 0; i < slope.length; i++) {
-        const gate = sigmoid(h[i]);
+        const gate = 1 / (1 + Math.exp(-h[i]));
         [slope[i], h[i]] = [gate * (1 + h[i] * (1 - gate)), h[i] * gate];
       }
       seen.push({ h, slope });
