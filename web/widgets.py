@@ -65,8 +65,8 @@ class Shown:
         state = json.dumps(traits, ensure_ascii=False).replace("<", "\\u003c")
         state = state.replace(".ipynb", ".html")  # a quiz links to lessons
         return (
-            f'<div class="widget" data-widget="{name}" data-kernel="{kernel}"><noscript>It moves with'
-            " JavaScript, which is turned off here.</noscript>"
+            f'<div class="widget" data-widget="{name}" data-kernel="{kernel}">'
+            "<noscript>It moves with JavaScript, which is turned off here.</noscript>"
             f'<script type="application/json">{state}</script></div>'
         )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from typing import Any
 
@@ -38,7 +40,7 @@ def faults_of(notebook: Notebook) -> list[str]:
     faults += pictures_without_words(notebook.page)
     faults += axe_violations(notebook.page)
     for output in notebook.page.query_selector_all(CONTENT[0]):
-        faults += _drive_output(notebook, output)
+        faults += _drive(notebook.page, output, partial(_cut, notebook, notebook.cell_count()))
     notebook.wait_idle()  # an error in a callback may come later than what the page shows
     faults += [error for error in notebook.cell_errors() if error not in faults]
     faults += pictures_without_words(notebook.page)
@@ -103,18 +105,32 @@ def load_axe(page: Page) -> None:
         page.evaluate(script.read_text("utf-8") + "\n;undefined")
 
 
-def _drive_output(notebook: Notebook, output: ElementHandle) -> list[str]:
+def faults_of_page(page: Page, places: str) -> list[str]:
+    """What is wrong with the widgets in these places of a page without JupyterLab, in words; their
+    controls are moved by keys, and the page has loaded probe.js."""
+    faults = dead_widgets(page, places)
+    for place in page.query_selector_all(places):
+        faults += _drive(page, place, bool)
+    return faults + dead_widgets(page, places)
+
+
+def _cut(notebook: Notebook, cells: int) -> bool:
+    """Whether the last key cut a cell of so many, which is then put back."""
+    if notebook.cell_count() == cells:
+        return False
+    notebook.page.evaluate("() => window.jupyterapp.commands.execute('notebook:undo-cell-action')")
+    return True
+
+
+def _drive(page: Page, output: ElementHandle, cut: Callable[[], bool]) -> list[str]:
     faults = []
     for element in output.query_selector_all(CONTROLS):
         if not (element.is_visible() and element.is_enabled()):
             continue
-        control, cells = _Control(notebook.page, output, element), notebook.cell_count()
+        control = _Control(page, output, element)
         name = control.ask("window.probe.nameOf(n)")
         control.press("x")  # cuts the cell where JupyterLab gets to see the key
-        if notebook.cell_count() != cells:
-            notebook.page.evaluate(
-                "() => window.jupyterapp.commands.execute('notebook:undo-cell-action')"
-            )
+        if cut():
             faults.append(f"pressing x on {name} cut the cell")
             break  # the controls of this output are gone
         kind = control.ask(KIND)

@@ -67,6 +67,7 @@ window.probe = (() => {
   }
 
   function idle() {
+    if (!window.jupyterapp) return !document.querySelector("[aria-busy=true]"); // a page without a kernel
     const prompts = [...panel().node.querySelectorAll(".jp-InputPrompt")].map((n) => n.textContent);
     const { status } = panel().sessionContext.session.kernel;
     return status === "idle" && !prompts.some((text) => text.includes("*"));

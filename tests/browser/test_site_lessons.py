@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -14,9 +15,11 @@ from playwright.sync_api import Page
 from diffusion_lessons import pictures, pipeline, postcards, sampling
 from diffusion_lessons.widgets import guess as ask
 from diffusion_lessons.widgets.studio import described, make, read
-from tests.browser.driving import dead_widgets, faults_of_page
+from tests.browser.driving import faults_of_page
 from web import lessons
 from web.widgets import STATE, VIEW
+
+pytestmark = pytest.mark.both_browsers
 
 RGB = """(canvas) => { const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width,
     canvas.height); return Array.from(data).filter((_, i) => i % 4 < 3); }"""
@@ -131,7 +134,7 @@ def test_lesson_07s_student_paints_while_one_types(page, site):
         "([place, words]) => document.querySelector(`${place} .dl-words`).textContent === words",
         arg=[place, f"{said}: 2 calls"],
     )
-    student = pipeline.from_pretrained("postcards-turbo")
+    student = pipeline.TextToImage.from_pretrained("postcards-turbo")
     made = student(
         said, num_inference_steps=2, generator=torch.Generator().manual_seed(3),
         output_type="pt",
@@ -175,6 +178,34 @@ def test_a_lesson_that_was_changed_since_it_ran_is_refused(tmp_path, monkeypatch
         lessons.write_lessons(tmp_path / "site", "")
 
 
+@pytest.mark.parametrize("name", list(lessons.titles()))
+def test_every_living_widget_is_moved_by_keys(page, site, name):
+    page.add_init_script(path=Path(__file__).with_name("probe.js"))
+    opened(page, site, name)
+    assert faults_of_page(page, ".widget") == []
+
+
+def test_points_are_trained_in_the_page_by_a_press(page, site):
+    wrong = opened(page, site, "03_reverse_sampler")
+    way = "#cell-id\\=learned-show"
+    before = page.inner_text(f"{way} .dl-sentence")
+    train = page.get_by_role("button", name="Train on these points")
+    page.get_by_role("button", name="Clear").click()
+    train.click()
+    page.wait_for_function(
+        "/has 0 points: draw two or more/.test(document.querySelector('.train').textContent)"
+    )
+    page.get_by_role("button", name="ring").click()
+    train.click()
+    page.wait_for_function(
+        "/has learned/.test(document.querySelector('.train').textContent)", timeout=120_000
+    )
+    assert "Done: 1,000 steps." in page.inner_text("#cell-id\\=watch .dl-watch")
+    page.locator(f"{way} input[type=range]").press("End")
+    assert page.inner_text(f"{way} .dl-sentence") != before and wrong == []
+    assert page.locator(f"{way} .dl-widget").count() == 1
+
+
 def test_every_widget_of_a_lesson_lives_or_leaves_a_still_copy(site_folder):
     """What cannot live without Python is named here; nothing else may stay behind."""
     still, living = [], {}
@@ -185,8 +216,8 @@ def test_every_widget_of_a_lesson_lives_or_leaves_a_still_copy(site_folder):
         for cell, section in SECTION.findall(page):
             still += [f"{name[:2]} {cell}"] * ("A still copy" in section)
     assert still == [
-        "01 live", "03 live", "06 mine-show", "06 canvas", "06 weight", "06 sketch", "06 scale", "06 alike",
-        "07 cascade-slider", "07 shipped-expand", "07 taste-slider", "08 race",
+        "01 live", "03 live", "06 mine-show", "06 canvas", "06 weight", "06 sketch", "06 scale",
+        "06 alike", "07 cascade-slider", "07 shipped-expand", "07 taste-slider", "08 race",
     ]  # fmt: skip
     assert living.keys() == {"choose", "guess", "live", "plane", "quiz", "scrub", "studio", "watch"}
 

@@ -31,8 +31,7 @@ function fromLink() {
 
 function sayGuidance() {
   const scale = Number($("guidance").value);
-  const words = scale === 0 ? "the words are ignored" : scale === 1 ? "off" : "";
-  $("guidance-said").textContent = `${scale}${words && `, ${words}`}`;
+  $("guidance-said").textContent = scale + ({ 0: ", the words are ignored", 1: ", off" }[scale] ?? "");
   $("guidance").setAttribute("aria-valuetext", $("guidance-said").textContent);
 }
 
