@@ -1,4 +1,4 @@
-"""The site's front page, as a visitor meets it: `python -m bench.page`.
+"""The site's front page, and lesson 07's student, as a visitor meets them: `python -m bench.page`.
 
 The site is built, served from here and visited by Chromium with an empty cache, as fast as it goes
 and over a slow line. It paints in a worker, and at a real key, from the key's own time stamp until
@@ -105,6 +105,21 @@ def pictures(page: Page) -> dict[str, dict]:
     return {name: row | {RATIO: round(row[WORKER] / row[TORCH], 2)} for name, row in found.items()}
 
 
+def student(browser: Browser, address: str) -> dict:
+    """What lesson 07's student takes in that lesson's page, at a key of its seed."""
+    with browser.new_page() as page:
+        page.add_init_script(path=Path(__file__).with_suffix(".js"))
+        page.goto(f"{address}07_todays_models.html")
+        page.wait_for_function("document.body.dataset.alive")
+        slider, rows = page.locator("[data-kernel=typing] input[type=range]").last, []
+        for turn in range(WARMING_UP + ROUNDS):
+            before = page.evaluate("put")
+            slider.press(("ArrowRight", "ArrowLeft")[turn % 2])
+            page.wait_for_function("before => put > before", arg=before, polling=20)
+            rows.append({KEY: page.evaluate("put - key")})
+    return medians(rows)
+
+
 def medians(rows: list[dict]) -> dict:
     """The median of each column, but for the rounds that warm up."""
     columns = {name: [row[name] for row in rows[WARMING_UP:]] for name in rows[0]}
@@ -123,9 +138,11 @@ def main() -> None:
             address = f"http://127.0.0.1:{server.server_port}/"
             with visited(browser, address) as page:
                 figures["pictures"] = pictures(page)
+            figures["student"] = student(browser, address)
             figures |= {"visits": visits(browser, address), "chromium": browser.version}
             server.shutdown()
-    for name, row in (figures["visits"] | figures["pictures"]).items():
+    rows = figures["visits"] | figures["pictures"] | {"student": figures["student"]}
+    for name, row in rows.items():
         print(f"{name:10}", row)
     what = "the site's front page in headless Chromium, beside plain torch on one core"
     results.write(Path(__file__).stem, what, figures, settings())

@@ -183,6 +183,9 @@ NOT_YET_SMALL = {"07_todays_models": 600, "08_versus_autoregressive": 600}  # MB
      [approx(row[page.WORKER] / row[page.TORCH], abs=0.01) for row in at("page/pictures/*")]),
     ("page: a picture takes little more than torch takes", at(f"page/pictures/*/{page.RATIO}"),
      Between(0, 1.5)),
+    ("page: guidance answers while it moves", at(f"page/pictures/6 steps/{page.KEY}"),
+     Between(0, 150)),
+    ("page: the student answers at once", at(f"page/student/{page.KEY}"), Between(0, 60)),
     ("page: nothing jumps while it loads", at("page/visits/*/layout shift"), Between(0, 0.1)),
 
     ("live_training/rows/*/seed", list(live_training.SEEDS)),

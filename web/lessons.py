@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import re
 import shutil
+import subprocess
 from html import escape
 from pathlib import Path
 
@@ -42,6 +44,8 @@ def write_lessons(folder: Path, template: str) -> None:
     """Write each lesson and the glossary into a folder, and the pictures that they show."""
     asked = titles() | {"glossary": "Glossary"}
     shutil.copytree(PROJECT / "data" / "pictures", folder / "pictures")
+    (folder / "notebooks").mkdir()
+    repository = _repository()
     names = list(asked)
     for at, name in enumerate(names):
         notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
@@ -54,6 +58,8 @@ def write_lessons(folder: Path, template: str) -> None:
         ways = {"previous": names[at - 1] if at else "", "next": (*names[at + 1 :], "")[0]}
         parts = {"name": name, "title": asked[name], "lessons": _nav(asked, name)}
         parts |= {way: _way(way, there, asked) for way, there in ways.items()}
+        parts["elsewhere"] = _elsewhere(name, repository)
+        shutil.copy(NOTEBOOKS / f"{name}.ipynb", folder / "notebooks")
         page = template
         for part, text in (parts | {"body": body}).items():
             page = page.replace(f"<!-- {part} -->", text)
@@ -76,6 +82,28 @@ def _nav(asked: dict[str, str], here: str) -> str:
         + f">{name[:2] if name[0].isdigit() else title}</a>"
         for name, title in asked.items()
     )
+
+
+def _repository() -> str:
+    """Return "owner/name" where this copy came from GitHub, which Colab and Binder can open; ""."""
+    line = ["git", "-C", str(PROJECT), "config", "remote.origin.url"]
+    with contextlib.suppress(OSError):  # no git
+        address = subprocess.run(line, capture_output=True, text=True, check=False).stdout
+        if found := re.search(r"github\.com[:/]([\w.-]+/[\w-]+?)(\.git)?/?\s*$", address):
+            return found[1]
+    return ""
+
+
+def _elsewhere(name: str, repository: str) -> str:
+    """Return links that open a lesson on other people's computers; on Colab README's two lines,
+    which bring the course, have to run first."""
+    places = {
+        "Binder": f"mybinder.org/v2/gh/{repository}/main?urlpath=lab/tree/notebooks/{name}.ipynb",
+        "Colab": f"colab.research.google.com/github/{repository}/blob/main/notebooks/{name}.ipynb",
+    }
+    links = [f'<a href="https://{there}">{where}</a>' for where, there in places.items()]
+    there = f", or open it on {' or '.join(links)} (there README's two lines come first)"
+    return there * bool(repository)
 
 
 def _way(way: str, name: str, asked: dict[str, str]) -> str:

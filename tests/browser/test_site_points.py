@@ -16,6 +16,7 @@ from diffusion_lessons.widgets.page import module
 from diffusion_lessons.widgets.plane import SHAPES
 from diffusion_lessons.widgets.watch import Watch
 
+pytestmark = pytest.mark.both_browsers
 WIDTHS, CLOUD = (88, 64, 64, 64, 8), torch.randn(400, 2, generator=torch.Generator().manual_seed(4))
 # From 400 samples to the drawing, `away`, at the end of `in_python`.
 PYTHON = {"two moons": 0.0458, "ring": 0.0487, "spiral": 0.0568}

@@ -29,6 +29,7 @@ from tests.browser.conftest import empty_page
 from tests.browser.driving import axe_faults
 from web import quiz as built
 
+pytestmark = pytest.mark.both_browsers
 KEY = "diffusion-lessons/quiz-progress"
 WEEK = 7 * 24 * 3600
 FIFTEEN = questions.fifteen()
