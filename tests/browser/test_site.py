@@ -398,7 +398,9 @@ def test_where_a_copy_came_from_github_colab_and_binder_can_open_its_lessons(mon
 def test_the_pages_are_small_and_whole(site_folder):
     for name in PAGES:
         text = (site_folder / f"{name}.html").read_text("utf-8")
-        assert len(text.encode()) < 2.5e6 and "<!-- " not in text
+        shown = {f"{name}.html", f"{name}.bin", *re.findall(r'src="([^":]+)"', text)}
+        assert sum((site_folder / file).stat().st_size for file in shown) < 2.5e6, name
+        assert "<!-- " not in text
         assert text.count(".ipynb") == text.count(f'"notebooks/{name}.ipynb"') == 1
         prose = re.sub(r"<pre.*?</pre>|<code.*?</code>|<script.*?</script>", "", text, flags=re.S)
         assert "$" not in re.sub(r'"data:[^"]*"', "", prose), "a formula was left as it was typed"

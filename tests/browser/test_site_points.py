@@ -65,9 +65,9 @@ MODELS = """([drawn, [watch, scrub], panel]) => {
 
 
 @pytest.fixture
-def lesson(page: Page, site: str) -> Page:  # noqa: F811
-    """Lesson 03's page with what learns points, and the means to look into it."""
-    page.goto(site + "03_reverse_sampler.html")
+def lesson(page: Page, site: str) -> Page:
+    """A page without widgets, with what learns points, and the means to look into it."""
+    page.goto(site + "glossary.html")
     page.set_default_timeout(120_000)
     page.evaluate(START)
     return page
