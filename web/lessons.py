@@ -26,7 +26,7 @@ EXECUTED = PROJECT / "build" / "lessons"
 """Where the one full pass over the lessons leaves them, outputs and state of widgets included."""
 _CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.S)
 _FORMULA = re.compile(r"\$\$(.+?)\$\$|(?<![\\$\w])\$(?=\S)([^$\n]+?)(?<=\S)\$(?!\w)", re.S)
-_PICTURE = re.compile(r'(<img[^>]*?src=")\.\./data/pictures/')
+_PICTURE = re.compile(r'src="\.\./data/pictures/([\w-]+)\.png"')
 _DATA = re.compile(r'width="(\d+)"([^>]*?)src="data:image/png;base64,([^"]+)"')
 _LINK = re.compile(r'(href=")((?:\d\d_\w+|glossary)\.)ipynb')
 _ASKS = re.compile(r"^(\w+) = (?:widgets\.)?guess\(", re.M)
@@ -43,7 +43,7 @@ def titles() -> dict[str, str]:
 def write_lessons(folder: Path, template: str) -> None:
     """Write each lesson and the glossary into a folder, and the pictures that they show."""
     asked = titles() | {"glossary": "Glossary"}
-    shutil.copytree(PROJECT / "data" / "pictures", folder / "pictures")
+    (folder / "pictures").mkdir(parents=True)
     (folder / "notebooks").mkdir()
     repository = _repository()
     names = list(asked)
@@ -52,8 +52,7 @@ def write_lessons(folder: Path, template: str) -> None:
         shown = _take_outputs(name, notebook)
         body = "\n".join(_cell(cell, shown) for cell in notebook.cells)
         (folder / f"{name}.bin").write_bytes(shown.pictures())
-        body = _LINK.sub(r"\1\2html", _PICTURE.sub(r"\1pictures/", body))
-        body = _take_pictures(body, folder / "pictures", name)
+        body = _take_pictures(_LINK.sub(r"\1\2html", body), folder / "pictures", name)
         body = re.sub("<(pre|table)>", r'<\1 tabindex="0">', body)  # so that keys can scroll them
         ways = {"previous": names[at - 1] if at else "", "next": (*names[at + 1 :], "")[0]}
         parts = {"name": name, "title": asked[name], "lessons": _nav(asked, name)}
@@ -137,7 +136,13 @@ def _take_outputs(name: str, notebook: NotebookNode) -> Shown:
 
 
 def _take_pictures(body: str, folder: Path, name: str) -> str:
-    """Write the pictures within a page into files, which load when they come into sight."""
+    """Write the pictures of a page into files, losslessly packed, which load when they come into
+    sight: those within it, and those that it names in data/pictures."""
+
+    def copy(found: re.Match) -> str:
+        with Image.open(PROJECT / "data" / "pictures" / f"{found[1]}.png") as picture:
+            picture.save(folder / f"{found[1]}.webp", lossless=True)
+        return f'src="pictures/{found[1]}.webp" loading="lazy"'
 
     def write(found: re.Match) -> str:
         file = folder / f"{name}-{found.start()}.webp"
@@ -147,7 +152,7 @@ def _take_pictures(body: str, folder: Path, name: str) -> str:
         size = f'width="{found[1]}" height="{high}"'
         return f'{size}{found[2]}src="pictures/{file.name}" loading="lazy"'
 
-    return _DATA.sub(write, body)
+    return _PICTURE.sub(copy, _DATA.sub(write, body))
 
 
 def _cell(cell: NotebookNode, shown: Shown) -> str:
@@ -155,9 +160,9 @@ def _cell(cell: NotebookNode, shown: Shown) -> str:
     if cell.cell_type == "markdown":
         return f'<section class="text" {place}>{_text(cell.source)}</section>'
     code = _HIGHLIGHT(cell.source)
-    if cell.metadata.get("jupyter", {}).get("source_hidden"):
-        code = f"<details><summary>The code of this cell</summary>{code}</details>"
     asks, tells = _ASKS.search(cell.source), _TELLS.search(cell.source)
+    if tells or cell.metadata.get("jupyter", {}).get("source_hidden"):  # it has the answer in it
+        code = f"<details><summary>The code of this cell</summary>{code}</details>"
     kind = f' data-guess="{asks[1]}"' if asks else f' data-truth="{tells[1]}"' if tells else ""
     outputs = "".join(shown.place(output) or _output(output) for output in cell.outputs)
     return f'<section class="cell"{kind} {place}>{code}{outputs}</section>'

@@ -156,6 +156,8 @@ def test_a_committed_guess_is_compared_as_python_does(page, site, lesson, name):
     opened(page, site, lesson)
     place, told = f"[data-guess='{name}']", f"[data-truth='{name}'] .output"
     assert "No guess is committed yet" in page.inner_text(told)
+    code = page.locator(f"[data-truth='{name}'] .highlight")
+    assert code.count() == 1 and not code.is_visible(), "the code has the answer in it"
     truth, because = (page.locator(f"{told} details {part}").text_content() for part in "bp")
     options = page.locator(f"{place} input[type=radio]")
     for at in range(options.count() or 2):

@@ -7,8 +7,7 @@ import { grade } from "./quiz.js";
 import { reader } from "./reading.js";
 import { described, settingsOf } from "./settings.js";
 
-const SIDE = 64;
-const BYTES = SIDE * SIDE * 3;
+const [SIDE, BYTES] = [64, 64 * 64 * 3]; // of a picture
 const MOVING_STEPS = 6; // as lesson 05's slider has them
 const MOST_KEPT = 24; // as in studio.py
 const GALLERY = "diffusion-lessons-gallery";
