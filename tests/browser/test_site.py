@@ -314,6 +314,15 @@ def test_a_saved_picture_carries_its_words_and_the_gallery_reads_it(page, browse
     assert (kept.pixels == shown(page)).all()
 
 
+def test_a_model_that_does_not_come_is_said_once(page, site):
+    page.route("**/weights/postcards.safetensors", lambda route: route.fulfill(status=503))
+    page.goto(site)
+    page.wait_for_function("document.querySelector('#problem').textContent !== ''")
+    said = "weights/postcards.safetensors could not be loaded (503). Reload the page."
+    assert page.inner_text("#problem") == f"This could not be drawn. {said}"
+    assert not page.is_visible("#loading-row")
+
+
 def test_a_link_and_a_surprise(page, site):
     front(page, site)
     page.click("#share")

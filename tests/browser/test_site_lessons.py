@@ -187,6 +187,13 @@ def test_every_living_widget_is_moved_by_keys(page, site, name):
     assert faults_of_page(page, ".widget") == []
 
 
+def test_a_widget_that_fails_leaves_the_others_alive(page, site):
+    page.route("**/widgets/guess.js", lambda route: route.fulfill(status=503))
+    wrong = opened(page, site, "01_forward_noising")
+    assert wrong and "could not be shown" in page.inner_text("[data-widget=guess] >> nth=0")
+    assert page.locator("[data-widget=scrub] .dl-widget").count() == 2
+
+
 def test_points_are_trained_in_the_page_by_a_press(page, site):
     wrong = opened(page, site, "03_reverse_sampler")
     way = "#cell-id\\=learned-show"

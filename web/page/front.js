@@ -59,6 +59,7 @@ async function work() {
     const way = await paint(wanted, (picture) => pictured(wanted, picture, performance.now() - began));
     if (way.film) filmed(wanted, way);
   } catch ({ message }) {
+    $("loading-row").hidden = true;
     say(`This could not be drawn. ${message}`);
   }
   now = null;

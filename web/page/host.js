@@ -72,7 +72,7 @@ for (const place of document.querySelectorAll(".widget")) {
     await show(place, await all);
   } catch (error) {
     place.append(`This could not be shown: ${error.message}. Reload the page.`);
-    throw error;
+    reportError(error); // and go on with the others
   }
 }
 document.body.dataset.alive = "true";

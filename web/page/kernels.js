@@ -143,7 +143,7 @@ export function plane(model, place, hosted) {
       way.render();
       said.textContent = "It has learned your points: see below.";
     } catch ({ message }) {
-      said.textContent = `This could not be trained: ${message}.`;
+      said.textContent = `This could not be trained: ${message}`;
     }
   });
   place.after(make("p", { className: "row train" }, [train, said]));

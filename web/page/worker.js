@@ -25,7 +25,7 @@ onmessage = async ({ data: { id, settings } }) => {
     const [film, guesses] = painter.frames(way, places);
     postMessage({ id, film, guesses, places });
   } catch (error) {
-    if (error.name === "RangeError") throw error; // the worker is out of memory: no other prompt helps
-    postMessage({ id, problem: error.message });
+    const over = error.name === "RangeError"; // out of memory: no other prompt helps
+    postMessage({ id: over ? 0 : id, problem: error.message });
   }
 };
